@@ -1,0 +1,101 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Warnings are errors in our own targets; language mode 6 brings strict concurrency.
+let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
+
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+]
+
+let package = Package(
+    name: "holdfast",
+    products: [
+        .executable(name: "holdfast", targets: ["holdfast"]),
+        .library(name: "HoldfastClient", targets: ["HoldfastClient"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+    ],
+    targets: [
+        // Decide: pure state machines. No socket, file, clock or thread.
+        .target(name: "Binary", swiftSettings: strict),
+        .target(name: "Raft", dependencies: ["Binary"], swiftSettings: strict),
+        .target(name: "Placement", dependencies: ["Binary", "Raft"], swiftSettings: strict),
+        .target(
+            name: "ObjectRuntime",
+            dependencies: ["Binary", .product(name: "DequeModule", package: "swift-collections")],
+            swiftSettings: strict),
+        .target(
+            name: "Cluster",
+            dependencies: [
+                "Binary", "Raft", "Placement", "ObjectRuntime",
+                .product(name: "DequeModule", package: "swift-collections"),
+            ],
+            swiftSettings: strict),
+
+        // Keep: bytes on disk.
+        .systemLibrary(
+            name: "COpenSSL", pkgConfig: "openssl",
+            providers: [.apt(["libssl-dev"])]),
+        .target(name: "CHoldfast"),
+        .target(name: "Storage", dependencies: ["Binary", "CHoldfast"], swiftSettings: strict),
+
+        // Touch: sockets, files, clocks, processes.
+        .target(name: "TLS", dependencies: ["COpenSSL"], swiftSettings: strict),
+        .target(
+            name: "EdgeNode",
+            dependencies: nio + [
+                "Cluster", "Placement", "ObjectRuntime", "Storage", "TLS", "CHoldfast", "Binary",
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "HoldfastClient",
+            dependencies: nio,
+            swiftSettings: strict),
+        .executableTarget(
+            name: "holdfast",
+            dependencies: nio + [
+                "EdgeNode", "HoldfastClient", "Simulation",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+            ],
+            swiftSettings: strict),
+
+        // Beside: proof.
+        .target(
+            name: "Simulation",
+            dependencies: ["Cluster", "Placement", "Raft", "ObjectRuntime", "Storage", "Binary"],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "chaos",
+            dependencies: nio + ["HoldfastClient", "Simulation"],
+            path: "chaos/Runner",
+            swiftSettings: strict),
+
+        .testTarget(name: "BinaryTests", dependencies: ["Binary"], swiftSettings: strict),
+        .testTarget(name: "RaftTests", dependencies: ["Raft", "Binary"], swiftSettings: strict),
+        .testTarget(name: "PlacementTests", dependencies: ["Placement", "Binary", "Raft"], swiftSettings: strict),
+        .testTarget(name: "ObjectRuntimeTests", dependencies: ["ObjectRuntime", "Binary"], swiftSettings: strict),
+        .testTarget(name: "StorageTests", dependencies: ["Storage", "Binary"], swiftSettings: strict),
+        .testTarget(
+            name: "ClusterTests",
+            dependencies: ["Cluster", "Placement", "Raft", "ObjectRuntime", "Binary"], swiftSettings: strict),
+        .testTarget(name: "SimulationTests", dependencies: ["Simulation"], swiftSettings: strict),
+        .testTarget(
+            name: "EdgeNodeTests",
+            dependencies: nio + [
+                "EdgeNode", "TLS",
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+            ],
+            swiftSettings: strict),
+    ]
+)

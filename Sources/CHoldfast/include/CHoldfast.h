@@ -1,0 +1,10 @@
+// What Swift's C importer cannot reach: hardware CRC, variadic system calls, macros of <sys/wait.h>.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+/// CRC-32C (Castagnoli) of `length` bytes, continuing from `seed`.
+uint32_t holdfast_crc32c(uint32_t seed, const void *bytes, size_t length);
+
+/// Asks the kernel to send SIGKILL to this process when its parent dies. 0, or errno.
+int holdfast_die_with_parent(void);
