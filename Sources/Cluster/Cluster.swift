@@ -1,1 +1,1 @@
-// essay
+// Cluster: what a node decides.

@@ -1,0 +1,115 @@
+import Placement
+import Raft
+
+/// Why a command for the placement group got no result.
+public enum ProposalFailure: Error, Sendable, Equatable {
+    /// It was never handed to a leader: certainly not applied.
+    case noLeader
+    /// It was handed over and no answer came in time: it may be applied.
+    case unknownOutcome
+}
+
+/// What a node says about itself, for the admin pages, readiness and metrics. Values only.
+public struct NodeReport: Sendable {
+    public enum Role: String, Sendable {
+        case unformed, learner, voter, leader
+    }
+
+    public var name = ""
+    public var role = Role.unformed
+    public var term: UInt64 = 0
+    public var leaderName: String?
+    public var incarnation: UInt64 = 0
+    public var uptimeMs: UInt64 = 0
+    /// 0 when no lease is held.
+    public var leaseRemainingMs: UInt64 = 0
+    /// Joined, caught up, lease held, not draining.
+    public var isReady = false
+    /// Why not, for `/readyz?verbose`; empty when ready.
+    public var notReadyReasons: [String] = []
+    public var isDraining = false
+    public var placementIndex: UInt64 = 0
+    /// Placement leader only: each node's newest placement index that it has confirmed.
+    public var placementProgress: [(node: NodeID, index: UInt64, leaseRemainingMs: UInt64)] = []
+    public var shards: [ShardReport] = []
+    public var counters = NodeCounters()
+
+    public init() {}
+}
+
+/// One shard as this node sees it.
+public struct ShardReport: Sendable {
+    public var shard: ShardID
+    public var epoch: UInt64 = 0
+    public var stage = ""
+    public var isServing = false
+    public var lastIndex: UInt64 = 0
+    public var commitIndex: UInt64 = 0
+    public var objects = 0
+    public var bytes = 0
+    public var queued = 0
+    /// How long nobody served this shard before this node did, at its last takeover.
+    public var takeoverPauseMs: UInt64?
+    /// Owner only: entries that each other replica lacks.
+    public var replicaLag: [(node: NodeID, lag: UInt64)] = []
+
+    public init(shard: ShardID) {
+        self.shard = shard
+    }
+}
+
+/// Sums since the process began. Names are those of `/metrics`.
+public struct NodeCounters: Sendable {
+    public var forwardedOperations: UInt64 = 0
+    public var executedOperations: UInt64 = 0
+    public var fencedReplies: UInt64 = 0
+    public var replayedOperations: UInt64 = 0
+    public var heldRequests: UInt64 = 0
+    public var refusedRequests: UInt64 = 0
+    public var unknownOutcomes: UInt64 = 0
+    public var leasesGained: UInt64 = 0
+    public var leasesLost: UInt64 = 0
+    public var barrierReads: UInt64 = 0
+    public var rejectedMessages: UInt64 = 0
+    public var takeovers: [String: UInt64] = [:]
+    /// Seconds from the table's entry to serving, of each takeover; bounded buckets.
+    public var takeoverDurations = DurationHistogram()
+
+    public init() {}
+
+    public mutating func add(_ other: NodeCounters) {
+        forwardedOperations += other.forwardedOperations
+        executedOperations += other.executedOperations
+        fencedReplies += other.fencedReplies
+        replayedOperations += other.replayedOperations
+        heldRequests += other.heldRequests
+        refusedRequests += other.refusedRequests
+        unknownOutcomes += other.unknownOutcomes
+        leasesGained += other.leasesGained
+        leasesLost += other.leasesLost
+        barrierReads += other.barrierReads
+        rejectedMessages += other.rejectedMessages
+        takeovers.merge(other.takeovers, uniquingKeysWith: +)
+        takeoverDurations.add(other.takeoverDurations)
+    }
+}
+
+/// Counts per power of two of microseconds: cheap to record, enough for a Prometheus histogram.
+public struct DurationHistogram: Sendable {
+    /// `counts[k]` holds durations below 2^k microseconds that no earlier bucket holds.
+    public private(set) var counts = [UInt64](repeating: 0, count: 32)
+    public private(set) var sumNs: UInt64 = 0
+
+    public init() {}
+
+    public mutating func record(ns: UInt64) {
+        let bucket = min(31, 64 - (ns / 1000).leadingZeroBitCount)
+        counts[bucket] += 1
+        sumNs &+= ns
+    }
+
+    public mutating func add(_ other: DurationHistogram) {
+        for bucket in counts.indices { counts[bucket] += other.counts[bucket] }
+        sumNs &+= other.sumNs
+    }
+}
