@@ -1,0 +1,64 @@
+/// Everything a node is told before it starts. Files, environment and flags have been layered and
+/// checked by then; nothing here is looked up again while the node runs.
+public struct NodeConfiguration: Sendable, Equatable {
+    /// How owners answer reads (O4).
+    public enum Reads: String, Sendable, CaseIterable {
+        /// From memory, under the node's lease.
+        case lease
+        /// Through a barrier in the shard's log: for hosts whose clocks may stop.
+        case quorum
+    }
+
+    public enum LogLevel: String, Sendable, CaseIterable {
+        case trace, debug, info, notice, warning, error, critical
+    }
+
+    /// A host (name or address, IPv6 without brackets) and a TCP port.
+    public struct Address: Sendable, Equatable, CustomStringConvertible {
+        public var host: String
+        public var port: Int
+
+        public init(host: String, port: Int) {
+            self.host = host
+            self.port = port
+        }
+
+        public var description: String {
+            host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        }
+    }
+
+    /// What people call this node; unique in the cluster.
+    public var name: String
+    /// The directory that holds everything of this node. Made if it is missing.
+    public var dataDirectory: String
+    /// Where clients connect.
+    public var client = Address(host: "127.0.0.1", port: 7001)
+    /// Where other nodes connect; also the address this node is known by.
+    public var peer = Address(host: "127.0.0.1", port: 7101)
+    /// The admin API's own port; `nil` leaves it closed.
+    public var admin: Address?
+    /// Bearer token of the admin API; without one the admin API refuses every call.
+    public var adminToken: String?
+    /// The admin API answers on the client port too, with the same token.
+    public var adminOnClientPort = false
+    /// Peer addresses of members to join by. Ignored when the data directory already belongs to a cluster.
+    public var join: [Address] = []
+    /// Form a new cluster if the data directory belongs to none.
+    public var bootstrap = false
+    /// With `bootstrap`: wait for this many nodes, itself included, before forming the cluster.
+    public var initialNodes = 1
+    /// With `bootstrap`: shards of the new cluster's table.
+    public var shards = 64
+    /// With `bootstrap`: the lease duration D of the new cluster.
+    public var leaseMs: UInt64 = 1_500
+    /// Event loops; 0 takes one per core.
+    public var loops = 0
+    public var reads = Reads.lease
+    public var logLevel = LogLevel.info
+
+    public init(name: String, dataDirectory: String) {
+        self.name = name
+        self.dataDirectory = dataDirectory
+    }
+}
