@@ -1,0 +1,45 @@
+/// One reading of the node's clocks. The core reads no clock itself: each input brings one.
+public struct Clocks: Sendable, Equatable {
+    /// CLOCK_BOOTTIME: goes on while the machine is suspended; may be slewed.
+    public var bootNs: UInt64
+    /// CLOCK_MONOTONIC_RAW: never slewed; stands still while the machine is suspended.
+    public var rawNs: UInt64
+    /// Wall clock, milliseconds since 1970. For item times only, never for leases.
+    public var wallMs: UInt64
+
+    public init(bootNs: UInt64, rawNs: UInt64, wallMs: UInt64) {
+        self.bootNs = bootNs
+        self.rawNs = rawNs
+        self.wallMs = wallMs
+    }
+
+    public static let zero = Clocks(bootNs: 0, rawNs: 0, wallMs: 0)
+}
+
+/// A moment on both clocks (O5).
+public struct Deadline: Sendable, Equatable {
+    public var bootNs: UInt64
+    public var rawNs: UInt64
+
+    public init(bootNs: UInt64, rawNs: UInt64) {
+        self.bootNs = bootNs
+        self.rawNs = rawNs
+    }
+
+    /// Already over, whatever the clocks say.
+    public static let passed = Deadline(bootNs: 0, rawNs: 0)
+
+    public static func after(_ durationNs: UInt64, from start: Clocks) -> Deadline {
+        Deadline(bootNs: start.bootNs &+ durationNs, rawNs: start.rawNs &+ durationNs)
+    }
+
+    /// The holder's view: over as soon as *either* clock says so (O5).
+    public func isOverForHolder(_ now: Clocks) -> Bool {
+        now.bootNs >= bootNs || now.rawNs >= rawNs
+    }
+
+    /// The granter's view: over only when *both* clocks say so (O5).
+    public func isOverForGranter(_ now: Clocks) -> Bool {
+        now.bootNs >= bootNs && now.rawNs >= rawNs
+    }
+}

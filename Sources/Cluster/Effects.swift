@@ -1,0 +1,153 @@
+import Placement
+import Raft
+
+/// Names a batch of records that was handed to the journal. Batches of one core are durable in order.
+public struct BatchID: Hashable, Sendable {
+    public let rawValue: UInt64
+
+    public init(rawValue: UInt64) {
+        self.rawValue = rawValue
+    }
+}
+
+/// What a core wants written: one fdatasync later the shell says `persisted(id)`.
+public struct PersistBatch: Sendable {
+    public var id: BatchID
+    public var records: [LogRecord]
+
+    public init(id: BatchID, records: [LogRecord]) {
+        self.id = id
+        self.records = records
+    }
+}
+
+/// A message for another node, in order with the others for that node.
+public struct Outgoing: Sendable {
+    public var to: NodeID
+    public var message: PeerMessage
+
+    public init(to: NodeID, message: PeerMessage) {
+        self.to = to
+        self.message = message
+    }
+}
+
+/// Names a client's request at the loop that took it.
+public struct RequestToken: Hashable, Sendable {
+    public let rawValue: UInt64
+
+    public init(rawValue: UInt64) {
+        self.rawValue = rawValue
+    }
+}
+
+public struct AnsweredRequest: Sendable {
+    public var token: RequestToken
+    public var answer: ClientAnswer
+}
+
+/// Everything that a loop wants done after one turn.
+public struct LoopEffects: Sendable {
+    public var persist: PersistBatch?
+    public var messages: [Outgoing] = []
+    public var answers: [AnsweredRequest] = []
+    /// For another loop of this node: `LoopInput.message` with this node as sender.
+    public var toLoops: [(loop: Int, message: PeerMessage)] = []
+    /// For the node's core: `NodeInput.loop`.
+    public var toNode: [LoopRequest] = []
+
+    public init() {}
+
+    public var isEmpty: Bool {
+        persist == nil && messages.isEmpty && answers.isEmpty && toLoops.isEmpty && toNode.isEmpty
+    }
+}
+
+/// What a loop asks of the node's core.
+public enum LoopRequest: Sendable {
+    /// Hand this command to the placement group until it is applied or refused.
+    case propose(Command)
+    /// Every shard of this loop has stopped serving and owes nothing (shutdown).
+    case drained(loop: Int)
+}
+
+/// What a loop is told.
+public enum LoopInput: Sendable {
+    /// A client's request, already authenticated.
+    case request(RequestToken, ClientRequest)
+    case message(from: NodeID, PeerMessage)
+    case persisted(BatchID)
+    /// The cluster has been formed in this process's life: its shards begin with empty logs.
+    case formed(Genesis)
+    case view(ClusterView)
+    case lease(Deadline)
+    /// The link to a node has come up or has broken: what was in flight may be lost.
+    case linkUp(NodeID)
+    case linkDown(NodeID)
+    case tick
+    /// Stop serving for good; answer what is owed.
+    case drain
+}
+
+/// Everything that the node's core wants done after one turn.
+public struct NodeEffects: Sendable {
+    public var persist: PersistBatch?
+    public var messages: [Outgoing] = []
+    /// For a node whose identity is not known yet: joining.
+    public var toAddresses: [(address: String, message: PeerMessage)] = []
+    /// Addresses of all known nodes, when they have changed.
+    public var addressBook: [(node: NodeID, address: String)]?
+    /// For every loop, in this order: `formed`, `view`, `lease`.
+    public var formed: Genesis?
+    public var view: ClusterView?
+    public var lease: Deadline?
+    public var toLoops: [PeerMessage] = []
+    public var drainLoops = false
+    public var proposals: [(token: RequestToken, result: Result<CommandResult, ProposalFailure>)] = []
+    /// Collect every loop's `report()` and answer with `NodeInput.collected`.
+    public var collect: [UInt64] = []
+    public var reports: [(token: RequestToken, reports: [NodeReport])] = []
+    /// The cluster has applied the fence that this obituary asked for: tell the parent.
+    public var buried: [Obituary] = []
+    public var exit: ExitReason?
+
+    public init() {}
+}
+
+/// What the node's core is told.
+public enum NodeInput: Sendable {
+    case message(from: NodeID, PeerMessage)
+    case persisted(BatchID)
+    case tick
+    case linkUp(NodeID)
+    case linkDown(NodeID)
+    case loop(LoopRequest)
+    case propose(RequestToken, Command)
+    /// Reports of this node alone, or of every node that answers in time.
+    case report(RequestToken, wholeCluster: Bool)
+    case collected(UInt64, shards: [ShardReport], counters: NodeCounters)
+    /// A parent says that its child has exited (O7).
+    case obituary(Obituary)
+    case shutdown
+}
+
+/// The certain death of one process, told by the parent that waited for it (O7).
+public struct Obituary: Hashable, Sendable {
+    public var node: NodeID
+    public var nonce: UInt64
+
+    public init(node: NodeID, nonce: UInt64) {
+        self.node = node
+        self.nonce = nonce
+    }
+}
+
+/// Why this process must end. Its parent starts the next one, unless it was asked to stop.
+public enum ExitReason: Sendable, Equatable {
+    /// The cluster has fenced this incarnation (O6).
+    case fenced
+    /// A requested shutdown is complete.
+    case drained
+    /// The cluster does not take this node; the text says why and what to do.
+    case refused(String)
+}

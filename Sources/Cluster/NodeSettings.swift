@@ -1,0 +1,58 @@
+import ObjectRuntime
+import Raft
+
+/// Figures that bound what a node does. All of them stand in `docs/limits.md`.
+public struct NodeSettings: Sendable {
+    /// How often `tick` is fed, in milliseconds. Every timer of the core is a multiple of it.
+    public var tickMs: UInt64 = 10
+    public var loops = 1
+    /// How long the edge waits for an outcome before it says that it has none (O11).
+    public var requestDeadlineMs: UInt64 = 10_000
+    /// Requests and bytes that one loop holds for shards without a ready owner (O11).
+    public var heldRequestsMax = 20_000
+    public var heldBytesMax = 64 << 20
+    /// The same, for one project.
+    public var heldRequestsPerProjectMax = 10_000
+    /// Requests that wait at the owner, per shard.
+    public var mailboxRequestsMax = 20_000
+    public var mailboxBytesMax = 64 << 20
+    /// An owner that has not committed its barrier by then yields (O2).
+    public var establishTimeoutMs: UInt64 = 250
+    /// Log entries kept in memory per shard, for replicas that lag a little.
+    public var logTailBytes = 512 << 10
+    /// A command for the placement group is handed over again after this long without a result.
+    public var proposalRetryMs: UInt64 = 300
+    public var proposalDeadlineMs: UInt64 = 10_000
+    /// How often the placement leader looks for moves that even out the load.
+    public var balanceIntervalMs: UInt64 = 1_000
+    /// No balancing this long after a fence or a registration.
+    public var balanceQuietMs: UInt64 = 2_000
+    /// A shutdown goes on without what has not drained by then.
+    public var drainTimeoutMs: UInt64 = 3_000
+    public var limits = Limits()
+    public var raft = ElectedSettings()
+
+    public init() {}
+}
+
+/// Who this node is. Its identity is that of its disk (O9); its nonce that of its process (O7).
+public struct NodeIdentity: Sendable {
+    public var nodeID: NodeID
+    public var name: String
+    public var peerAddress: String
+    public var clientURL: String
+    /// Random, made by the parent before it started this process.
+    public var nonce: UInt64
+    public var version: String
+
+    public init(
+        nodeID: NodeID, name: String, peerAddress: String, clientURL: String, nonce: UInt64, version: String
+    ) {
+        self.nodeID = nodeID
+        self.name = name
+        self.peerAddress = peerAddress
+        self.clientURL = clientURL
+        self.nonce = nonce
+        self.version = version
+    }
+}

@@ -1,0 +1,157 @@
+import ObjectRuntime
+import Placement
+import Raft
+
+/// What nodes say to each other. One frame each; many frames share one write.
+public enum PeerMessage: Sendable {
+    // For the node's core.
+    case placement(Raft.Message)
+    case join(JoinRequest)
+    case welcome(Genesis)
+    /// A command on its way to the placement leader, in its envelope.
+    case propose([UInt8])
+    case leaseRequest(LeaseRequest)
+    case leaseGrant(LeaseGrant)
+    case obituary(Obituary)
+    /// A node that has stopped serving for good asks to be fenced (O6 c).
+    case fenceMe(NodeProcess)
+    case reportRequest(UInt64)
+    case report(UInt64, NodeReport)
+
+    // For the loop of a shard.
+    case shard(ShardID, Raft.Message)
+    case execute(Try)
+    /// The placement leader asks the owner to hand a shard over (O8).
+    case move(MoveRequest)
+
+    // For the loop where a client waits.
+    case outcome(TryOutcome)
+}
+
+/// A node that wants to belong to the cluster.
+public struct JoinRequest: Sendable, Equatable {
+    public var node: NodeID
+    public var name: String
+    public var peerAddress: String
+    public var clientURL: String
+    /// 0 while the node belongs to no cluster.
+    public var clusterID: UInt64
+
+    public init(node: NodeID, name: String, peerAddress: String, clientURL: String, clusterID: UInt64) {
+        self.node = node
+        self.name = name
+        self.peerAddress = peerAddress
+        self.clientURL = clientURL
+        self.clusterID = clusterID
+    }
+}
+
+/// O5: the request carries the time it was sent on the asker's own clocks, and gets it back.
+public struct LeaseRequest: Sendable, Equatable {
+    public var process: NodeProcess
+    public var sentBootNs: UInt64
+    public var sentRawNs: UInt64
+    /// Whether the node could take shards over: caught up and not draining.
+    public var isReady: Bool
+    /// How many other nodes it has a link to: better candidates come first (O6).
+    public var reachable: UInt16
+    /// Newest placement entry it has applied.
+    public var appliedIndex: LogIndex
+}
+
+public struct LeaseGrant: Sendable, Equatable {
+    public var process: NodeProcess
+    public var sentBootNs: UInt64
+    public var sentRawNs: UInt64
+    /// D (O5).
+    public var durationMs: UInt64
+}
+
+/// Where an answer goes: the loop of the node where the client waits, and its token there.
+public struct Origin: Sendable, Hashable {
+    public var node: NodeID
+    public var loop: UInt16
+    public var token: UInt64
+
+    public init(node: NodeID, loop: UInt16, token: UInt64) {
+        self.node = node
+        self.loop = loop
+        self.token = token
+    }
+}
+
+/// One try of an operation at the owner that the table named (O11).
+public struct Try: Sendable {
+    public var origin: Origin
+    public var shard: ShardID
+    /// The epoch by which it was routed.
+    public var epoch: Epoch
+    public var minimumIndex: UInt64
+    public var request: Request
+
+    public init(origin: Origin, shard: ShardID, epoch: Epoch, minimumIndex: UInt64, request: Request) {
+        self.origin = origin
+        self.shard = shard
+        self.epoch = epoch
+        self.minimumIndex = minimumIndex
+        self.request = request
+    }
+}
+
+/// What became of a try.
+public struct TryOutcome: Sendable {
+    public enum Result: Sendable {
+        case answered(Answer)
+        /// Not executed and never will be at this epoch: the owner leads another one, or gives the
+        /// shard away. The edge waits for the table (O11).
+        case refused
+        /// Not executed: the owner's queue for this shard is full.
+        case overloaded
+    }
+
+    public var loop: UInt16
+    public var token: UInt64
+    public var shard: ShardID
+    /// Epoch of the try that this settles; with it, every lower one (O11).
+    public var epoch: Epoch
+    /// The shard's commit index at the owner, for `Request.knownIndex` of later operations (O10).
+    public var commitIndex: UInt64
+    public var result: Result
+
+    public init(
+        loop: UInt16, token: UInt64, shard: ShardID, epoch: Epoch, commitIndex: UInt64, result: Result
+    ) {
+        self.loop = loop
+        self.token = token
+        self.shard = shard
+        self.epoch = epoch
+        self.commitIndex = commitIndex
+        self.result = result
+    }
+}
+
+extension PeerMessage {
+    /// Which core of the receiving node it is for.
+    public enum Destination: Sendable, Equatable {
+        case node
+        case shard(ShardID)
+        case loop(Int)
+    }
+
+    public var destination: Destination {
+        switch self {
+        case .shard(let shard, _): return .shard(shard)
+        case .execute(let attempt): return .shard(attempt.shard)
+        case .move(let request): return .shard(request.shard)
+        case .outcome(let outcome): return .loop(Int(outcome.loop))
+        case .placement, .join, .welcome, .propose, .leaseRequest, .leaseGrant, .obituary, .fenceMe,
+            .reportRequest, .report:
+            return .node
+        }
+    }
+}
+
+/// The loop on which a shard lives, for good.
+public func homeLoop(of shard: ShardID, loops: Int) -> Int {
+    Int(shard.rawValue) % loops
+}
