@@ -1,0 +1,140 @@
+import NIOCore
+
+/// Sends requests to whichever endpoint answers, over connections it keeps for reuse.
+///
+/// It stays with the endpoint that answered last and goes on to the next when one is down. What may be
+/// sent twice is the caller's to say. Its state is used on `eventLoop` only, which makes it `Sendable`.
+public final class ConnectionPool: @unchecked Sendable {
+    /// Pauses between attempts grow from 50 ms to this.
+    private static let pauseMsMax = 1_000
+    private static let idleConnectionsPerEndpointMax = 256
+
+    public let endpoints: [Endpoint]
+    public let timeout: TimeAmount
+    private let eventLoop: any EventLoop
+    private var preferred = 0
+    private var idle: [[HTTPConnection]]
+    private var isClosed = false
+
+    /// `timeout` bounds a whole call, with all its attempts.
+    public init(endpoints: [Endpoint], on eventLoop: any EventLoop, timeout: TimeAmount = .seconds(10)) {
+        precondition(!endpoints.isEmpty, "a pool needs an endpoint")
+        self.endpoints = endpoints
+        self.eventLoop = eventLoop
+        self.timeout = timeout
+        idle = Array(repeating: [], count: endpoints.count)
+    }
+
+    /// Sends until there is an answer or the time is over. A request that is not `isRepeatable` is sent
+    /// again only when the last attempt certainly had no effect. Every HTTP status is an answer, save
+    /// that a 503 saying `applied: no` is tried again while there is time.
+    public func send(_ request: HTTPRequest, isRepeatable: Bool) async -> Result<HTTPResponse, HTTPFailure> {
+        let deadline = NIODeadline.now() + timeout
+        var attempt = 0
+        var wasSent: HTTPFailure?
+        while true {
+            let result = await exchange(request, attempt: attempt, deadline: deadline)
+            attempt += 1
+            var pauseMs = pauseMs(after: attempt)
+            switch result {
+            case .success(let response):
+                guard let wishMs = Self.retryWishMs(response) else { return result }
+                pauseMs = max(pauseMs, wishMs)
+            case .failure(let failure):
+                if !failure.wasNeverSent {
+                    guard isRepeatable, failure != .timedOut else { return result }
+                    wasSent = failure
+                }
+            }
+            guard NIODeadline.now() + .milliseconds(Int64(pauseMs)) < deadline, !Task.isCancelled else {
+                // An earlier attempt that was sent decides what is known about the effect.
+                if let wasSent { return .failure(wasSent) }
+                return result
+            }
+            if pauseMs > 0 { try? await Task.sleep(nanoseconds: UInt64(pauseMs) * 1_000_000) }
+        }
+    }
+
+    /// Closes what is idle now and what becomes idle later.
+    public func close() async {
+        await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
+            eventLoop.execute {
+                self.isClosed = true
+                for connection in self.idle.joined() {
+                    connection.onIdleClose = nil
+                    connection.close()
+                }
+                self.idle = Array(repeating: [], count: self.endpoints.count)
+                done.resume()
+            }
+        }
+    }
+
+    /// No pause while there is another endpoint that was not tried yet.
+    private func pauseMs(after attempts: Int) -> Int {
+        let rounds = attempts / endpoints.count
+        guard rounds > 0, attempts % endpoints.count == 0 else { return 0 }
+        return min(Self.pauseMsMax, 50 << min(rounds - 1, 5))
+    }
+
+    private static func retryWishMs(_ response: HTTPResponse) -> Int? {
+        guard response.status == 503 else { return nil }
+        let error = HoldfastError(answer: response, isWrite: true)
+        return error.applied == .no ? min(error.retryAfterMs ?? 50, pauseMsMax) : nil
+    }
+
+    private func exchange(
+        _ request: HTTPRequest, attempt: Int, deadline: NIODeadline
+    ) async -> Result<HTTPResponse, HTTPFailure> {
+        await withCheckedContinuation { continuation in
+            eventLoop.execute {
+                let position = (self.preferred + attempt) % self.endpoints.count
+                self.withConnection(at: position) { result in
+                    switch result {
+                    case .failure(let failure): continuation.resume(returning: .failure(failure))
+                    case .success(let connection):
+                        self.use(connection, at: position, for: request, deadline: deadline) {
+                            continuation.resume(returning: $0)
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    private func withConnection(at position: Int, _ body: @escaping (Result<HTTPConnection, HTTPFailure>) -> Void) {
+        while let connection = idle[position].popLast() {
+            if connection.isOpen { return body(.success(connection)) }
+        }
+        let future = HTTPConnection.connect(to: endpoints[position], on: eventLoop, timeout: .seconds(2))
+        future.assumeIsolated().whenComplete { result in
+            body(result.mapError { $0 as? HTTPFailure ?? .notConnected("\($0)") })
+        }
+    }
+
+    private func use(
+        _ connection: HTTPConnection, at position: Int, for request: HTTPRequest, deadline: NIODeadline,
+        _ completion: @escaping (Result<HTTPResponse, HTTPFailure>) -> Void
+    ) {
+        connection.onIdleClose = nil
+        connection.requestTimeout = max(.milliseconds(1), deadline - .now())
+        connection.send(request.encoded(for: endpoints[position])) { result in
+            if case .success = result {
+                self.preferred = position
+                self.keep(connection, at: position)
+            }
+            completion(result)
+        }
+    }
+
+    private func keep(_ connection: HTTPConnection, at position: Int) {
+        guard connection.isOpen, !isClosed, idle[position].count < Self.idleConnectionsPerEndpointMax else {
+            connection.close()
+            return
+        }
+        connection.onIdleClose = { [weak self, weak connection] in
+            self?.idle[position].removeAll { $0 === connection }
+        }
+        idle[position].append(connection)
+    }
+}

@@ -1,0 +1,39 @@
+import NIOCore
+
+/// Where a node listens for clients: `http://host:port`, or just `host:port`.
+public struct Endpoint: Sendable, Hashable, CustomStringConvertible {
+    public let host: String
+    public let port: Int
+
+    public init(host: String, port: Int) {
+        self.host = host
+        self.port = port
+    }
+
+    /// `nil` for anything that is not `[http://]host:port[/]` with a port of 1 to 65535.
+    public init?(_ text: String) {
+        var rest = Substring(text)
+        if rest.hasPrefix("http://") { rest = rest.dropFirst(7) }
+        if rest.hasSuffix("/") { rest = rest.dropLast() }
+        guard let colon = rest.lastIndex(of: ":") else { return nil }
+        var host = rest[..<colon]
+        if host.hasPrefix("["), host.hasSuffix("]") {
+            host = host.dropFirst().dropLast()
+        } else if host.contains(":") {
+            return nil
+        }
+        let digits = rest[rest.index(after: colon)...]
+        guard !host.isEmpty, !host.contains(where: { $0 == "/" || $0 == "@" || $0.isWhitespace }),
+            digits.allSatisfy({ $0.isASCII && $0.isNumber }),
+            let port = Int(digits), (1...65_535).contains(port)
+        else { return nil }
+        self.init(host: String(host), port: port)
+    }
+
+    /// Host and port as a `Host` header wants them.
+    public var authority: String {
+        host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+    }
+
+    public var description: String { "http://" + authority }
+}
