@@ -6,3 +6,7 @@
 int holdfast_die_with_parent(void) {
     return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 ? 0 : errno;
 }
+
+void holdfast_name_thread(const char *name) {
+    prctl(PR_SET_NAME, name, 0, 0, 0);
+}

@@ -8,3 +8,6 @@ uint32_t holdfast_crc32c(uint32_t seed, const void *bytes, size_t length);
 
 /// Asks the kernel to send SIGKILL to this process when its parent dies. 0, or errno.
 int holdfast_die_with_parent(void);
+
+/// Names the calling thread, for tools that list threads. At most 15 bytes are kept.
+void holdfast_name_thread(const char *name);

@@ -1,0 +1,83 @@
+/// The journal of a node: all its logs share it. Appends from any thread are queued; one thread takes all
+/// that is queued, writes it as one batch, syncs once and calls back in order.
+public final class Journal: Sendable {
+    private let worker: JournalWorker
+    /// What was there when the journal was opened.
+    public let contents: JournalContents
+
+    /// Opens the journal in `directory`, which is made if it does not exist. `visit` gets every record, oldest
+    /// first. On an error nothing on disk was changed, and what was visited must be thrown away.
+    public static func open(
+        directory: String, options: JournalOptions = JournalOptions(),
+        visit: (JournalRecord) throws -> Void
+    ) throws(JournalError) -> Journal {
+        var generator = SystemRandomNumberGenerator()
+        return try open(
+            directory: directory, options: options, disk: SystemDisk(), using: &generator, visit: visit)
+    }
+
+    static func open(
+        directory: String, options: JournalOptions, disk: any Disk, using generator: inout some RandomNumberGenerator,
+        visit: (JournalRecord) throws -> Void
+    ) throws(JournalError) -> Journal {
+        let code = SystemDisk.makeDirectory(directory)
+        guard code == 0 else { throw .systemCall("mkdir", code, file: directory) }
+        let files = SegmentFiles(directory: directory, disk: disk)
+        let recovery = try recover(files, visit: visit)
+        let start = try JournalStart.make(files, recovery, options, session: generator.next(), salt: generator.next())
+        return Journal(
+            worker: JournalWorker(files: files, options: options, start: start), contents: recovery.contents)
+    }
+
+    private static func recover(
+        _ files: SegmentFiles, visit: (JournalRecord) throws -> Void
+    ) throws(JournalError) -> JournalRecovery {
+        var recovery = JournalRecovery()
+        var buffer: [UInt8] = []
+        for sequence in try files.sequences() {
+            let size = try files.read(sequence, into: &buffer)
+            // A `rethrows` closure would lose the error's type.
+            let result = buffer.withUnsafeBytes { bytes in
+                Result<Void, JournalError> { () throws(JournalError) in
+                    try recovery.read(
+                        UnsafeRawBufferPointer(rebasing: bytes[0..<size]), fileBytes: size,
+                        file: files.path(of: sequence), sequence: sequence, visit: visit)
+                }
+            }
+            try result.get()
+        }
+        try recovery.finish()
+        return recovery
+    }
+
+    private init(worker: JournalWorker, contents: JournalContents) {
+        self.worker = worker
+        self.contents = contents
+    }
+
+    deinit {
+        worker.abandon()
+    }
+
+    /// Queues `records`; they come back together after a crash, or not at all. `durable` is called on the journal's
+    /// thread after the fdatasync, in the order of the appends. After a failure every append fails.
+    /// After `close`, `durable` is called at once, on the caller's thread.
+    public func append(
+        _ records: [JournalRecord], durable: @escaping @Sendable (Result<Void, JournalError>) -> Void
+    ) {
+        worker.append(JournalAppend(records: records, durable: durable))
+    }
+
+    /// Writes what is queued and a mark that nothing is missing, calls back, and ends the journal's threads.
+    /// Not to be called from a `durable` callback.
+    public func close() {
+        worker.close()
+    }
+
+    /// Ends as a killed process would: what is queued is not written, and there is no mark.
+    func abandon() {
+        worker.abandon()
+    }
+
+    public var statistics: JournalStatistics { worker.currentStatistics }
+}

@@ -1,0 +1,25 @@
+/// Sizes of a journal.
+public struct JournalOptions: Sendable, Equatable {
+    /// The size of segments, once the journal has some.
+    public var segmentBytes = 64 << 20
+    /// The size of the first one. Each further one is four times as large, up to `segmentBytes`, so that a
+    /// new node starts at once and the next segment is ready before the present one is full.
+    public var firstSegmentBytes = 4 << 20
+    /// A batch takes no more appends when it has this much. One append may be larger.
+    public var batchBytes = 4 << 20
+
+    public init() {}
+
+    func capacity(of sequence: UInt64) -> Int {
+        precondition(
+            firstSegmentBytes >= JournalWriter.capacity(forBodyBytes: 0) && segmentBytes >= firstSegmentBytes
+                && segmentBytes < 1 << 40, "sizes of journal segments make no sense")
+        var capacity = firstSegmentBytes
+        var step: UInt64 = 1
+        while step < sequence && capacity < segmentBytes {
+            capacity *= 4
+            step += 1
+        }
+        return min(capacity, segmentBytes)
+    }
+}

@@ -1,0 +1,227 @@
+import Glibc
+
+/// What somebody wants on disk, and whom to tell.
+struct JournalAppend: Sendable {
+    let records: [JournalRecord]
+    let durable: @Sendable (Result<Void, JournalError>) -> Void
+}
+
+/// The journal's thread and its queue.
+final class JournalWorker: @unchecked Sendable {
+    private enum Ending {
+        case closing
+        case abandoned
+    }
+
+    private let files: SegmentFiles
+    private let options: JournalOptions
+    private let spares: SparePreparer
+    private let monitor = Monitor()
+
+    // Guarded by the monitor.
+    private var queue: [JournalAppend] = []
+    private var isWaiting = false
+    private var ending: Ending?
+    private var hasEnded = false
+    private var statistics = JournalStatistics()
+    private var thread: WorkerThread?
+
+    // The journal's thread only.
+    private var writer: JournalWriter
+    private var file: Int32
+    private var scratch: [UInt8] = []
+    private var failure: JournalError?
+    private var syncs: UInt64 = 0
+    private var generator = SystemRandomNumberGenerator()
+
+    /// A scratch buffer larger than this is given back after the batch.
+    private static let keptScratchBytes = 1 << 20
+
+    init(files: SegmentFiles, options: JournalOptions, start: JournalStart) {
+        self.files = files
+        self.options = options
+        writer = start.writer
+        file = start.file
+        spares = SparePreparer(files: files)
+        spares.request(options.capacity(of: start.writer.segment.sequence + 1))
+        thread = WorkerThread(name: "journal") { self.run() }
+    }
+
+    var currentStatistics: JournalStatistics { monitor.locked { statistics } }
+
+    func append(_ append: JournalAppend) {
+        let isQueued = monitor.locked {
+            guard ending == nil else { return false }
+            queue.append(append)
+            // The thread looks at the queue again before it waits: a busy one needs no wake-up.
+            if isWaiting {
+                isWaiting = false
+                monitor.signal()
+            }
+            return true
+        }
+        if !isQueued { append.durable(.failure(.closed(directory: files.directory))) }
+    }
+
+    func close() {
+        end(.closing)
+    }
+
+    func abandon() {
+        end(.abandoned)
+    }
+
+    private func end(_ ending: Ending) {
+        let thread: WorkerThread? = monitor.locked {
+            if self.ending == nil { self.ending = ending }
+            isWaiting = false
+            monitor.signal()
+            defer { self.thread = nil }
+            return self.thread
+        }
+        guard let thread else {
+            monitor.locked { while !hasEnded { monitor.wait() } }
+            return
+        }
+        // The last reference to a journal may go in one of its own callbacks.
+        if thread.isCurrent { thread.detach() } else { thread.join() }
+    }
+
+    private func run() {
+        var taken: [JournalAppend] = []
+        while let ending = waitForWork(&taken) {
+            if ending == .abandoned { break }
+            var rest = taken[...]
+            while !rest.isEmpty { write(takeBatch(from: &rest)) }
+            taken.removeAll(keepingCapacity: taken.count <= 4096)
+        }
+        leave()
+    }
+
+    private enum Turn {
+        case work
+        case abandoned
+    }
+
+    /// Moves all that is queued to `taken`. Nil when the journal was closed and nothing is left to do.
+    private func waitForWork(_ taken: inout [JournalAppend]) -> Turn? {
+        monitor.locked {
+            while queue.isEmpty && ending == nil {
+                isWaiting = true
+                monitor.wait()
+            }
+            isWaiting = false
+            if ending == .abandoned { return .abandoned }
+            if queue.isEmpty { return nil }
+            swap(&queue, &taken)
+            return .work
+        }
+    }
+
+    private func takeBatch(from rest: inout ArraySlice<JournalAppend>) -> JournalBatch {
+        var bodyBytes = 0
+        var recordCount = 0
+        var end = rest.startIndex
+        while end < rest.endIndex {
+            let size = BatchFormat.bodyBytes(of: rest[end].records)
+            if end > rest.startIndex && bodyBytes + size > options.batchBytes { break }
+            bodyBytes += size
+            recordCount += rest[end].records.count
+            end += 1
+        }
+        precondition(bodyBytes <= BatchFormat.maximumBodyBytes, "one append is over the limit of a batch")
+        let batch = JournalBatch(appends: rest[..<end], bodyBytes: bodyBytes, recordCount: recordCount)
+        rest = rest[end...]
+        return batch
+    }
+
+    private func write(_ batch: JournalBatch) {
+        var result: Result<Void, JournalError> = .success(())
+        if let failure {
+            result = .failure(failure)
+        } else {
+            do throws(JournalError) {
+                try writeDurably(batch)
+            } catch {
+                failure = error  // O12: final, nothing after a failed write or sync can be trusted
+                result = .failure(error)
+            }
+        }
+        for append in batch.appends { append.durable(result) }
+    }
+
+    private func writeDurably(_ batch: JournalBatch) throws(JournalError) {
+        if !writer.fits(bodyBytes: batch.bodyBytes) { try moveOn(forBodyBytes: batch.bodyBytes) }
+        let extent = writer.encode(
+            batch.appends.lazy.map(\.records), bodyBytes: batch.bodyBytes, recordCount: batch.recordCount,
+            into: &scratch)
+        let startUs = Self.nowUs()
+        try writeScratch(to: extent)
+        let durationUs = Self.nowUs() - startUs
+        monitor.locked {
+            statistics.appends += UInt64(batch.appends.count)
+            statistics.records += UInt64(batch.recordCount)
+            statistics.batches += 1
+            statistics.syncs = syncs
+            statistics.bytes += UInt64(extent.range.count)
+            statistics.latency.record(durationUs)
+        }
+        if scratch.count > Self.keptScratchBytes { scratch = [] }
+    }
+
+    private func writeScratch(to extent: Extent) throws(JournalError) {
+        syncs += 1
+        try files.write(
+            scratch, count: extent.range.count, to: file, files.path(of: extent.segment),
+            at: extent.range.lowerBound)
+    }
+
+    /// Leaves a full segment: successor, then seal, each durable before the next step.
+    private func moveOn(forBodyBytes bodyBytes: Int) throws(JournalError) {
+        let sequence = writer.segment.sequence + 1
+        let needed = max(options.capacity(of: sequence), JournalWriter.capacity(forBodyBytes: bodyBytes))
+        let capacity = try spares.take(atLeast: needed)
+        let successor = writer.successor(capacity: capacity, salt: generator.next())
+        let next = try files.install(successor)
+        syncs += 1
+        do throws(JournalError) {
+            let extent = writer.encode(.seal, into: &scratch)
+            try writeScratch(to: extent)
+        } catch {
+            Glibc.close(next)
+            throw error
+        }
+        Glibc.close(file)
+        file = next
+        writer.enter(successor)
+        spares.request(options.capacity(of: sequence + 1))
+    }
+
+    private func leave() {
+        let isClosing = monitor.locked { ending == .closing }
+        if isClosing && failure == nil && writer.fits(bodyBytes: 0) {
+            let extent = writer.encode(.close, into: &scratch)
+            // The mark only adds certainty: all that was acknowledged is durable without it.
+            try? writeScratch(to: extent)
+        }
+        spares.stop()
+        Glibc.close(file)
+        monitor.locked {
+            hasEnded = true
+            monitor.signal()
+        }
+    }
+
+    private static func nowUs() -> UInt64 {
+        var now = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &now)
+        return UInt64(now.tv_sec) * 1_000_000 + UInt64(now.tv_nsec) / 1000
+    }
+}
+
+/// Appends that share a write and a sync.
+struct JournalBatch {
+    let appends: ArraySlice<JournalAppend>
+    let bodyBytes: Int
+    let recordCount: Int
+}
