@@ -1,0 +1,70 @@
+import Raft
+
+/// A change of the placement state. Commands are proposed by any node, ordered by the placement
+/// group's log, and applied by every node alike.
+///
+/// A command may reach the log twice (its proposer saw no outcome and tried again), so each is either
+/// idempotent or names what it expects to find.
+public enum Command: Sendable, Equatable {
+    /// A node process asks for its incarnation. Idempotent by (node, nonce).
+    case register(Registration)
+    /// A process is over (O6); `candidates` may take its shards, best first.
+    case fence(NodeProcess, candidates: [NodeProcess], cause: FenceCause)
+    /// An obituary by the parent (O7): fences the run that the nonce names, or bars it from registering.
+    case bury(node: NodeID, nonce: UInt64, candidates: [NodeProcess])
+    /// Gives owners to shards that have none.
+    case appoint(candidates: [NodeProcess])
+    /// The owner hands a shard over, or to itself to settle an earlier proposal (O8).
+    case assign(ShardID, expected: Epoch, proposer: NodeProcess, target: NodeProcess)
+    /// The owner cannot lead and gives the shard up (O2); it reached these replicas.
+    case yield(ShardID, expected: Epoch, proposer: NodeProcess, reached: [NodeID])
+
+    case setLeaseDuration(milliseconds: UInt64)
+    /// Leases of earlier durations have run out, as far as the settings of this revision are concerned.
+    case settleLeaseDuration(revision: UInt64)
+    case setClockDrift(perMille: UInt64)
+    case setReadMode(ReadMode)
+
+    case createProject(id: String, createdAtMs: UInt64)
+    case createKey(APIKey)
+    case revokeKey(project: String, keyID: String)
+    case setClass(project: String, name: String, settings: ClassSettings)
+    /// The key signs from now on; the oldest of more than four is forgotten.
+    case addSigningKey(SigningKey)
+    case setAdmin(Credential)
+
+    /// Whether applying it may end a process.
+    var mayFence: Bool {
+        switch self {
+        case .fence, .bury: true
+        default: false
+        }
+    }
+}
+
+/// Names one proposal, so that its proposer knows the result when it comes out of the log. The state
+/// machine remembers none of it.
+public struct ProposalID: Hashable, Sendable {
+    public let node: UInt64
+    public let counter: UInt64
+
+    public init(node: UInt64, counter: UInt64) {
+        self.node = node
+        self.counter = counter
+    }
+}
+
+/// What an entry of the placement group's log carries.
+public struct ProposalEnvelope: Sendable, Equatable {
+    public let id: ProposalID
+    public let command: Command
+
+    public init(id: ProposalID, command: Command) {
+        self.id = id
+        self.command = command
+    }
+
+    public init(node: UInt64, counter: UInt64, command: Command) {
+        self.init(id: ProposalID(node: node, counter: counter), command: command)
+    }
+}

@@ -1,0 +1,33 @@
+import Binary
+import Raft
+
+/// The whole state as bytes: what the placement group's snapshots carry.
+extension PlacementState: BinaryCoded {
+    static let formatVersion: UInt8 = 1
+
+    public func encode(into writer: inout ByteWriter) {
+        writer.write(Self.formatVersion)
+        writer.write(genesis)
+        writer.writeVariable(appliedIndex.rawValue)
+        writer.write(registry)
+        writer.write(table)
+        writer.write(settings)
+        writer.write(tenants)
+    }
+
+    /// Refuses bytes that would make a state in which an invariant is broken.
+    public init(from reader: inout ByteReader) throws(DecodingFailure) {
+        try reader.readVersion(Self.formatVersion, of: "a placement snapshot")
+        let genesis = try Genesis(from: &reader)
+        let index = LogIndex(rawValue: try reader.readVariable())
+        let registry = try Registry(from: &reader)
+        let table = try Table(from: &reader)
+        let settings = try ClusterSettings(from: &reader)
+        self.init(
+            genesis: genesis, appliedIndex: index, registry: registry, table: table, settings: settings,
+            tenants: try Tenants(from: &reader))
+        guard namesNoFencedOwner else {
+            throw DecodingFailure("the table names an owner that is not live (I5)")
+        }
+    }
+}
