@@ -1,0 +1,153 @@
+import EdgeNode
+import HoldfastClient
+
+/// Lays file, environment and flags over each other and checks what results.
+struct ConfigurationLayers {
+    /// Lowest layer first: what comes later replaces what came before, setting by setting.
+    private var effective: [SettingKey: RawSetting] = [:]
+    private var faults: [String] = []
+
+    /// Adds a layer whose names are the writer's own: unknown ones are refused.
+    mutating func add(_ settings: [RawSetting]) {
+        for setting in settings {
+            guard let key = SettingKey(rawValue: setting.name) else {
+                faults.append("\(setting.source): unknown setting '\(setting.name)'")
+                continue
+            }
+            guard !key.isEnvironmentOnly else {
+                faults.append("\(setting.source): '\(setting.name)' is read from \(key.environmentName) only")
+                continue
+            }
+            put(setting, key)
+        }
+    }
+
+    /// Adds the environment. Unknown `HOLDFAST_…` variables are passed over: orchestrators make such
+    /// names by themselves (`HOLDFAST_PORT` for a service called holdfast).
+    mutating func addEnvironment(_ lookUp: (String) -> String?) {
+        for key in SettingKey.allCases {
+            guard let text = lookUp(key.environmentName) else { continue }
+            let value: RawValue =
+                key == .join ? .list(text.split(separator: ",").map { trimmed(String($0)) }) : .scalar(text)
+            put(RawSetting(name: key.rawValue, value: value, source: "environment \(key.environmentName)"), key)
+        }
+    }
+
+    /// The token and the file that holds it are two ways to say one thing: the later word counts.
+    private mutating func put(_ setting: RawSetting, _ key: SettingKey) {
+        if key == .adminToken { effective[.adminTokenFile] = nil }
+        if key == .adminTokenFile { effective[.adminToken] = nil }
+        effective[key] = setting
+    }
+
+    /// The checked whole, or every fault at once.
+    func configuration() throws(ConfigurationFault) -> NodeConfiguration {
+        var checker = SettingChecker(faults: faults)
+        var result = NodeConfiguration(name: "", dataDirectory: "")
+        for key in SettingKey.allCases {
+            if let setting = effective[key] { checker.apply(key, setting, to: &result) }
+        }
+        if effective[.name] == nil { checker.faults.append("name is missing: \(SettingKey.name.expectation)") }
+        if effective[.data] == nil { checker.faults.append("data is missing: \(SettingKey.data.expectation)") }
+        if result.client == result.peer || result.admin == result.client || result.admin == result.peer {
+            checker.faults.append("client, peer and admin must be different addresses")
+        }
+        if checker.faults.isEmpty, !result.bootstrap, result.initialNodes != 1 {
+            checker.faults.append("initial-nodes has a meaning only with bootstrap")
+        }
+        guard checker.faults.isEmpty else { throw ConfigurationFault(checker.faults) }
+        return result
+    }
+}
+
+/// Turns raw settings into typed ones; collects what is wrong with them.
+private struct SettingChecker {
+    var faults: [String]
+
+    mutating func apply(_ key: SettingKey, _ setting: RawSetting, to result: inout NodeConfiguration) {
+        let isGood: Bool =
+            switch key {
+            case .name: assign(&result.name, Self.nodeName(setting.value))
+            case .data: assign(&result.dataDirectory, Self.scalar(setting.value))
+            case .client: assign(&result.client, Self.address(setting.value))
+            case .peer: assign(&result.peer, Self.address(setting.value))
+            case .admin: assign(&result.admin, Self.address(setting.value))
+            case .adminToken: assign(&result.adminToken, Self.scalar(setting.value).flatMap(Self.token))
+            case .adminTokenFile: adminTokenFromFile(setting.value, &result)
+            case .adminOnClientPort: assign(&result.adminOnClientPort, Self.flag(setting.value))
+            case .join: assign(&result.join, Self.addresses(setting.value))
+            case .bootstrap: assign(&result.bootstrap, Self.flag(setting.value))
+            case .initialNodes: assign(&result.initialNodes, Self.number(setting.value, SettingKey.initialNodeRange))
+            case .shards: assign(&result.shards, Self.number(setting.value, SettingKey.shardRange))
+            case .leaseMs: assign(&result.leaseMs, Self.number(setting.value, SettingKey.leaseMsRange))
+            case .loops: assign(&result.loops, Self.number(setting.value, SettingKey.loopRange))
+            case .reads: assign(&result.reads, Self.scalar(setting.value).flatMap(NodeConfiguration.Reads.init))
+            case .logLevel:
+                assign(&result.logLevel, Self.scalar(setting.value).flatMap(NodeConfiguration.LogLevel.init))
+            }
+        guard !isGood else { return }
+        let shown = key.isEnvironmentOnly ? "the value" : setting.value.text
+        faults.append("\(setting.source): \(key.rawValue) cannot be \(shown): \(key.expectation)")
+    }
+
+    private func assign<Value>(_ target: inout Value, _ value: Value?) -> Bool {
+        guard let value else { return false }
+        target = value
+        return true
+    }
+
+    private func assign<Value>(_ target: inout Value?, _ value: Value?) -> Bool {
+        guard let value else { return false }
+        target = value
+        return true
+    }
+
+    private func adminTokenFromFile(_ value: RawValue, _ result: inout NodeConfiguration) -> Bool {
+        guard let path = Self.scalar(value), let text = try? LocalFile.readText(path),
+            let token = Self.token(trimmed(text))
+        else { return false }
+        result.adminToken = token
+        return true
+    }
+
+    private static func scalar(_ value: RawValue) -> String? {
+        if case .scalar(let text) = value, !text.isEmpty { text } else { nil }
+    }
+
+    private static func flag(_ value: RawValue) -> Bool? {
+        scalar(value).flatMap(Bool.init)
+    }
+
+    private static func number<Number: FixedWidthInteger>(_ value: RawValue, _ range: ClosedRange<Number>) -> Number? {
+        scalar(value).flatMap { Number($0) }.flatMap { range.contains($0) ? $0 : nil }
+    }
+
+    private static func nodeName(_ value: RawValue) -> String? {
+        guard let text = scalar(value), text.utf8.count <= 64,
+            text.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || "._-".contains($0)) })
+        else { return nil }
+        return text
+    }
+
+    private static func token(_ text: String) -> String? {
+        let isPrintable = text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
+        return isPrintable && text.utf8.count >= 16 ? text : nil
+    }
+
+    private static func address(_ value: RawValue) -> NodeConfiguration.Address? {
+        guard let text = scalar(value), !text.hasPrefix("http"), !text.hasSuffix("/"),
+            let endpoint = Endpoint(text)
+        else { return nil }
+        return NodeConfiguration.Address(host: endpoint.host, port: endpoint.port)
+    }
+
+    private static func addresses(_ value: RawValue) -> [NodeConfiguration.Address]? {
+        let texts: [String] =
+            switch value {
+            case .scalar(let text): [text]
+            case .list(let texts): texts
+            }
+        let addresses = texts.compactMap { address(.scalar($0)) }
+        return addresses.count == texts.count ? addresses : nil
+    }
+}

@@ -1,0 +1,41 @@
+import EdgeNode
+
+extension NodeConfiguration {
+    /// What holds, in the format of a configuration file. Secrets are left out.
+    var fileText: String {
+        var lines = [
+            "name = \(quoted(name))",
+            "data = \(quoted(dataDirectory))",
+            "client = \(quoted(client.description))",
+            "peer = \(quoted(peer.description))",
+        ]
+        if let admin { lines.append("admin = \(quoted(admin.description))") }
+        lines += [
+            "# the admin token is \(adminToken == nil ? "not set: the admin API refuses every call" : "set")",
+            "admin-on-client-port = \(adminOnClientPort)",
+            "join = [\(join.map { quoted($0.description) }.joined(separator: ", "))]",
+            "bootstrap = \(bootstrap)",
+            "initial-nodes = \(initialNodes)",
+            "shards = \(shards)",
+            "lease-ms = \(leaseMs)",
+            "loops = \(loops)",
+            "reads = \(quoted(reads.rawValue))",
+            "log-level = \(quoted(logLevel.rawValue))",
+        ]
+        return lines.joined(separator: "\n")
+    }
+
+    private func quoted(_ text: String) -> String {
+        var out = "\""
+        for character in text {
+            switch character {
+            case "\"": out += "\\\""
+            case "\\": out += "\\\\"
+            case "\n": out += "\\n"
+            case "\t": out += "\\t"
+            default: out.append(character)
+            }
+        }
+        return out + "\""
+    }
+}

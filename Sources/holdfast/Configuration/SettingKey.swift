@@ -1,0 +1,61 @@
+import EdgeNode
+
+/// The settings of a node. One name serves everywhere: `lease-ms` in a file, `--lease-ms` as a flag,
+/// `HOLDFAST_LEASE_MS` in the environment.
+enum SettingKey: String, CaseIterable, Sendable {
+    case name
+    case data
+    case client
+    case peer
+    case admin
+    case adminToken = "admin-token"
+    case adminTokenFile = "admin-token-file"
+    case adminOnClientPort = "admin-on-client-port"
+    case join
+    case bootstrap
+    case initialNodes = "initial-nodes"
+    case shards
+    case leaseMs = "lease-ms"
+    case loops
+    case reads
+    case logLevel = "log-level"
+
+    static let shardRange = 1...4_096
+    static let leaseMsRange: ClosedRange<UInt64> = 200...60_000
+    static let loopRange = 0...256
+    static let initialNodeRange = 1...64
+
+    var environmentName: String {
+        "HOLDFAST_" + rawValue.uppercased().map { $0 == "-" ? "_" : String($0) }.joined()
+    }
+
+    /// A secret on a command line is seen by every user of the machine, and files get copied around.
+    var isEnvironmentOnly: Bool { self == .adminToken }
+
+    /// What a good value is, for complaints and help.
+    var expectation: String {
+        switch self {
+        case .name: "1 to 64 letters, digits, '.', '_' or '-'"
+        case .data: "a directory"
+        case .client, .peer, .admin: "HOST:PORT with a port from 1 to 65535"
+        case .adminToken: "at least 16 printable characters"
+        case .adminTokenFile: "a readable file that holds the token"
+        case .adminOnClientPort, .bootstrap: "true or false"
+        case .join: "one or more HOST:PORT"
+        case .initialNodes: Self.describe(Self.initialNodeRange)
+        case .shards: Self.describe(Self.shardRange)
+        case .leaseMs: Self.describe(Self.leaseMsRange)
+        case .loops: Self.describe(Self.loopRange) + ", 0 for one per core"
+        case .reads: Self.describe(NodeConfiguration.Reads.allCases.map(\.rawValue))
+        case .logLevel: Self.describe(NodeConfiguration.LogLevel.allCases.map(\.rawValue))
+        }
+    }
+
+    private static func describe(_ range: ClosedRange<some BinaryInteger>) -> String {
+        "a whole number from \(range.lowerBound) to \(range.upperBound)"
+    }
+
+    private static func describe(_ words: [String]) -> String {
+        "one of " + words.joined(separator: ", ")
+    }
+}

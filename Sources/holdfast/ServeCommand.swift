@@ -1,0 +1,97 @@
+import ArgumentParser
+import EdgeNode
+import HoldfastClient
+
+/// Flags stay text here: every layer goes through the same checks and gets the same complaints.
+struct ServeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Run a node.",
+        discussion: """
+            Settings come from a file, from the environment (HOLDFAST_LEASE_MS for lease-ms) over it, and from \
+            flags over both.
+            """)
+
+    @Option(name: .long, help: ArgumentHelp("Configuration, TOML or JSON; else HOLDFAST_CONFIG.", valueName: "file"))
+    var config: String?
+
+    @Option(name: .long, help: "What people call this node; unique in the cluster.")
+    var name: String?
+
+    @Option(name: .long, help: ArgumentHelp("Directory for everything this node keeps.", valueName: "directory"))
+    var data: String?
+
+    @Option(name: .long, help: ArgumentHelp("Where clients connect.", valueName: "host:port"))
+    var client: String?
+
+    @Option(name: .long, help: ArgumentHelp("Where other nodes connect.", valueName: "host:port"))
+    var peer: String?
+
+    @Option(name: .long, help: ArgumentHelp("The admin API's own port.", valueName: "host:port"))
+    var admin: String?
+
+    @Option(
+        name: .long, help: ArgumentHelp("File with the admin token; or HOLDFAST_ADMIN_TOKEN.", valueName: "file"))
+    var adminTokenFile: String?
+
+    @Flag(name: .long, help: "Answer the admin API on the client port too.")
+    var adminOnClientPort = false
+
+    @Option(name: .long, help: ArgumentHelp("Peer address of a member to join by; repeatable.", valueName: "host:port"))
+    var join: [String] = []
+
+    @Flag(name: .long, help: "Form a new cluster if the data directory belongs to none.")
+    var bootstrap = false
+
+    @Option(name: .long, help: "With --bootstrap: nodes to wait for before the cluster is formed.")
+    var initialNodes: String?
+
+    @Option(name: .long, help: "With --bootstrap: shards of the new cluster.")
+    var shards: String?
+
+    @Option(name: .long, help: "With --bootstrap: duration of a lease.")
+    var leaseMs: String?
+
+    @Option(name: .long, help: "Event loops; 0 for one per core.")
+    var loops: String?
+
+    @Option(name: .long, help: "How reads are answered: lease or quorum.")
+    var reads: String?
+
+    @Option(name: .long, help: "trace, debug, info, notice, warning, error or critical.")
+    var logLevel: String?
+
+    @Flag(name: .long, help: "Show what holds, and stop.")
+    var printConfig = false
+
+    func run() throws {
+        let configuration = try configuration()
+        if printConfig { return print(configuration.fileText) }
+        let status = NodeProgram.run(configuration)
+        if status != 0 { endProgram(withStatus: status) }
+    }
+
+    private func configuration() throws -> NodeConfiguration {
+        var layers = ConfigurationLayers()
+        if let path = config ?? environment("HOLDFAST_CONFIG") {
+            layers.add(try ConfigurationText.settings(try LocalFile.readText(path), file: path))
+        }
+        layers.addEnvironment(environment)
+        layers.add(flags)
+        return try layers.configuration()
+    }
+
+    private var flags: [RawSetting] {
+        let scalars: [(SettingKey, String?)] = [
+            (.name, name), (.data, data), (.client, client), (.peer, peer), (.admin, admin),
+            (.adminTokenFile, adminTokenFile), (.adminOnClientPort, adminOnClientPort ? "true" : nil),
+            (.bootstrap, bootstrap ? "true" : nil), (.initialNodes, initialNodes), (.shards, shards),
+            (.leaseMs, leaseMs), (.loops, loops), (.reads, reads), (.logLevel, logLevel),
+        ]
+        var settings = scalars.compactMap { key, text in
+            text.map { RawSetting(name: key.rawValue, value: .scalar($0), source: "flag --\(key.rawValue)") }
+        }
+        if !join.isEmpty { settings.append(RawSetting(name: "join", value: .list(join), source: "flag --join")) }
+        return settings
+    }
+}
