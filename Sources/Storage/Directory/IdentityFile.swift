@@ -32,16 +32,24 @@ struct IdentityFile {
 
     /// Write, sync, rename, sync the directory: after a crash there is the old identity or the new one.
     func write(_ identity: NodeIdentity) throws(DataDirectoryError) {
+        do throws(DataDirectoryError) {
+            try writeTemporary(identity.encode())
+        } catch {
+            unlink(temporaryPath)
+            throw error
+        }
+        guard rename(temporaryPath, path) == 0 else { throw .systemCall("rename", errno, path: path) }
+        let listed = SystemDisk().syncDirectory(directory)
+        guard listed == 0 else { throw .systemCall("fsync of the directory", listed, path: directory) }
+    }
+
+    private func writeTemporary(_ bytes: [UInt8]) throws(DataDirectoryError) {
         let file = open(temporaryPath, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw .systemCall("open", errno, path: temporaryPath) }
         defer { close(file) }
-        let disk = SystemDisk()
-        let written = identity.encode().withUnsafeBytes { disk.write($0, to: file, at: 0) }
+        let written = bytes.withUnsafeBytes { SystemDisk().write($0, to: file, at: 0) }
         guard written == 0 else { throw .systemCall("pwrite", written, path: temporaryPath) }
         let synced = fsync(file) == 0 ? 0 : errno
         guard synced == 0 else { throw .systemCall("fsync", synced, path: temporaryPath) }
-        guard rename(temporaryPath, path) == 0 else { throw .systemCall("rename", errno, path: path) }
-        let listed = disk.syncDirectory(directory)
-        guard listed == 0 else { throw .systemCall("fsync of the directory", listed, path: directory) }
     }
 }

@@ -105,20 +105,33 @@ struct SegmentFiles: Sendable {
     }
 
     /// Makes a spare by writing `capacity` zeros: an fdatasync over blocks that were written before costs half.
-    /// Goes in small pieces, so that the journal's own syncs wait for one piece at most. False if stopped.
+    /// False if stopped. A spare that is not finished is removed.
     func makeSpare(capacity: Int, isStopped: () -> Bool) throws(JournalError) -> Bool {
         let file = try open(unfinishedPath, O_RDWR | O_CREAT | O_TRUNC)
         defer { close(file) }
-        let zeros = [UInt8](repeating: 0, count: min(Self.zeroChunkBytes, capacity))
-        var offset = 0
-        while offset < capacity {
-            if isStopped() { return false }
-            let count = min(zeros.count, capacity - offset)
-            try write(zeros, count: count, to: file, unfinishedPath, at: offset)
-            offset += count
+        do throws(JournalError) {
+            guard try writeZeros(to: file, unfinishedPath, capacity: capacity, isStopped: isStopped) else {
+                unlink(unfinishedPath)
+                return false
+            }
+            guard rename(unfinishedPath, sparePath) == 0 else {
+                throw JournalError.systemCall("rename", errno, file: unfinishedPath)
+            }
+            return true
+        } catch {
+            unlink(unfinishedPath)
+            throw error
         }
-        guard rename(unfinishedPath, sparePath) == 0 else {
-            throw .systemCall("rename", errno, file: unfinishedPath)
+    }
+
+    /// In small pieces, so that the journal's own syncs wait for one piece at most.
+    private func writeZeros(
+        to file: Int32, _ path: String, capacity: Int, isStopped: () -> Bool
+    ) throws(JournalError) -> Bool {
+        let zeros = [UInt8](repeating: 0, count: min(Self.zeroChunkBytes, capacity))
+        for offset in stride(from: 0, to: capacity, by: zeros.count) {
+            if isStopped() { return false }
+            try write(zeros, count: min(zeros.count, capacity - offset), to: file, path, at: offset)
         }
         return true
     }

@@ -60,12 +60,8 @@ public struct MemoryJournal: Sendable {
     /// Writes all that is queued as one batch, not yet durable. The last one must have been synced.
     public mutating func write() throws(JournalError) {
         precondition(isRunning, "a crashed journal is recovered before it is used")
-        #if PLANTED_BUGS
-        let mayPile = PlantedBug.isActive(.acknowledgeBeforeSync)
-        #else
-        let mayPile = false
-        #endif
-        precondition(steps.isEmpty || mayPile, "O12: a batch is written after the one before it was synced")
+        precondition(
+            steps.isEmpty || acknowledgesEarly, "O12: a batch is written after the one before it was synced")
         guard !queue.isEmpty else { return }
         guard !isFull else { throw Self.full }
         let bodyBytes = queue.reduce(0) { $0 + BatchFormat.bodyBytes(of: $1) }
@@ -77,26 +73,36 @@ public struct MemoryJournal: Sendable {
         queue = []
     }
 
-    /// Makes what is queued or written durable. When it returns, it may be acknowledged.
+    /// Makes the written batch durable; if there is none, writes what is queued first. What was appended after
+    /// `write` stays queued. When it returns, the batch may be acknowledged.
     public mutating func sync() throws(JournalError) {
-        if steps.isEmpty { try write() }
-        #if PLANTED_BUGS
-        if PlantedBug.isActive(.acknowledgeBeforeSync) { return }
-        #endif
+        if steps.isEmpty || acknowledgesEarly { try write() }
+        if !acknowledgesEarly { carryOutSteps() }
+    }
+
+    private mutating func carryOutSteps() {
         for step in steps { carryOut(step) }
         steps = []
     }
 
+    private var acknowledgesEarly: Bool {
+        #if PLANTED_BUGS
+        PlantedBug.isActive(.acknowledgeBeforeSync)
+        #else
+        false
+        #endif
+    }
+
     /// Ends in order: everything durable, and a mark that says so.
     public mutating func close() throws(JournalError) {
-        if hasUnsynced { try sync() }
-        if hasQueued { try sync() }
+        carryOutSteps()
+        try write()
+        carryOutSteps()
         if writer.fits(bodyBytes: 0) {
             var bytes: [UInt8] = []
             let extent = writer.encode(.close, into: &bytes)
             add(extent, bytes)
-            for step in steps { carryOut(step) }
-            steps = []
+            carryOutSteps()
         }
         isRunning = false
     }
@@ -128,19 +134,26 @@ public struct MemoryJournal: Sendable {
             bytes.append(contentsOf: repeatElement(0, count: SegmentHeader.reservedBytes - bytes.count))
             segments.append(bytes)
         case .write(let segment, let offset, let bytes):
-            store(segment, offset, bytes) { _ in true }
+            store(segment, offset, bytes)
         }
     }
 
+    private mutating func store(_ segment: Int, _ offset: Int, _ bytes: [UInt8]) {
+        grow(segment, to: offset + bytes.count)
+        segments[segment].replaceSubrange(offset..<offset + bytes.count, with: bytes)
+    }
+
     /// Stores those bytes whose position in the file `survives`.
-    private mutating func store(_ segment: Int, _ offset: Int, _ bytes: [UInt8], _ survives: (Int) -> Bool) {
-        let end = offset + bytes.count
-        if segments[segment].count < end {
-            segments[segment].append(contentsOf: repeatElement(0, count: end - segments[segment].count))
-        }
+    private mutating func store(_ segment: Int, _ offset: Int, _ bytes: [UInt8], where survives: (Int) -> Bool) {
+        grow(segment, to: offset + bytes.count)
         for (index, byte) in bytes.enumerated() where survives(offset + index) {
             segments[segment][offset + index] = byte
         }
+    }
+
+    private mutating func grow(_ segment: Int, to end: Int) {
+        let missing = end - segments[segment].count
+        if missing > 0 { segments[segment].append(contentsOf: repeatElement(0, count: missing)) }
     }
 
     /// The disk after a crash in the middle of step `count`: the steps before it are whole, it is torn,
@@ -148,7 +161,7 @@ public struct MemoryJournal: Sendable {
     mutating func tear(step count: Int, _ survives: (Int) -> Bool) {
         for step in steps.prefix(count) { carryOut(step) }
         if count < steps.count, case .write(let segment, let offset, let bytes) = steps[count] {
-            store(segment, offset, bytes, survives)
+            store(segment, offset, bytes, where: survives)
         }
         steps = []
         queue = []
@@ -269,7 +282,7 @@ public struct MemoryJournal: Sendable {
                 segment: unsealed.segment, offset: unsealed.offset, nextBatch: last.firstBatch - 1, session: session)
             var bytes: [UInt8] = []
             let extent = sealing.encode(.seal, into: &bytes)
-            store(Int(extent.segment) - 1, extent.range.lowerBound, bytes) { _ in true }
+            store(Int(extent.segment) - 1, extent.range.lowerBound, bytes)
         }
         writer = JournalWriter(
             segment: last, offset: recovery.offset, nextBatch: recovery.nextBatch, session: session)

@@ -1,0 +1,138 @@
+import Glibc
+
+@testable import Storage
+
+/// A record that carries `number`, so that a test can say which ones came back.
+func record(_ number: UInt64, payloadBytes: Int = 8) -> JournalRecord {
+    JournalRecord(
+        kind: UInt8(truncatingIfNeeded: number), group: number % 3, term: number / 2, index: number,
+        payload: (0..<payloadBytes).map { UInt8(truncatingIfNeeded: UInt64($0) &* 31 &+ number) })
+}
+
+/// A few records of sizes that cross sectors now and then.
+func randomRecords(_ number: inout UInt64, _ generator: inout SeededGenerator) -> [JournalRecord] {
+    (0..<Int.random(in: 1...4, using: &generator)).map { _ in
+        number += 1
+        let large = Int.random(in: 0..<8, using: &generator) == 0
+        return record(number, payloadBytes: Int.random(in: 0...(large ? 1500 : 80), using: &generator))
+    }
+}
+
+/// An empty directory, removed with what is in it when the test ends.
+final class TemporaryDirectory {
+    let path: String
+
+    init() {
+        var template = [CChar]("/tmp/holdfast-storage-XXXXXX".utf8CString)
+        precondition(mkdtemp(&template) != nil)
+        path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    deinit { Self.remove(path) }
+
+    private static func remove(_ path: String) {
+        if SystemDisk.isDirectory(path) {
+            for name in SystemDisk.names(in: path) ?? [] { remove(path + "/" + name) }
+            rmdir(path)
+        } else {
+            unlink(path)
+        }
+    }
+}
+
+func readFile(_ path: String) -> [UInt8] {
+    let file = open(path, O_RDONLY)
+    precondition(file >= 0, "cannot read \(path)")
+    defer { close(file) }
+    var status = stat()
+    fstat(file, &status)
+    var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
+    _ = bytes.withUnsafeMutableBytes { SystemDisk.read(file, at: 0, into: $0) }
+    return bytes
+}
+
+func writeFile(_ path: String, _ bytes: [UInt8]) {
+    let file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+    precondition(file >= 0, "cannot write \(path)")
+    defer { close(file) }
+    let code = bytes.withUnsafeBytes { SystemDisk().write($0, to: file, at: 0) }
+    precondition(code == 0)
+}
+
+/// Names and contents of all files in a directory: to see that nothing was changed.
+func contents(of directory: String) -> [String: [UInt8]] {
+    var files: [String: [UInt8]] = [:]
+    for name in SystemDisk.names(in: directory) ?? [] where !SystemDisk.isDirectory(directory + "/" + name) {
+        files[name] = readFile(directory + "/" + name)
+    }
+    return files
+}
+
+/// Lets chosen calls fail.
+final class FaultyDisk: Disk, @unchecked Sendable {
+    enum Call: Sendable { case write, syncData, syncDirectory }
+
+    private let real = SystemDisk()
+    private let monitor = Monitor()
+    private var counts: [Call: Int] = [:]
+    private var fault: (call: Call, skipping: Int, code: Int32)?
+    private var offsets: [Int] = []
+
+    /// Where the writes went.
+    var writes: [Int] { monitor.locked { offsets } }
+
+    /// The call after the next `skipping` ones fails with `code`, and all of its kind after it.
+    func fail(_ call: Call, skipping: Int = 0, with code: Int32) {
+        monitor.locked {
+            counts[call] = 0
+            fault = (call, skipping, code)
+        }
+    }
+
+    private func code(for call: Call) -> Int32? {
+        monitor.locked {
+            let seen = counts[call, default: 0]
+            counts[call] = seen + 1
+            guard let fault, fault.call == call, seen >= fault.skipping else { return nil }
+            return fault.code
+        }
+    }
+
+    func write(_ bytes: UnsafeRawBufferPointer, to file: Int32, at offset: Int) -> Int32 {
+        monitor.locked { offsets.append(offset) }
+        return code(for: .write) ?? real.write(bytes, to: file, at: offset)
+    }
+
+    func syncData(_ file: Int32) -> Int32 {
+        code(for: .syncData) ?? real.syncData(file)
+    }
+
+    func syncDirectory(_ path: String) -> Int32 {
+        code(for: .syncDirectory) ?? real.syncDirectory(path)
+    }
+}
+
+/// Collects results from the journal's thread; `wait` returns them once there are `count`.
+final class Outcomes: @unchecked Sendable {
+    private let monitor = Monitor()
+    private var results: [(number: UInt64, error: JournalError?)] = []
+
+    func callback(_ number: UInt64) -> @Sendable (Result<Void, JournalError>) -> Void {
+        { result in
+            self.monitor.locked {
+                switch result {
+                case .success: self.results.append((number, nil))
+                case .failure(let error): self.results.append((number, error))
+                }
+                self.monitor.signal()
+            }
+        }
+    }
+
+    func wait(_ count: Int) -> [(number: UInt64, error: JournalError?)] {
+        monitor.locked {
+            while results.count < count { monitor.wait() }
+            return results
+        }
+    }
+}
