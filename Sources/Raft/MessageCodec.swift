@@ -1,0 +1,125 @@
+import Binary
+
+/// Bytes of messages. An entry's index and, mostly, its term follow from the entry before it, so an
+/// entry costs three bytes beside its payload. The link that carries messages bounds their size and
+/// names the version of the wire protocol; the version byte here is for this format alone.
+extension Message {
+    static let version: UInt8 = 1
+    static let maximumEntries = 65_536
+
+    private enum Tag: UInt8 {
+        case append = 1, appendAccepted, appendRejected, heartbeat, heartbeatAnswer, voteRequest, voteAnswer
+        case timeoutNow, snapshotChunk, snapshotProgress
+        case seal, sealAnswer, sealRefusal, pull, pullAnswer, pullConflict
+    }
+
+    public func encode(into writer: inout ByteWriter) {
+        writer.write(Self.version)
+        writer.write(tag.rawValue)
+        writer.write(from.rawValue)
+        writer.write(to.rawValue)
+        writer.writeVariable(term.rawValue)
+        writer.writeVariable(incarnation)
+        encodeBody(into: &writer)
+    }
+
+    private var tag: Tag {
+        switch body {
+        case .append: .append
+        case .appendAccepted: .appendAccepted
+        case .appendRejected: .appendRejected
+        case .heartbeat: .heartbeat
+        case .heartbeatAnswer: .heartbeatAnswer
+        case .voteRequest: .voteRequest
+        case .voteAnswer: .voteAnswer
+        case .timeoutNow: .timeoutNow
+        case .snapshotChunk: .snapshotChunk
+        case .snapshotProgress: .snapshotProgress
+        case .seal: .seal
+        case .sealAnswer: .sealAnswer
+        case .sealRefusal: .sealRefusal
+        case .pull: .pull
+        case .pullAnswer: .pullAnswer
+        case .pullConflict: .pullConflict
+        }
+    }
+
+    private func encodeBody(into writer: inout ByteWriter) {
+        switch body {
+        case .append(let append): append.encode(into: &writer)
+        case .appendAccepted(let answer):
+            writer.writeVariable(answer.match.rawValue)
+            writer.writeVariable(answer.commit.rawValue)
+        case .appendRejected(let answer):
+            writer.writeVariable(answer.previous.rawValue)
+            answer.hint.encode(into: &writer)
+            writer.write(answer.needsSnapshot)
+        case .heartbeat(let beat):
+            writer.writeVariable(beat.commit.rawValue)
+            writer.writeVariable(beat.round)
+        case .heartbeatAnswer(let answer): writer.writeVariable(answer.round)
+        case .voteRequest(let request): request.encode(into: &writer)
+        case .voteAnswer(let answer):
+            writer.write(answer.isPreVote)
+            writer.writeVariable(answer.requestTerm.rawValue)
+            writer.write(answer.granted)
+        case .timeoutNow, .seal: break
+        case .snapshotChunk(let chunk): chunk.encode(into: &writer)
+        case .snapshotProgress(let progress):
+            writer.writeVariable(progress.transfer)
+            writer.writeVariable(progress.offset)
+        case .sealAnswer(let position), .pullConflict(let position): position.encode(into: &writer)
+        case .pull(let pull):
+            pull.previous.encode(into: &writer)
+            writer.write(pull.needsSnapshot)
+        case .sealRefusal(let owner): writer.writeOptional(owner) { $1.encode(into: &$0) }
+        case .pullAnswer(let answer): answer.encode(into: &writer)
+        }
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingFailure) {
+        guard try reader.readUInt8() == Self.version else { throw DecodingFailure("a message of another version") }
+        guard let tag = Tag(rawValue: try reader.readUInt8()) else {
+            throw DecodingFailure("an unknown kind of message")
+        }
+        self.init(
+            from: NodeID(try reader.readUInt64()), to: NodeID(try reader.readUInt64()),
+            term: Term(try reader.readVariable()), incarnation: try reader.readVariable(),
+            body: try Self.readBody(tag, &reader))
+    }
+
+    private static func readBody(_ tag: Tag, _ reader: inout ByteReader) throws(DecodingFailure) -> Body {
+        switch tag {
+        case .append: .append(try Append(from: &reader))
+        case .appendAccepted:
+            .appendAccepted(AppendAccepted(match: try reader.readIndex(), commit: try reader.readIndex()))
+        case .appendRejected:
+            .appendRejected(
+                AppendRejected(
+                    previous: try reader.readIndex(), hint: try Position(from: &reader),
+                    needsSnapshot: try reader.readBool()))
+        case .heartbeat: .heartbeat(Heartbeat(commit: try reader.readIndex(), round: try reader.readVariable()))
+        case .heartbeatAnswer: .heartbeatAnswer(HeartbeatAnswer(round: try reader.readVariable()))
+        case .voteRequest: .voteRequest(try VoteRequest(from: &reader))
+        case .voteAnswer:
+            .voteAnswer(
+                VoteAnswer(
+                    isPreVote: try reader.readBool(), requestTerm: Term(try reader.readVariable()),
+                    granted: try reader.readBool()))
+        case .timeoutNow: .timeoutNow
+        case .snapshotChunk: .snapshotChunk(try SnapshotChunk(from: &reader))
+        case .snapshotProgress:
+            .snapshotProgress(
+                SnapshotProgress(transfer: try reader.readVariable(), offset: try reader.readVariable()))
+        case .seal: .seal
+        case .sealAnswer: .sealAnswer(try Position(from: &reader))
+        case .sealRefusal:
+            .sealRefusal(
+                try reader.readOptional { (reader) throws(DecodingFailure) in try Candidate(from: &reader) })
+        case .pull:
+            .pull(Pull(previous: try Position(from: &reader), needsSnapshot: try reader.readBool()))
+        case .pullAnswer: .pullAnswer(try PullAnswer(from: &reader))
+        case .pullConflict: .pullConflict(try Position(from: &reader))
+        }
+    }
+}

@@ -1,0 +1,159 @@
+/// Snapshots under way, in both directions.
+struct SnapshotExchange: Sendable {
+    /// The last one that the driver made, for whoever needs one.
+    var offer: Snapshot?
+    var incoming: IncomingSnapshot?
+    /// To the owner that adopts this replica's log.
+    var pulled: (owner: NodeID, transfer: OutgoingTransfer?)?
+    var isWanted = false
+    private var lastNumber: UInt64 = 0
+
+    mutating func makeTransfer(of snapshot: Snapshot, isPulled: Bool) -> OutgoingTransfer {
+        lastNumber += 1
+        return OutgoingTransfer(number: lastNumber, snapshot: snapshot, isPulled: isPulled)
+    }
+
+    /// The offer, if the log still continues it.
+    func usableOffer(from boundary: LogIndex) -> Snapshot? {
+        guard let offer, offer.index >= boundary else { return nil }
+        return offer
+    }
+
+    func canFeed(_ peer: Progress, from boundary: LogIndex, settings: ReplicaSettings) -> Bool {
+        guard peer.state == .snapshot else { return false }
+        return peer.transfer?.canSend(settings) ?? (usableOffer(from: boundary) != nil)
+    }
+
+    /// Entries above this are needed by somebody who is receiving a snapshot.
+    func lowestIndexUnderWay(_ peers: [Progress]) -> LogIndex? {
+        var indexes = peers.compactMap { $0.isUnreachable ? nil : $0.transfer?.snapshot.index }
+        if let transfer = pulled?.transfer { indexes.append(transfer.snapshot.index) }
+        return indexes.min()
+    }
+}
+
+extension Replication {
+    // MARK: Sending
+
+    mutating func feedSnapshot(_ position: Int) {
+        if peers[position].transfer == nil {
+            guard let offer = snapshots.usableOffer(from: log.boundary.index) else {
+                return wantSnapshot()
+            }
+            peers[position].transfer = snapshots.makeTransfer(of: offer, isPulled: false)
+            counters.snapshotsSent += 1
+        }
+        while var transfer = peers[position].transfer, transfer.canSend(settings) {
+            send(.snapshotChunk(transfer.nextChunk(settings)), to: peers[position].peer)
+            peers[position].transfer = transfer
+        }
+    }
+
+    /// Feeds the owner that pulls this log.
+    mutating func feedPulledSnapshot() {
+        guard let pulled = snapshots.pulled else { return }
+        if pulled.transfer == nil {
+            guard let offer = snapshots.usableOffer(from: log.boundary.index) else {
+                return wantSnapshot()
+            }
+            let transfer = snapshots.makeTransfer(of: offer, isPulled: true)
+            snapshots.pulled?.transfer = transfer
+            counters.snapshotsSent += 1
+        }
+        while var transfer = snapshots.pulled?.transfer, transfer.canSend(settings) {
+            send(.snapshotChunk(transfer.nextChunk(settings)), to: pulled.owner)
+            snapshots.pulled?.transfer = transfer
+        }
+    }
+
+    var canFeedPulledSnapshot: Bool {
+        guard let pulled = snapshots.pulled else { return false }
+        return pulled.transfer?.canSend(settings)
+            ?? (snapshots.usableOffer(from: log.boundary.index) != nil)
+    }
+
+    private mutating func wantSnapshot() {
+        if !snapshots.isWanted {
+            snapshots.isWanted = true
+            snapshotRequest = true
+        }
+    }
+
+    /// The driver was asked and has not delivered: asks again, once a tick.
+    mutating func wantSnapshotAgain() {
+        let isNeeded = peers.contains { $0.state == .snapshot && $0.transfer == nil && !$0.isUnreachable }
+            || (snapshots.pulled != nil && snapshots.pulled?.transfer == nil)
+        snapshots.isWanted = false
+        if isNeeded, snapshots.usableOffer(from: log.boundary.index) == nil { wantSnapshot() }
+    }
+
+    mutating func provide(_ snapshot: Snapshot) {
+        precondition(snapshot.index <= applied, "O3: a snapshot holds only what is committed and applied")
+        precondition(
+            snapshot.index < log.boundary.index || log.matches(snapshot.position),
+            "I6: a snapshot is of this log")
+        snapshots.isWanted = false
+        guard snapshot.index >= log.boundary.index else { return }
+        snapshots.offer = snapshot
+    }
+
+    mutating func snapshotProgressed(_ progress: SnapshotProgress, from node: NodeID) {
+        if let pulled = snapshots.pulled, pulled.owner == node, pulled.transfer?.number == progress.transfer {
+            if snapshots.pulled?.transfer?.progressed(to: progress.offset) != true { counters.impossibleAnswers += 1 }
+            return
+        }
+        guard let position = peerPosition(node) else { return counters.staleMessages += 1 }
+        peers[position].heard(settings: settings)
+        guard peers[position].transfer?.number == progress.transfer else { return counters.staleMessages += 1 }
+        guard peers[position].transfer?.progressed(to: progress.offset) == true else {
+            return counters.impossibleAnswers += 1
+        }
+        peers[position].transferProgressed()
+    }
+
+    // MARK: Receiving
+
+    /// Takes a chunk from whom the caller has found entitled. True when it completed a snapshot, or when
+    /// everything in it was already here.
+    mutating func receive(_ chunk: SnapshotChunk, from sender: NodeID) -> Bool {
+        guard !chunk.configuration.isEmpty, chunk.position.index > .zero || isJoining,
+            chunk.totalBytes <= settings.snapshotBytesMax
+        else {
+            counters.malformedAppends += 1
+            return false
+        }
+        if chunk.position.index <= commit, !isJoining {
+            snapshots.incoming = nil
+            return true
+        }
+        takeIn(chunk, from: sender)
+        guard let incoming = snapshots.incoming, incoming.isWhole else {
+            let offset = snapshots.incoming?.offset ?? 0
+            send(.snapshotProgress(SnapshotProgress(transfer: chunk.transfer, offset: offset)), to: sender)
+            return false
+        }
+        snapshots.incoming = nil
+        installOrCatchUp(incoming.snapshot)
+        return true
+    }
+
+    private mutating func takeIn(_ chunk: SnapshotChunk, from sender: NodeID) {
+        let identity = IncomingSnapshot.Identity(
+            sender: sender, term: term, incarnation: incarnation, transfer: chunk.transfer,
+            position: chunk.position, totalBytes: chunk.totalBytes)
+        if snapshots.incoming?.identity != identity {
+            snapshots.incoming = IncomingSnapshot(identity: identity, configuration: chunk.configuration)
+        }
+        snapshots.incoming?.add(chunk)
+    }
+
+    /// If the log holds the snapshot's last entry, it holds all before it too: only the commit index moves,
+    /// and what follows stays.
+    private mutating func installOrCatchUp(_ snapshot: Snapshot) {
+        if log.matches(snapshot.position), !isJoining {
+            advanceCommit(to: snapshot.index)
+        } else {
+            install(snapshot)
+        }
+    }
+}
