@@ -1,0 +1,43 @@
+/// What an execution needs beside the state: the clock, the place in the log, chance and settings.
+public struct ExecutionContext: Sendable {
+    /// The owner's wall clock.
+    public var nowMs: UInt64
+    public var epoch: UInt64
+    /// The index that the entry gets, if there is one.
+    public var nextIndex: UInt64
+    /// Fresh random bits of this execution; only the making of salts uses them.
+    public var random: (UInt64, UInt64)
+    /// The class's default life of items; nil means for ever.
+    public var defaultTTLMs: UInt64?
+    public var limits: Limits
+
+    public init(
+        nowMs: UInt64, epoch: UInt64, nextIndex: UInt64, random: (UInt64, UInt64), defaultTTLMs: UInt64? = nil,
+        limits: Limits = Limits()
+    ) {
+        self.nowMs = nowMs
+        self.epoch = epoch
+        self.nextIndex = nextIndex
+        self.random = random
+        self.defaultTTLMs = defaultTTLMs
+        self.limits = limits
+    }
+}
+
+/// What came of a request at its owner.
+public enum Execution: Sendable, Equatable {
+    /// Nothing changed. The answer may leave when the entry it rests on is committed (0: none) and the
+    /// checks of a read hold (O4).
+    case read(Answer, restsOn: UInt64)
+    /// Propose this as the entry of `nextIndex`; the answer leaves when it is committed (O3). A read
+    /// that met an expired item comes out this way too.
+    case write(payload: [UInt8], Answer)
+    /// An earlier try of the same operation was executed: its answer again.
+    case replay(Answer, restsOn: UInt64)
+
+    public var answer: Answer {
+        switch self {
+        case .read(let answer, _), .write(_, let answer), .replay(let answer, _): answer
+        }
+    }
+}

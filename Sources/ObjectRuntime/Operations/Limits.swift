@@ -1,0 +1,39 @@
+/// How large things may be. Over a limit a request is refused, by a message that names the limit.
+public struct Limits: Sendable, Equatable {
+    public var classBytes = 256
+    public var objectIDBytes = 256
+    public var itemNameBytes = 1024
+    public var valueBytes = 1 << 20
+    public var itemsPerObject = 10_000
+    /// Names and values of an object together.
+    public var objectBytes = 64 << 20
+    /// Idempotency keys that one shard remembers, and the bytes of their log entries.
+    public var clientKeysPerShard = 50_000
+    public var clientKeyBytesPerShard = 64 << 20
+    /// How long a client's idempotency key is kept, in the log's own time.
+    public static let clientKeyWindowMs: UInt64 = 600_000
+
+    public init() {}
+
+    func check(name: ItemName) throws(Refusal) {
+        guard name.count <= itemNameBytes else {
+            throw .invalid("name.tooLong", "The item name has \(name.count) bytes; the limit is \(itemNameBytes).")
+        }
+    }
+
+    func check(valueBytes count: Int) throws(Refusal) {
+        guard count <= valueBytes else {
+            throw .tooLarge("value.tooLarge", "The value has \(count) bytes; the limit is \(valueBytes).")
+        }
+    }
+
+    func check(_ object: ObjectID) throws(Refusal) {
+        let lengths = object.partLengths
+        guard lengths.objectClass <= classBytes else {
+            throw .invalid("class.tooLong", "The class has \(lengths.objectClass) bytes; the limit is \(classBytes).")
+        }
+        guard lengths.id <= objectIDBytes else {
+            throw .invalid("id.tooLong", "The object id has \(lengths.id) bytes; the limit is \(objectIDBytes).")
+        }
+    }
+}

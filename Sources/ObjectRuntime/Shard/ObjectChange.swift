@@ -1,0 +1,71 @@
+import Binary
+
+/// One change to an object, as the log keeps it: enough for a replica to follow without reading JSON.
+public enum ObjectChange: Sendable, Equatable {
+    /// The item is now this.
+    case put(ItemName, Item)
+    /// The item's text is edited. Operations are not encrypted, so its key version goes.
+    case edit(ItemName, edits: [TextEdit], updatedAt: UInt64, expiresAt: UInt64)
+    /// Removed on request: an event, also if there was nothing to remove.
+    case remove(ItemName)
+    /// Removed because its time was over: no event.
+    case expire(ItemName)
+    /// New current encryption settings; those before stay in the list.
+    case settings(EncryptionSettings)
+
+    func encode(into writer: inout ByteWriter, origin: UInt64) {
+        switch self {
+        case .put(let name, let item):
+            writer.write(UInt8(1))
+            name.encode(into: &writer)
+            item.encodeTimes(into: &writer, origin: origin)
+            item.value.encode(into: &writer)
+        case .edit(let name, let edits, let updatedAt, let expiresAt):
+            writer.write(UInt8(2))
+            name.encode(into: &writer)
+            writer.writeSigned(Int64(bitPattern: updatedAt &- origin))
+            writer.writeExpiry(expiresAt, origin: origin)
+            writer.writeArray(edits) { $1.encode(into: &$0) }
+        case .remove(let name):
+            writer.write(UInt8(3))
+            name.encode(into: &writer)
+        case .expire(let name):
+            writer.write(UInt8(4))
+            name.encode(into: &writer)
+        case .settings(let settings):
+            writer.write(UInt8(5))
+            settings.encode(into: &writer)
+        }
+    }
+
+    init(from reader: inout ByteReader, origin: UInt64) throws(DecodingFailure) {
+        switch try reader.readUInt8() {
+        case 1:
+            let name = try ItemName(from: &reader)
+            var item = try Item(value: JSONText([]), timesFrom: &reader, origin: origin)
+            item.value = try JSONText(from: &reader)
+            guard item.value.count > 0 else { throw DecodingFailure("a value is empty") }
+            self = .put(name, item)
+        case 2:
+            let name = try ItemName(from: &reader)
+            let updatedAt = origin &+ UInt64(bitPattern: try reader.readSigned())
+            let expiresAt = try reader.readExpiry(origin: origin)
+            let edits = try reader.readArray { (reader) throws(DecodingFailure) in try TextEdit(from: &reader) }
+            self = .edit(name, edits: edits, updatedAt: updatedAt, expiresAt: expiresAt)
+        case 3: self = .remove(try ItemName(from: &reader))
+        case 4: self = .expire(try ItemName(from: &reader))
+        case 5: self = .settings(try EncryptionSettings(from: &reader))
+        default: throw DecodingFailure("a change is of an unknown kind")
+        }
+    }
+
+    /// Bytes that the payload will take, roughly.
+    var sizeHint: Int {
+        switch self {
+        case .put(let name, let item): name.count + item.value.count + 24
+        case .edit(let name, let edits, _, _): edits.reduce(name.count + 16) { $0 + $1.inserted.count + 8 }
+        case .remove(let name), .expire(let name): name.count + 2
+        case .settings(let settings): settings.salt.count + 16
+        }
+    }
+}

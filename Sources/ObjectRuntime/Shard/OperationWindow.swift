@@ -1,0 +1,191 @@
+import Binary
+import DequeModule
+
+/// The ids of recent operations and their first answers (O10).
+///
+/// Ids of edges are kept until the edge says, in an entry of the log, that it will not ask again, or
+/// until its incarnation is retired. Clients' keys are kept for ten minutes of the log's time. Both are
+/// dropped when the entry that says so is committed, never on speculation.
+struct OperationWindow: Sendable, Equatable {
+    struct EdgeRecord: Sendable, Equatable {
+        var counter: UInt64
+        var index: UInt64
+        var object: ObjectID
+        var result: RecordedResult
+    }
+
+    struct Stream: Sendable, Equatable {
+        var settledBelow: UInt64 = 0
+        /// In order of counter, which is mostly the order of the log.
+        var records: Deque<EdgeRecord> = []
+
+        func position(of counter: UInt64) -> Int {
+            if let last = records.last, last.counter < counter { return records.count }
+            var low = 0
+            var high = records.count
+            while low < high {
+                let middle = (low + high) / 2
+                if records[middle].counter < counter { low = middle + 1 } else { high = middle }
+            }
+            return low
+        }
+    }
+
+    struct ClientRecord: Sendable, Equatable {
+        var requestHash: UInt64
+        var index: UInt64
+        var timeMs: UInt64
+        var entryBytes: Int
+        var object: ObjectID
+        var result: RecordedResult
+    }
+
+    /// Object, API key and key as one byte string.
+    typealias ClientName = [UInt8]
+
+    var streams: [EdgeStream: Stream] = [:]
+    var retired: [UInt64] = []
+    var clients: [ClientName: ClientRecord] = [:]
+    /// In the order of the log.
+    var clientOrder: Deque<ClientName> = []
+    var clientBytes = 0
+    /// The newest entry whose client key was dropped; 0 if none was.
+    var clientDroppedIndex: UInt64 = 0
+
+    enum Finding {
+        case new
+        case found(RecordedResult, index: UInt64)
+        /// Known, but must not be answered from the record.
+        case refused(Refusal, restsOn: UInt64)
+    }
+
+    func find(_ id: OperationID, _ request: Request) -> Finding {
+        switch id {
+        case .edge(let stream, let counter):
+            // What an edge has settled it never sends again: this is a late copy, and whether it was
+            // executed can no longer be told.
+            if retired.contains(stream.incarnation) { return .refused(.outcomeUnknown, restsOn: 0) }
+            guard let known = streams[stream] else { return .new }
+            let position = known.position(of: counter)
+            if position < known.records.count, known.records[position].counter == counter {
+                return .found(known.records[position].result, index: known.records[position].index)
+            }
+            return counter < known.settledBelow ? .refused(.outcomeUnknown, restsOn: 0) : .new
+        case .client(let apiKey, let key, let requestHash):
+            let name = OperationWindow.clientName(request.object, apiKey, key)
+            guard let record = clients[name] else {
+                let mayBeDropped = request.isRetry && clientDroppedIndex > 0 && clientDroppedIndex >= request.knownIndex
+                return mayBeDropped ? .refused(.outcomeUnknown, restsOn: 0) : .new
+            }
+            guard record.requestHash == requestHash else { return .refused(.keyReused, restsOn: record.index) }
+            return .found(record.result, index: record.index)
+        }
+    }
+
+    static func clientName(_ object: ObjectID, _ apiKey: String, _ key: String) -> ClientName {
+        var writer = ByteWriter(reserving: object.canonical.count + apiKey.utf8.count + key.utf8.count + 4)
+        writer.writeRaw(object.canonical)
+        writer.writeString(apiKey)
+        writer.writeString(key)
+        return writer.bytes
+    }
+
+    /// Whether one more client key is too many. Keys whose time is over do not count: the next entry
+    /// drops them.
+    func isFull(at nowMs: UInt64, _ limits: Limits) -> Bool {
+        guard clients.count >= limits.clientKeysPerShard || clientBytes >= limits.clientKeyBytesPerShard else {
+            return false
+        }
+        var count = clients.count
+        var bytes = clientBytes
+        for name in clientOrder {
+            guard let record = clients[name], OperationWindow.isOver(record, at: nowMs) else { break }
+            count -= 1
+            bytes -= record.entryBytes
+        }
+        return count >= limits.clientKeysPerShard || bytes >= limits.clientKeyBytesPerShard
+    }
+
+    static func isOver(_ record: ClientRecord, at nowMs: UInt64) -> Bool {
+        record.timeMs &+ Limits.clientKeyWindowMs <= nowMs
+    }
+}
+
+// MARK: - Changing
+
+extension OperationWindow {
+    mutating func record(_ entry: OperationEntry, _ result: RecordedResult, index: UInt64, entryBytes: Int) {
+        switch entry.id {
+        case nil: return
+        case .edge(let stream, let counter):
+            let record = EdgeRecord(counter: counter, index: index, object: entry.object, result: result)
+            streams[stream, default: Stream()].insert(record)
+        case .client(let apiKey, let key, let requestHash):
+            let name = OperationWindow.clientName(entry.object, apiKey, key)
+            guard clients[name] == nil else { return }
+            clients[name] = ClientRecord(
+                requestHash: requestHash, index: index, timeMs: entry.timeMs, entryBytes: entryBytes,
+                object: entry.object, result: result)
+            clientOrder.append(name)
+            clientBytes += entryBytes
+        }
+    }
+
+    /// Takes back what `record` did for a speculative entry; the newest first.
+    mutating func forget(_ id: OperationID, _ object: ObjectID, index: UInt64) {
+        switch id {
+        case .edge(let stream, let counter):
+            guard let position = streams[stream]?.position(of: counter) else { return }
+            streams[stream]?.remove(at: position, index: index)
+            if streams[stream] == Stream() { streams[stream] = nil }
+        case .client(let apiKey, let key, _):
+            let name = OperationWindow.clientName(object, apiKey, key)
+            guard let record = clients[name], record.index == index else { return }
+            clients[name] = nil
+            clientBytes -= record.entryBytes
+            clientOrder.removeLast()
+        }
+    }
+
+    /// A committed entry of this stream says that its edge has settled all counters below.
+    mutating func settle(_ stream: EdgeStream, below counter: UInt64) {
+        streams[stream, default: Stream()].settle(below: counter)
+    }
+
+    /// Drops the client keys that are over at the log's time.
+    mutating func age(to timeMs: UInt64) {
+        while let name = clientOrder.first, let record = clients[name], OperationWindow.isOver(record, at: timeMs) {
+            clientOrder.removeFirst()
+            clients[name] = nil
+            clientBytes -= record.entryBytes
+            clientDroppedIndex = max(clientDroppedIndex, record.index)
+        }
+    }
+
+    mutating func retire(_ incarnations: [UInt64]) {
+        for incarnation in incarnations where !retired.contains(incarnation) { retired.append(incarnation) }
+        retired.sort()
+        for stream in streams.keys.sorted() where retired.contains(stream.incarnation) { streams[stream] = nil }
+    }
+}
+
+extension OperationWindow.Stream {
+    mutating func insert(_ record: OperationWindow.EdgeRecord) {
+        let position = position(of: record.counter)
+        if position < records.count, records[position].counter == record.counter { return }
+        records.insert(record, at: position)
+        #if PLANTED_BUGS
+        if PlantedBug.isActive(.dropUnsettledOperation), records.count > 8 { records.removeFirst() }
+        #endif
+    }
+
+    mutating func remove(at position: Int, index: UInt64) {
+        guard position < records.count, records[position].index == index else { return }
+        records.remove(at: position)
+    }
+
+    mutating func settle(below counter: UInt64) {
+        settledBelow = max(settledBelow, counter)
+        while let first = records.first, first.counter < settledBelow { records.removeFirst() }
+    }
+}

@@ -1,0 +1,125 @@
+import Binary
+
+/// What one entry of a shard's log says. It names no epoch: the log does that.
+public enum ShardEntry: Sendable, Equatable {
+    case operation(OperationEntry)
+    /// Edge incarnations that are fenced: their operation ids are no longer kept (O10).
+    case retirement(incarnations: [UInt64])
+
+    static let version: UInt8 = 1
+
+    public func encode() -> [UInt8] {
+        switch self {
+        case .operation(let operation): return operation.encode()
+        case .retirement(let incarnations):
+            var writer = ByteWriter()
+            writer.write(ShardEntry.version)
+            writer.write(UInt8(2))
+            writer.writeArray(incarnations) { $0.writeVariable($1) }
+            return writer.bytes
+        }
+    }
+
+    public init(payload: [UInt8]) throws(DecodingFailure) {
+        var reader = ByteReader(payload)
+        guard try reader.readUInt8() == ShardEntry.version else {
+            throw DecodingFailure("a log entry of an unknown version")
+        }
+        switch try reader.readUInt8() {
+        case 1: self = .operation(try OperationEntry(from: &reader))
+        case 2:
+            self = .retirement(
+                incarnations: try reader.readArray { (reader) throws(DecodingFailure) in try reader.readVariable() })
+        default: throw DecodingFailure("a log entry of an unknown kind")
+        }
+        try reader.finish()
+    }
+}
+
+/// An executed operation: who asked, when, what changed, and how the answer follows from that.
+public struct OperationEntry: Sendable, Equatable {
+    public var id: OperationID?
+    public var settledBelow: UInt64
+    public var object: ObjectID
+    /// The wall clock of the owner, never less than the entry before: the log's own time.
+    public var timeMs: UInt64
+    public var changes: [ObjectChange]
+    public var outcome: EntryOutcome
+
+    public init(
+        id: OperationID?, settledBelow: UInt64, object: ObjectID, timeMs: UInt64, changes: [ObjectChange],
+        outcome: EntryOutcome
+    ) {
+        self.id = id
+        self.settledBelow = settledBelow
+        self.object = object
+        self.timeMs = timeMs
+        self.changes = changes
+        self.outcome = outcome
+    }
+
+    func encode() -> [UInt8] {
+        let hint = changes.reduce(object.canonical.count + 64) { $0 + $1.sizeHint }
+        var writer = ByteWriter(reserving: hint)
+        writer.write(ShardEntry.version)
+        writer.write(UInt8(1))
+        writer.writeOptional(id) { $1.encode(into: &$0) }
+        writer.writeVariable(settledBelow)
+        object.encode(into: &writer)
+        writer.writeVariable(timeMs)
+        writer.writeArray(changes) { $1.encode(into: &$0, origin: timeMs) }
+        outcome.encode(into: &writer)
+        return writer.bytes
+    }
+
+    init(from reader: inout ByteReader) throws(DecodingFailure) {
+        id = try reader.readOptional { (reader) throws(DecodingFailure) in try OperationID(from: &reader) }
+        settledBelow = try reader.readVariable()
+        object = try ObjectID(from: &reader)
+        let origin = try reader.readVariable()
+        timeMs = origin
+        changes = try reader.readArray { (reader) throws(DecodingFailure) in
+            try ObjectChange(from: &reader, origin: origin)
+        }
+        outcome = try EntryOutcome(from: &reader)
+    }
+}
+
+/// How an entry's answer follows from its changes. Only refusals are spelled out.
+public enum EntryOutcome: Sendable, Equatable {
+    case noContent
+    /// The item that the last change made.
+    case item
+    /// All items that the entry put.
+    case items
+    /// The object's encryption settings.
+    case settings
+    case refused(Refusal)
+    /// A read that removed what had expired: nothing to remember.
+    case read
+
+    func encode(into writer: inout ByteWriter) {
+        switch self {
+        case .noContent: writer.write(UInt8(1))
+        case .item: writer.write(UInt8(2))
+        case .items: writer.write(UInt8(3))
+        case .settings: writer.write(UInt8(4))
+        case .refused(let refusal):
+            writer.write(UInt8(5))
+            refusal.encode(into: &writer)
+        case .read: writer.write(UInt8(6))
+        }
+    }
+
+    init(from reader: inout ByteReader) throws(DecodingFailure) {
+        switch try reader.readUInt8() {
+        case 1: self = .noContent
+        case 2: self = .item
+        case 3: self = .items
+        case 4: self = .settings
+        case 5: self = .refused(try Refusal(from: &reader))
+        case 6: self = .read
+        default: throw DecodingFailure("an outcome is of an unknown kind")
+        }
+    }
+}

@@ -1,0 +1,197 @@
+import Binary
+import DequeModule
+
+// MARK: - Entries
+
+extension ShardState {
+    /// The replica's path: a committed entry. A failure means that the log and this state do not belong
+    /// together; the replica must stop using both (O12).
+    public mutating func apply(payload: [UInt8], index: UInt64, epoch: UInt64) throws(DecodingFailure) {
+        precondition(speculation.undos.isEmpty, "O3: committed entries are applied to committed state")
+        precondition(index > lastIndex, "I6: entries are applied in order, each once")
+        switch try ShardEntry(payload: payload) {
+        case .operation(let entry):
+            _ = try install(entry, index: index, epoch: epoch, entryBytes: payload.count, isSpeculative: false)
+            drop(entry.id, settledBelow: entry.settledBelow, timeMs: entry.timeMs)
+        case .retirement(let incarnations):
+            window.retire(incarnations)
+            lastIndex = index
+        }
+        committedIndex = index
+        committedEpoch = epoch
+    }
+
+    /// What an entry changed, in order: the source of item events. The ordinal of an event is its
+    /// place among the changes that are events (`ObjectChange.isEvent`).
+    public static func changes(in payload: [UInt8]) throws(DecodingFailure) -> OperationEntry? {
+        guard case .operation(let entry) = try ShardEntry(payload: payload) else { return nil }
+        return entry
+    }
+
+    /// Makes the entry's changes; owner and replica alike.
+    mutating func install(
+        _ entry: OperationEntry, index: UInt64, epoch: UInt64, entryBytes: Int, isSpeculative: Bool
+    ) throws(DecodingFailure) -> RecordedResult {
+        if isSpeculative {
+            let kind = Speculation.Kind.operation(
+                entry.object, entry.id, settledBelow: entry.settledBelow, timeMs: entry.timeMs)
+            speculation.undos.append(undo(index, epoch, kind))
+        }
+        let result = try change(entry, index: index, isSpeculative: isSpeculative)
+        if entry.id != nil { window.record(entry, result, index: index, entryBytes: entryBytes) }
+        logTimeMs = max(logTimeMs, entry.timeMs)
+        lastIndex = index
+        return result
+    }
+
+    private mutating func change(
+        _ entry: OperationEntry, index: UInt64, isSpeculative: Bool
+    ) throws(DecodingFailure) -> RecordedResult {
+        var object = objects.removeValue(forKey: entry.object) ?? ObjectState()
+        let before = (items: object.items.count, bytes: object.byteCount)
+        defer {
+            itemCount += object.items.count - before.items
+            byteCount += object.byteCount - before.bytes
+            if object.isEmpty { emptiedIndex = index } else { objects[entry.object] = object }
+        }
+        for change in entry.changes {
+            let step = try object.make(change, versionFloor: &versionFloor)
+            if isSpeculative { speculation.steps.append(step) }
+        }
+        if isSpeculative {
+            speculation.undos[speculation.undos.count - 1].stepCount = entry.changes.count
+            speculation.undos[speculation.undos.count - 1].touchedIndex = object.touchedIndex
+        }
+        object.touchedIndex = index
+        return try object.result(of: entry)
+    }
+
+    func undo(_ index: UInt64, _ epoch: UInt64, _ kind: Speculation.Kind) -> Speculation.Undo {
+        Speculation.Undo(
+            index: index, epoch: epoch, entry: kind, logTimeMs: logTimeMs, versionFloor: versionFloor,
+            emptiedIndex: emptiedIndex, lastIndex: lastIndex)
+    }
+
+    /// What a committed entry lets go of.
+    private mutating func drop(_ id: OperationID?, settledBelow: UInt64, timeMs: UInt64) {
+        if case .edge(let stream, _) = id { window.settle(stream, below: settledBelow) }
+        window.age(to: timeMs)
+    }
+}
+
+// MARK: - Commit and roll back
+
+extension ShardState {
+    /// The entries up to `index` are committed: they can no longer be taken back.
+    public mutating func committed(through index: UInt64) {
+        while let undo = speculation.undos.first, undo.index <= index {
+            speculation.undos.removeFirst()
+            speculation.steps.removeFirst(undo.stepCount)
+            switch undo.entry {
+            case .operation(_, let id, let settledBelow, let timeMs):
+                drop(id, settledBelow: settledBelow, timeMs: timeMs)
+            case .retirement(let incarnations):
+                window.retire(incarnations)
+            }
+            committedIndex = undo.index
+            committedEpoch = undo.epoch
+        }
+    }
+
+    /// Takes back all speculative entries above `index`, the newest first.
+    public mutating func rollBack(above index: UInt64) {
+        precondition(index >= committedIndex, "O3: what is committed is never taken back")
+        while let undo = speculation.undos.last, undo.index > index {
+            speculation.undos.removeLast()
+            if case .operation(let object, let id, _, _) = undo.entry {
+                restore(object, undo)
+                if let id { window.forget(id, object, index: undo.index) }
+            }
+            logTimeMs = undo.logTimeMs
+            versionFloor = undo.versionFloor
+            emptiedIndex = undo.emptiedIndex
+            lastIndex = undo.lastIndex
+        }
+    }
+
+    private mutating func restore(_ id: ObjectID, _ undo: Speculation.Undo) {
+        var object = objects.removeValue(forKey: id) ?? ObjectState()
+        let before = (items: object.items.count, bytes: object.byteCount)
+        for _ in 0..<undo.stepCount {
+            switch speculation.steps.removeLast() {
+            case .item(let name, let item): _ = object.replace(name, with: item)
+            case .settings: object.encryption.removeLast()
+            }
+        }
+        object.touchedIndex = undo.touchedIndex
+        itemCount += object.items.count - before.items
+        byteCount += object.byteCount - before.bytes
+        if !object.isEmpty { objects[id] = object }
+    }
+}
+
+extension ObjectChange {
+    /// Whether subscribers hear of it: all but the silent end of expired items and encryption settings.
+    public var isEvent: Bool {
+        switch self {
+        case .put, .edit, .remove: true
+        case .expire, .settings: false
+        }
+    }
+}
+
+extension ObjectState {
+    /// Makes one change and says how to take it back.
+    mutating func make(
+        _ change: ObjectChange, versionFloor: inout UInt64
+    ) throws(DecodingFailure) -> Speculation.Step {
+        switch change {
+        case .put(let name, let item):
+            return .item(name, replace(name, with: item))
+        case .edit(let name, let edits, let updatedAt, let expiresAt):
+            guard let previous = item(name), let value = previous.value.applying(edits) else {
+                throw DecodingFailure("an edit does not fit the item that it is for")
+            }
+            let item = Item(
+                value: value, createdAt: previous.createdAt, updatedAt: updatedAt, expiresAt: expiresAt,
+                keyVersion: nil)
+            return .item(name, replace(name, with: item))
+        case .remove(let name), .expire(let name):
+            let previous = replace(name, with: nil)
+            if let previous { versionFloor = max(versionFloor, previous.updatedAt) }
+            return .item(name, previous)
+        case .settings(let settings):
+            encryption.append(settings)
+            return .settings
+        }
+    }
+
+    /// The answer that follows from the entry, once its changes are made.
+    func result(of entry: OperationEntry) throws(DecodingFailure) -> RecordedResult {
+        switch entry.outcome {
+        case .noContent, .read: return .noContent
+        case .refused(let refusal): return .refused(refusal)
+        case .settings: return .settings(encryption)
+        case .item:
+            guard let name = entry.changes.last?.putName, let item = item(name) else {
+                throw DecodingFailure("an entry answers with an item that it did not make")
+            }
+            return .item(NamedItem(name: name, item: item))
+        case .items:
+            var items: [NamedItem] = []
+            for change in entry.changes {
+                if let name = change.putName, let item = item(name) { items.append(NamedItem(name: name, item: item)) }
+            }
+            return .items(items.sorted { $0.name < $1.name })
+        }
+    }
+}
+
+extension ObjectChange {
+    fileprivate var putName: ItemName? {
+        switch self {
+        case .put(let name, _), .edit(let name, _, _, _): name
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,152 @@
+import Binary
+import DequeModule
+
+// A snapshot is the committed state, in an order that depends on nothing but the state: objects by key
+// and id, items by name, streams by number, client keys in the order of the log.
+extension ShardState {
+    private static let snapshotVersion: UInt8 = 1
+
+    /// The state as of `committedIndex`, without what is speculative (O3).
+    public func encodeSnapshot() -> [UInt8] {
+        guard speculation.undos.isEmpty else {
+            var committed = self
+            committed.rollBack(above: committedIndex)
+            return committed.encodeSnapshot()
+        }
+        var writer = ByteWriter(reserving: byteCount + objects.count * 96 + 64)
+        writer.write(ShardState.snapshotVersion)
+        for number in [lastIndex, committedIndex, committedEpoch, logTimeMs, versionFloor, emptiedIndex] {
+            writer.writeVariable(number)
+        }
+        let order = objects.keys.sorted()
+        writer.writeVariable(order.count)
+        for id in order {
+            id.encode(into: &writer)
+            objects[id]?.encode(into: &writer)
+        }
+        encodeWindow(into: &writer)
+        return writer.bytes
+    }
+
+    public init(snapshot: [UInt8]) throws(DecodingFailure) {
+        var reader = ByteReader(snapshot)
+        guard try reader.readUInt8() == ShardState.snapshotVersion else {
+            throw DecodingFailure("a shard snapshot of an unknown version")
+        }
+        lastIndex = try reader.readVariable()
+        committedIndex = try reader.readVariable()
+        committedEpoch = try reader.readVariable()
+        logTimeMs = try reader.readVariable()
+        versionFloor = try reader.readVariable()
+        emptiedIndex = try reader.readVariable()
+        try readObjects(&reader)
+        try readWindow(&reader)
+        try reader.finish()
+    }
+
+    private mutating func readObjects(_ reader: inout ByteReader) throws(DecodingFailure) {
+        let count = try reader.readCount(limit: reader.remaining)
+        var previous: ObjectID?
+        for _ in 0..<count {
+            let id = try ObjectID(from: &reader)
+            if let previous, !(previous < id) { throw DecodingFailure("objects are out of order") }
+            previous = id
+            let object = try ObjectState(from: &reader)
+            itemCount += object.items.count
+            byteCount += object.byteCount
+            objects[id] = object
+        }
+    }
+
+    private func encodeWindow(into writer: inout ByteWriter) {
+        writer.writeArray(window.streams.keys.sorted()) { writer, id in
+            id.encode(into: &writer)
+            let stream = window.streams[id] ?? OperationWindow.Stream()
+            writer.writeVariable(stream.settledBelow)
+            writer.writeArray(stream.records) { writer, record in
+                writer.writeVariable(record.counter)
+                writer.writeVariable(record.index)
+                record.object.encode(into: &writer)
+                record.result.encode(into: &writer, current: objects[record.object])
+            }
+        }
+        writer.writeArray(window.retired) { $0.writeVariable($1) }
+        writer.writeVariable(window.clientDroppedIndex)
+        writer.writeArray(window.clientOrder) { writer, name in
+            guard let record = window.clients[name] else { preconditionFailure("O10: every key has its record") }
+            writer.writeBytes(name)
+            writer.write(record.requestHash)
+            writer.writeVariable(record.index)
+            writer.writeVariable(record.timeMs)
+            writer.writeVariable(record.entryBytes)
+            record.object.encode(into: &writer)
+            record.result.encode(into: &writer, current: objects[record.object])
+        }
+    }
+
+    private mutating func readWindow(_ reader: inout ByteReader) throws(DecodingFailure) {
+        for _ in 0..<(try reader.readCount(limit: reader.remaining)) {
+            let id = try EdgeStream(from: &reader)
+            var stream = OperationWindow.Stream(settledBelow: try reader.readVariable())
+            for _ in 0..<(try reader.readCount(limit: reader.remaining)) {
+                let counter = try reader.readVariable()
+                if let last = stream.records.last, last.counter >= counter {
+                    throw DecodingFailure("operation ids are out of order")
+                }
+                let index = try reader.readVariable()
+                let object = try ObjectID(from: &reader)
+                let result = try RecordedResult(from: &reader, current: objects[object])
+                stream.records.append(.init(counter: counter, index: index, object: object, result: result))
+            }
+            window.streams[id] = stream
+        }
+        window.retired = try reader.readArray { (reader) throws(DecodingFailure) in try reader.readVariable() }
+        window.clientDroppedIndex = try reader.readVariable()
+        for _ in 0..<(try reader.readCount(limit: reader.remaining)) { try readClient(&reader) }
+    }
+
+    private mutating func readClient(_ reader: inout ByteReader) throws(DecodingFailure) {
+        let name = try reader.readBytes()
+        let requestHash = try reader.readUInt64()
+        let index = try reader.readVariable()
+        let timeMs = try reader.readVariable()
+        let entryBytes = try reader.readCount(limit: 1 << 40)
+        let object = try ObjectID(from: &reader)
+        let result = try RecordedResult(from: &reader, current: objects[object])
+        guard window.clients[name] == nil else { throw DecodingFailure("a client key occurs twice") }
+        window.clients[name] = .init(
+            requestHash: requestHash, index: index, timeMs: timeMs, entryBytes: entryBytes, object: object,
+            result: result)
+        window.clientOrder.append(name)
+        window.clientBytes += entryBytes
+    }
+}
+
+extension ObjectState {
+    func encode(into writer: inout ByteWriter) {
+        writer.writeVariable(touchedIndex)
+        writer.writeArray(encryption) { $1.encode(into: &$0) }
+        writer.writeArray(items) { writer, named in
+            named.name.encode(into: &writer)
+            named.item.encodeTimes(into: &writer, origin: 0)
+            named.item.value.encode(into: &writer)
+        }
+    }
+
+    init(from reader: inout ByteReader) throws(DecodingFailure) {
+        touchedIndex = try reader.readVariable()
+        encryption = try reader.readArray { (reader) throws(DecodingFailure) in try EncryptionSettings(from: &reader) }
+        let count = try reader.readCount(limit: reader.remaining)
+        items.reserveCapacity(min(count, 1024))
+        for _ in 0..<count {
+            let name = try ItemName(from: &reader)
+            var item = try Item(value: JSONText([]), timesFrom: &reader, origin: 0)
+            item.value = try JSONText(from: &reader)
+            guard item.value.count > 0 else { throw DecodingFailure("a value is empty") }
+            if let last = items.last, !(last.name < name) { throw DecodingFailure("items are out of order") }
+            byteCount += name.count + item.value.count
+            items.append(NamedItem(name: name, item: item))
+        }
+        guard !isEmpty else { throw DecodingFailure("an object without content") }
+    }
+}

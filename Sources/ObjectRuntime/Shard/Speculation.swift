@@ -1,0 +1,31 @@
+import DequeModule
+
+/// How to take back entries that are executed but not committed.
+struct Speculation: Sendable, Equatable {
+    enum Step: Sendable, Equatable {
+        case item(ItemName, Item?)
+        case settings
+    }
+
+    /// What was before one entry.
+    struct Undo: Sendable, Equatable {
+        var index: UInt64
+        var epoch: UInt64
+        var entry: Kind
+        var stepCount = 0
+        var touchedIndex: UInt64 = 0
+        var logTimeMs: UInt64
+        var versionFloor: UInt64
+        var emptiedIndex: UInt64
+        var lastIndex: UInt64
+    }
+
+    enum Kind: Sendable, Equatable {
+        case operation(ObjectID, OperationID?, settledBelow: UInt64, timeMs: UInt64)
+        case retirement([UInt64])
+    }
+
+    var undos: Deque<Undo> = []
+    /// The steps of all entries, one after the other.
+    var steps: Deque<Step> = []
+}
