@@ -1,1 +1,27 @@
-// essay
+// # EdgeNode
+//
+// What a node does with sockets, disks and clocks. The pure cores of `Cluster` decide; this module
+// feeds them and carries out what they ask for. It knows nothing of Raft.
+//
+// Folders:
+// - `HTTP/` is the client API over HTTP/1.1. One `HTTPEdge` per event loop owns that loop's
+//   connections. A connection turns bytes into requests, hands them on one at a time and writes the
+//   answers in order; `Route` says what a path means; `ObjectRequest` makes an operation of it. What
+//   lies behind is a `RequestGateway`, which the shell implements, and a small state in tests.
+// - `Identity/` says who is calling: API keys (Basic) and access tokens (Bearer).
+// - `Admin/` is the operator's API: the cluster's status, and projects, keys and classes.
+// - `Process/` puts a node together, starts and stops it; `Peers/` links nodes.
+//
+// Promises of the HTTP side:
+// - No input traps. What cannot be understood is refused with a status, a code and `applied: "no"`.
+// - Answers leave in the order of the requests. A 5xx leaves only for what was not applied and never
+//   will be, because clients repeat those blindly; an unknown outcome is a 409 that says so.
+// - Every queue is bounded: connections per loop, requests waiting per connection, the bytes of a
+//   head and of a body, the time for a request and between two. The figures are in `HTTPSettings`.
+// - Secrets and query strings are never written anywhere.
+//
+// What an answer costs is kept low: no future per request, head and body in one buffer, one flush
+// for all answers of a read burst or of a loop turn, one dictionary look-up for credentials that were
+// verified before.
+//
+// Left out so far: WebSocket, messages and presence (their routes are unknown: 404), TLS, HTTP/2.

@@ -1,1 +1,25 @@
-// essay
+// # TLS
+//
+// The one folder that speaks to OpenSSL. So far it holds what credentials need from libcrypto:
+// SHA-256, HMAC-SHA256, comparison in constant time, and random bytes.
+//
+// Promise: no pointer and no error queue of OpenSSL leaves this module. What can fail for reasons
+// outside the program (no entropy, no memory) throws `CryptographyFailure`; sizes are our own
+// business and are checked by preconditions. Key material is freed with the object that holds it.
+//
+// How: the `EVP` interfaces of OpenSSL 3. Algorithms are fetched once per process, since a fetch by
+// name costs more than the hash of a short message. Objects with state (`MessageAuthenticator`) are
+// made once per thread and used again; they are not `Sendable`.
+//
+// Left out: TLS connections, certificates and public-key signatures, which come with a later issue.
+
+/// OpenSSL could not do what it was asked for; `operation` says what that was.
+public struct CryptographyFailure: Error, Equatable, Sendable, CustomStringConvertible {
+    public let operation: String
+
+    public init(_ operation: String) {
+        self.operation = operation
+    }
+
+    public var description: String { "OpenSSL failed: \(operation)" }
+}

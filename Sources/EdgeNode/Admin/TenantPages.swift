@@ -1,0 +1,131 @@
+import NIOHTTP1
+import Placement
+
+// Projects, their keys and classes.
+
+extension AdminCall {
+    func projects() throws(HTTPFault) {
+        switch request.method {
+        case .GET:
+            let projects = try state().tenants.projects
+            answer(
+                .json(
+                    JSONOutput.object { page in
+                        page.key("projects")
+                        page.array(projects) { page, project in
+                            page.object {
+                                $0.member("project", project.id)
+                                $0.member("createdAt", project.createdAtMs)
+                            }
+                        }
+                    }))
+        case .POST: try createProject()
+        default: throw .wrongMethod(allow: "GET, POST, OPTIONS")
+        }
+    }
+
+    private func createProject() throws(HTTPFault) {
+        guard let id = try body(knowing: ["project"])["project"]?.text else {
+            throw .validation("project", "The body must name the project: {\"project\": \"…\"}.")
+        }
+        propose(.createProject(id: id, createdAtMs: edge.gateway.wallMs())) {
+            .json(JSONOutput.object { $0.member("project", id) })
+        }
+    }
+
+    func keys(project: String) throws(HTTPFault) {
+        switch request.method {
+        case .GET:
+            guard let project = try state().tenants.project(project) else { throw .unknownProject }
+            answer(.json(keyList(project)))
+        case .POST: try createKey(project: project)
+        default: throw .wrongMethod(allow: "GET, POST, OPTIONS")
+        }
+    }
+
+    private func keyList(_ project: Project) -> [UInt8] {
+        JSONOutput.object { page in
+            page.key("keys")
+            page.array(project.keys) { page, key in
+                page.object { row in
+                    row.member("apiKey", key.keyID)
+                    row.member("label", key.label)
+                    row.key("origins")
+                    row.array(key.origins) { $0.value($1) }
+                    row.member("createdAt", key.createdAtMs)
+                    row.member("revoked", key.isRevoked)
+                }
+            }
+        }
+    }
+
+    /// The secret is in this answer and nowhere else: the cluster keeps a hash.
+    private func createKey(project: String) throws(HTTPFault) {
+        let body = try body(knowing: ["origins", "label"])
+        let gateway = edge.gateway
+        guard
+            let new = try? NewAPIKey.make(
+                project: project, label: try label(body), origins: try origins(body), nowMs: gateway.wallMs(),
+                random: { gateway.randomBytes($0) })
+        else { throw .validation("key", "label must be a string, origins an array of strings.") }
+        propose(.createKey(new.key)) {
+            .json(
+                JSONOutput.object {
+                    $0.member("apiKey", new.key.keyID)
+                    $0.member("apiSecret", new.secret)
+                })
+        }
+    }
+
+    private func label(_ body: JSONInput) throws(HTTPFault) -> String {
+        guard let label = body["label"] else { return "" }
+        guard let text = label.text else { throw .validation("label", "label must be a string.") }
+        return text
+    }
+
+    private func origins(_ body: JSONInput) throws(HTTPFault) -> [String] {
+        guard let origins = body["origins"] else { return [] }
+        let texts = origins.elements?.compactMap(\.text)
+        guard let texts, texts.count == origins.elements?.count else {
+            throw .validation("origins", "origins must be an array of strings.")
+        }
+        return texts
+    }
+
+    func revokeKey(project: String, keyID: String) {
+        propose(.revokeKey(project: project, keyID: keyID)) {
+            .json(
+                JSONOutput.object {
+                    $0.member("apiKey", keyID)
+                    $0.member("revoked", true)
+                })
+        }
+    }
+
+    /// Settings that the body leaves out stay as they are.
+    func setClass(project: String, name: String) throws(HTTPFault) {
+        let body = try body(knowing: ["defaultTTL"])
+        let state = try state()
+        guard state.tenants.project(project) != nil else { throw .unknownProject }
+        var settings = state.classSettings(project: project, class: name)
+        if let lifetime = body["defaultTTL"] {
+            guard let milliseconds = lifetime == .null ? 0 : lifetime.count else {
+                throw .validation("defaultTTL", "defaultTTL must be milliseconds, or 0 for no expiry.")
+            }
+            settings.defaultTTLMs = milliseconds == 0 ? nil : milliseconds
+        }
+        propose(.setClass(project: project, name: name, settings: settings)) {
+            .json(
+                JSONOutput.object {
+                    $0.member("project", project)
+                    $0.member("class", name)
+                    $0.member("defaultTTL", settings.defaultTTLMs ?? 0)
+                })
+        }
+    }
+}
+
+extension HTTPFault {
+    fileprivate static let unknownProject = HTTPFault(
+        status: 404, name: "NotFoundError", code: "notFoundError.unknownProject", message: "There is no such project.")
+}

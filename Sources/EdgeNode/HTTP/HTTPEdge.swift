@@ -1,0 +1,147 @@
+import NIOCore
+import NIOHTTP1
+
+/// The HTTP side of one event loop: its connections, what it remembers of verified credentials, its
+/// figures. Used on that loop only.
+///
+/// The shell makes one per loop and calls `configureClientChannel` (or `configureAdminChannel`) for
+/// each accepted connection of that loop. After it has handed out the answers of a loop turn it may
+/// call `flushAnswers`, so that they leave at once; else they leave before the turn ends.
+public final class HTTPEdge {
+    public enum Port: Sendable {
+        case client, admin
+    }
+
+    public struct TooManyConnections: Error {}
+
+    let gateway: any RequestGateway
+    let settings: HTTPSettings
+    let authenticator: Authenticator
+    private let eventLoop: any EventLoop
+    private let board: StatisticsBoard
+    private let boardSlot: Int
+
+    var statistics = RequestStatistics()
+    private(set) var isDraining = false
+    private var connections: [HTTPConnection] = []
+    private var awaitingFlush: [HTTPConnection] = []
+    private var isFlushArmed = false
+    private var sweep: RepeatedTask?
+
+    /// `board` is shared by the edges of a node: `/metrics` adds them up.
+    public init(
+        gateway: any RequestGateway, settings: HTTPSettings, eventLoop: any EventLoop, board: StatisticsBoard
+    ) {
+        self.gateway = gateway
+        self.settings = settings
+        self.eventLoop = eventLoop
+        self.board = board
+        boardSlot = board.join()
+        authenticator = Authenticator(settings: settings)
+    }
+
+    var now: NIODeadline { eventLoop.now }
+
+    /// Begins to enforce the limits of time.
+    public func start() {
+        eventLoop.preconditionInEventLoop()
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        sweep = eventLoop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
+            bound.value.checkConnections()
+        }
+    }
+
+    /// Answers what has been asked and closes every connection after its last answer.
+    public func drain() {
+        isDraining = true
+        for connection in connections { connection.closeIfIdle() }
+    }
+
+    public func stop() {
+        sweep?.cancel()
+        sweep = nil
+    }
+
+    /// For `ServerBootstrap.childChannelInitializer`, on the channel's loop.
+    public func configureClientChannel(_ channel: any Channel) throws {
+        try configure(channel, port: .client)
+    }
+
+    public func configureAdminChannel(_ channel: any Channel) throws {
+        try configure(channel, port: .admin)
+    }
+
+    private func configure(_ channel: any Channel, port: Port) throws {
+        guard connections.count < settings.maximumConnectionsPerLoop, !isDraining else {
+            throw TooManyConnections()
+        }
+        // A client may close its sending half and still wait for answers.
+        try channel.syncOptions?.setOption(ChannelOptions.allowRemoteHalfClosure, value: true)
+        var limits = NIOHTTPDecoderLimitConfiguration()
+        limits.maxHeaderFieldSize = settings.maximumHeaderBytes
+        limits.maxHeaderListSize = settings.maximumHeaderBytes
+        limits.maxHeaderFieldCount = settings.maximumHeaderCount
+        let connection = HTTPConnection(edge: self, port: port)
+        let decoder = HTTPRequestDecoder(
+            leftOverBytesStrategy: .dropBytes, informationalResponseStrategy: .drop, limitConfiguration: limits)
+        // What the decoder keeps is at most a part of a head; more means that nobody reads it.
+        try channel.pipeline.syncOperations.addHandlers([
+            ByteToMessageHandler(decoder, maximumBufferSize: settings.maximumBodyBytes), connection,
+        ])
+        connection.listPosition = connections.count
+        connections.append(connection)
+    }
+
+    func forget(_ connection: HTTPConnection) {
+        let position = connection.listPosition
+        guard position < connections.count, connections[position] === connection else { return }
+        connections.swapAt(position, connections.count - 1)
+        connections.removeLast()
+        if position < connections.count { connections[position].listPosition = position }
+    }
+
+    private func checkConnections() {
+        let now = now
+        // A copy: a connection that closes takes itself off the list.
+        for connection in connections { connection.checkDeadlines(now: now) }
+        publishStatistics()
+    }
+}
+
+// MARK: - One flush for all answers of a loop turn
+
+extension HTTPEdge {
+    /// The connection has answers that have not been flushed. Many of them share one task.
+    func scheduleFlush(_ connection: HTTPConnection) {
+        awaitingFlush.append(connection)
+        guard !isFlushArmed else { return }
+        isFlushArmed = true
+        eventLoop.assumeIsolated().execute {
+            self.isFlushArmed = false
+            self.flushAnswers()
+        }
+    }
+
+    /// Sends the answers given since the last flush.
+    public func flushAnswers() {
+        guard !awaitingFlush.isEmpty else { return }
+        let connections = awaitingFlush
+        awaitingFlush.removeAll(keepingCapacity: true)
+        for connection in connections { connection.flushAnswers() }
+    }
+}
+
+// MARK: - Figures
+
+extension HTTPEdge {
+    private func publishStatistics() {
+        statistics.openConnections = connections.count
+        board.publish(statistics, slot: boardSlot)
+    }
+
+    /// Of all loops; the others' are up to a second old.
+    func totalStatistics() -> RequestStatistics {
+        publishStatistics()
+        return board.total()
+    }
+}

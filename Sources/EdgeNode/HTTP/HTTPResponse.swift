@@ -1,0 +1,39 @@
+import Cluster
+
+/// One answer, ready to be written.
+struct HTTPResponse {
+    enum ContentType {
+        case json, text, metrics
+    }
+
+    var status: UInt16
+    /// `nil` writes no Content-Type: the SDK takes a 404 without one as "no value".
+    var contentType: ContentType?
+    var body: [UInt8] = []
+    /// Where in the object's history this answer stands; object calls only.
+    var position: HistoryPosition?
+    var retryAfterMs: UInt64?
+    /// Methods that the path knows, for 405.
+    var allow: String?
+    var isPreflight = false
+
+    static func json(_ body: [UInt8], status: UInt16 = 200) -> HTTPResponse {
+        HTTPResponse(status: status, contentType: .json, body: body)
+    }
+
+    static func text(_ text: String, status: UInt16 = 200) -> HTTPResponse {
+        HTTPResponse(status: status, contentType: .text, body: Array(text.utf8))
+    }
+
+    static func empty(_ status: UInt16) -> HTTPResponse {
+        HTTPResponse(status: status)
+    }
+}
+
+/// What the `Holdfast-…` headers of an object call say.
+struct HistoryPosition {
+    var epoch: UInt64
+    var index: UInt64
+    var owner: String
+    var isReplay: Bool
+}

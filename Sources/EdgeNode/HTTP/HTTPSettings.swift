@@ -1,0 +1,35 @@
+/// Limits and figures of the HTTP edge. What clients can reach is bounded by one of these.
+public struct HTTPSettings: Sendable {
+    public var maximumConnectionsPerLoop = 8_000
+    public var maximumBodyBytes = 2 << 20
+    /// Names and values of all headers of a request together, and the request line.
+    public var maximumHeaderBytes = 32 << 10
+    public var maximumHeaderCount = 100
+    /// Requests of one connection that wait behind the one being executed, before we stop reading.
+    public var maximumPipelinedRequests = 64
+    /// A request must be complete this long after its first byte.
+    public var requestTimeoutMs: UInt64 = 30_000
+    /// Clients that go on using a connection just being closed fail, so this is long, and what
+    /// `Keep-Alive` announces is shorter.
+    public var idleTimeoutMs: UInt64 = 90_000
+    public var announcedKeepAliveSeconds = 75
+    /// How long a closing connection still swallows what the client sends, so that it can read the
+    /// answer before it meets a reset.
+    public var lingerMs: UInt64 = 3_000
+
+    public var tokenLifetimeMs: UInt64 = 3_600_000
+    /// Tokens are accepted this much longer than they say: the client's refresh may have failed once.
+    public var tokenGraceMs: UInt64 = 60_000
+    /// Verified credentials that a loop remembers.
+    public var rememberedCredentials = 4_096
+
+    /// The admin API is closed to everybody while there is no token.
+    public var adminToken: String?
+    public var servesAdminOnClientPort = false
+    /// Shown by `/version` and in `holdfast_build_info`.
+    public let version: String
+
+    public init(version: String) {
+        self.version = version
+    }
+}

@@ -1,0 +1,47 @@
+import NIOHTTP1
+
+/// The request headers that mean something here, picked out in one pass.
+struct RequestHeaders {
+    var authorization: String?
+    var contentType: String?
+    var origin: String?
+    var idempotencyKey: String?
+    var minimumIndex: String?
+    var encryptionKeyVersion: String?
+    var contentLength: Int?
+    var expectsContinue = false
+    /// Another protocol was asked for: the parser reads nothing behind such a request.
+    var asksForUpgrade = false
+
+    init(_ headers: HTTPHeaders) {
+        for (name, value) in headers { take(name, value) }
+    }
+
+    /// Names are told apart by their length first: most headers are none of ours.
+    private mutating func take(_ name: String, _ value: String) {
+        switch name.utf8.count {
+        case 6 where name.isHeader("origin"): origin = value
+        case 6 where name.isHeader("expect"): expectsContinue = value.isHeader("100-continue")
+        case 7 where name.isHeader("upgrade"): asksForUpgrade = true
+        case 8 where name.isHeader("x-enc-kv"): encryptionKeyVersion = value
+        case 12 where name.isHeader("content-type"): contentType = value
+        case 13 where name.isHeader("authorization"): authorization = value
+        case 14 where name.isHeader("content-length"): contentLength = Int(value)
+        case 15 where name.isHeader("idempotency-key"): idempotencyKey = value
+        case 18 where name.isHeader("holdfast-min-index"): minimumIndex = value
+        default: break
+        }
+    }
+}
+
+extension String {
+    /// Equal to `lowercase` when ASCII letters are taken as lower case.
+    fileprivate func isHeader(_ lowercase: StaticString) -> Bool {
+        lowercase.withUTF8Buffer { wanted in
+            guard utf8.count == wanted.count else { return false }
+            return zip(utf8, wanted).allSatisfy { byte, other in
+                byte == other || (0x41...0x5A).contains(byte) && byte | 0x20 == other
+            }
+        }
+    }
+}

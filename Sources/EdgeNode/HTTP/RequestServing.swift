@@ -1,0 +1,72 @@
+import NIOCore
+import NIOHTTP1
+import ObjectRuntime
+
+// From a complete request to its answer: which route, who may, what is asked.
+
+extension HTTPEdge {
+    /// Answers `request`, now or later, exactly once. Query strings may carry credentials: nothing
+    /// here writes a target anywhere.
+    func serve(_ request: HTTPRequest, port: Port, answer: @escaping (HTTPResponse) -> Void) {
+        do throws(HTTPFault) {
+            try dispatch(request, port: port, answer: answer)
+        } catch {
+            answer(error.response)
+        }
+    }
+
+    private func dispatch(
+        _ request: HTTPRequest, port: Port, answer: @escaping (HTTPResponse) -> Void
+    ) throws(HTTPFault) {
+        if request.method == .OPTIONS {
+            answer(HTTPResponse(status: 204, isPreflight: true))
+            return
+        }
+        guard let target = RequestTarget(request.uri) else {
+            throw .validation("path", "The path is not one of an HTTP request, or not UTF-8.")
+        }
+        let route = try Route(method: request.method, segments: target.segments)
+        switch (route, port) {
+        case (.health(let page), _):
+            serveHealth(page, target: target, answer: answer)
+        case (.token(let project), .client):
+            try serveToken(project: project, request: request, answer: answer)
+        case (.object(let route), .client):
+            try serveObject(route, target: target, request: request, answer: answer)
+        case (.admin(let path), _):
+            guard port == .admin || settings.servesAdminOnClientPort else { throw .unknownRoute }
+            try serveAdmin(path, target: target, request: request, answer: answer)
+        default:
+            throw .unknownRoute
+        }
+    }
+
+    private func serveToken(
+        project: String, request: HTTPRequest, answer: (HTTPResponse) -> Void
+    ) throws(HTTPFault) {
+        let token = try authenticator.makeToken(
+            authorization: request.headers.authorization, origin: request.headers.origin, project: project,
+            view: gateway.view, nowMs: gateway.wallMs())
+        statistics.record(.token, ns: nanoseconds(since: request))
+        answer(.text(token))
+    }
+
+    private func serveObject(
+        _ route: ObjectRoute, target: RequestTarget, request: HTTPRequest,
+        answer: @escaping (HTTPResponse) -> Void
+    ) throws(HTTPFault) {
+        let caller = try authenticator.caller(
+            authorization: request.headers.authorization, origin: request.headers.origin,
+            project: route.project, view: gateway.view, nowMs: gateway.wallMs())
+        let call = try objectRequest(route, target: target, request: request, caller: caller)
+        let name = CallName(call.operation)
+        gateway.submit(call) { result in
+            self.statistics.record(name, ns: self.nanoseconds(since: request))
+            answer(HTTPResponse(result))
+        }
+    }
+
+    private func nanoseconds(since request: HTTPRequest) -> UInt64 {
+        UInt64(max(0, (now - request.arrived).nanoseconds))
+    }
+}
