@@ -42,6 +42,11 @@ public enum BalanceExplanation: Sendable, Equatable, CustomStringConvertible {
 public struct BalanceDecision: Sendable, Equatable {
     public let moves: [MoveRequest]
     public let explanation: BalanceExplanation
+
+    public init(moves: [MoveRequest], explanation: BalanceExplanation) {
+        self.moves = moves
+        self.explanation = explanation
+    }
 }
 
 /// How eagerly shards are spread.
@@ -140,19 +145,24 @@ private struct Spread {
         return nil
     }
 
-    /// Breadth first, so the first node found that is empty enough ends a shortest chain.
+    /// Breadth first: of the nearest nodes that are empty enough, to the emptiest. Taking from the
+    /// fullest for the emptiest, no node gets a shard that it has to pass on later.
     private func chain(from source: Int, difference: Int, links: [[Bool]]) -> [Int]? {
         var previous = [Int?](repeating: nil, count: live.count)
-        var queue = [source]
-        var next = 0
-        while next < queue.count {
-            let node = queue[next]
-            next += 1
-            if counts[source] - counts[node] >= difference { return path(to: node, previous: previous) }
-            for other in live.indices where links[node][other] && previous[other] == nil && other != source {
-                previous[other] = node
-                queue.append(other)
+        var layer = [source]
+        while !layer.isEmpty {
+            let emptiest = layer.min { (counts[$0], $0) < (counts[$1], $1) }
+            if let emptiest, counts[source] - counts[emptiest] >= difference {
+                return path(to: emptiest, previous: previous)
             }
+            var next: [Int] = []
+            for node in layer {
+                for other in live.indices where links[node][other] && previous[other] == nil && other != source {
+                    previous[other] = node
+                    next.append(other)
+                }
+            }
+            layer = next
         }
         return nil
     }
