@@ -76,7 +76,8 @@ public struct HoldfastError: Error, Sendable, Hashable, CustomStringConvertible 
             status: answer.status, code: code, retryAfterMs: body?["retryAfterMs"]?.int)
     }
 
-    init(failure: HTTPFailure, isWrite: Bool) {
+    /// What a request without an answer means for its effect.
+    public init(failure: HTTPFailure, isWrite: Bool) {
         let applied: Applied = isWrite && !failure.wasNeverSent ? .unknown : .no
         switch failure {
         case .notConnected(let text): self.init(.unreachable, text, applied: .no)

@@ -11,8 +11,13 @@ public struct FileFailure: Error, Sendable, Hashable, CustomStringConvertible {
     public let path: String
     public let errorNumber: Int32
 
-    public var description: String { "\(path): \(String(cString: strerror(errorNumber)))" }
+    public var description: String { "\(path): \(systemErrorText(errorNumber))" }
     public var isMissing: Bool { errorNumber == ENOENT }
+}
+
+/// The system's own words for an error number.
+func systemErrorText(_ errorNumber: Int32) -> String {
+    String(cString: strerror(errorNumber))
 }
 
 /// Small files of tools: read whole, written whole.

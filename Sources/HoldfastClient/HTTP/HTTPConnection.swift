@@ -67,7 +67,7 @@ public final class HTTPConnection: ChannelInboundHandler, @unchecked Sendable {
             connected = bootstrap.connect(host: endpoint.host, port: endpoint.port)
         }
         return connected.map { _ in connection }.flatMapErrorThrowing { error in
-            throw HTTPFailure.notConnected("\(endpoint): \(error)")
+            throw HTTPFailure.notConnected("\(endpoint): \(plainText(of: error))")
         }
     }
 
@@ -161,6 +161,15 @@ public final class HTTPConnection: ChannelInboundHandler, @unchecked Sendable {
     }
 
     public func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        end(.connectionLost("\(endpoint): \(error)"))
+        end(.connectionLost("\(endpoint): \(plainText(of: error))"))
     }
+}
+
+/// What the system calls an error, without the library's own words around it.
+private func plainText(of error: any Error) -> String {
+    if let error = error as? IOError { return systemErrorText(error.errnoCode) }
+    if let error = error as? NIOConnectionError, let first = error.connectionErrors.first {
+        return plainText(of: first.error)
+    }
+    return "\(error)"
 }

@@ -102,7 +102,7 @@ struct BenchRun {
         switch result {
         case .success(let response) where response.isSuccess: return
         case .success(let response): throw HoldfastError(answer: response, isWrite: true)
-        case .failure(let failure): throw CommandFailure(message: "\(failure)", exitStatus: ExitStatus.temporary)
+        case .failure(let failure): throw failure
         }
     }
 

@@ -1,0 +1,45 @@
+# What a machine needs to build and run the project. Sourced, not run.
+
+say() { printf '%s\n' "$*"; }
+die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"
+    elif command -v sudo >/dev/null 2>&1; then sudo "$@"
+    else return 1
+    fi
+}
+
+# Debian packages of what is missing here, one a line.
+missing_packages() {
+    [ -e /usr/include/openssl/ssl.h ] || echo libssl-dev
+    [ -e /usr/include/stdlib.h ] || echo libc6-dev
+    ls /usr/lib/gcc/*/*/libstdc++.so >/dev/null 2>&1 || echo libstdc++-12-dev
+    command -v ld >/dev/null 2>&1 || echo binutils
+    command -v pkg-config >/dev/null 2>&1 || echo pkg-config
+    command -v git >/dev/null 2>&1 || echo git
+    command -v curl >/dev/null 2>&1 || echo curl
+}
+
+find_swift() {
+    local place
+    command -v swift >/dev/null 2>&1 && return 0
+    for place in /opt/swift/usr/bin /usr/share/swift/usr/bin "$HOME/.local/share/swiftly/bin"; do
+        if [ -x "$place/swift" ]; then PATH="$place:$PATH"; export PATH; return 0; fi
+    done
+    die "Swift 6.2 or newer is needed and was not found; https://www.swift.org/install/linux shows how to get it"
+}
+
+install_prerequisites() {
+    local packages
+    packages=$(missing_packages | tr '\n' ' ')
+    if [ -n "$packages" ]; then
+        command -v apt-get >/dev/null 2>&1 ||
+            die "this machine lacks what these Debian packages bring: $packages- install their counterparts and run again"
+        say "installing $packages"
+        # shellcheck disable=SC2086
+        { as_root apt-get update -q && as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y $packages; } >/dev/null ||
+            die "could not install; as root run: apt-get install $packages"
+    fi
+    find_swift
+}
