@@ -69,6 +69,8 @@ public enum LoopRequest: Sendable {
     case propose(Command)
     /// Every shard of this loop has stopped serving and owes nothing (shutdown).
     case drained(loop: Int)
+    /// Said regularly: a node whose loops hang gets no new lease (O2).
+    case alive(loop: Int)
 }
 
 /// What a loop is told.

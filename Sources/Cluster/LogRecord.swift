@@ -18,6 +18,12 @@ public struct GroupID: Hashable, Comparable, Sendable {
         GroupID(rawValue: 0x1_0000 + UInt64(shard.rawValue))
     }
 
+    /// The shard whose log this is, if it is one.
+    var shard: ShardID? {
+        guard rawValue >= 0x1_0000, let number = UInt32(exactly: rawValue - 0x1_0000) else { return nil }
+        return ShardID(rawValue: number)
+    }
+
     public static func < (left: GroupID, right: GroupID) -> Bool { left.rawValue < right.rawValue }
 }
 

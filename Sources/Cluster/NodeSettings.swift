@@ -29,8 +29,16 @@ public struct NodeSettings: Sendable {
     public var balanceQuietMs: UInt64 = 2_000
     /// A shutdown goes on without what has not drained by then.
     public var drainTimeoutMs: UInt64 = 3_000
+    /// Never answer reads under the lease, whatever the cluster's setting is (O5).
+    public var readsByQuorum = false
     public var limits = Limits()
-    public var raft = ElectedSettings()
+    /// Elections of the placement group and replication of all groups, in ticks.
+    public var raft: ReplicaSettings = {
+        var settings = ReplicaSettings()
+        settings.electionTimeoutTicks = 30...60
+        settings.heartbeatTicks = 5
+        return settings
+    }()
 
     public init() {}
 }

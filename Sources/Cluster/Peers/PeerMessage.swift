@@ -87,10 +87,19 @@ public struct Try: Sendable {
     /// The epoch by which it was routed.
     public var epoch: Epoch
     public var minimumIndex: UInt64
+    /// Rises with every send of an edge loop, so that a copy or a latecomer is seen for what it is:
+    /// each send is executed at most once, and its refusal settles it.
+    public var sequence: UInt64
+    public var stream: EdgeStream
     public var request: Request
 
-    public init(origin: Origin, shard: ShardID, epoch: Epoch, minimumIndex: UInt64, request: Request) {
+    public init(
+        origin: Origin, shard: ShardID, epoch: Epoch, minimumIndex: UInt64, sequence: UInt64,
+        stream: EdgeStream, request: Request
+    ) {
         self.origin = origin
+        self.sequence = sequence
+        self.stream = stream
         self.shard = shard
         self.epoch = epoch
         self.minimumIndex = minimumIndex
@@ -111,6 +120,8 @@ public struct TryOutcome: Sendable {
 
     public var loop: UInt16
     public var token: UInt64
+    /// Which send of the operation this settles.
+    public var sequence: UInt64
     public var shard: ShardID
     /// Epoch of the try that this settles; with it, every lower one (O11).
     public var epoch: Epoch
@@ -119,8 +130,10 @@ public struct TryOutcome: Sendable {
     public var result: Result
 
     public init(
-        loop: UInt16, token: UInt64, shard: ShardID, epoch: Epoch, commitIndex: UInt64, result: Result
+        loop: UInt16, token: UInt64, sequence: UInt64, shard: ShardID, epoch: Epoch, commitIndex: UInt64,
+        result: Result
     ) {
+        self.sequence = sequence
         self.loop = loop
         self.token = token
         self.shard = shard

@@ -1,0 +1,37 @@
+import Placement
+import Raft
+
+/// What a checker wants to know of a shard at one node. For simulation and tests; production never asks.
+public struct ShardInspection: Sendable {
+    public var shard: ShardID
+    public var epoch: Epoch
+    public var stage: String
+    public var isServing: Bool
+    public var passesReadCheck: Bool
+    public var term: Term
+    public var sealedTerm: Term
+    public var commit: LogIndex
+    public var lastIndex: LogIndex
+    public var appliedThrough: LogIndex
+}
+
+extension LoopCore {
+    /// All shards of this loop, rising.
+    public func inspect(now: Clocks) -> [ShardInspection] {
+        shardOrder.compactMap { inspect($0, now: now) }
+    }
+
+    public func inspect(_ shard: ShardID, now: Clocks) -> ShardInspection? {
+        guard let replica = replicas[shard] else { return nil }
+        return ShardInspection(
+            shard: shard, epoch: replica.record.epoch, stage: "\(replica.raft.stage)",
+            isServing: replica.isServing, passesReadCheck: passesReadCheck(shard, now: now),
+            term: replica.raft.sealedTerm, sealedTerm: replica.raft.sealedTerm, commit: replica.raft.commit,
+            lastIndex: replica.raft.lastIndex, appliedThrough: replica.appliedThrough)
+    }
+
+    /// The shard's state as bytes: equal at all replicas that have applied the same index.
+    public func snapshotBytes(of shard: ShardID) -> [UInt8]? {
+        replicas[shard]?.state.encodeSnapshot()
+    }
+}

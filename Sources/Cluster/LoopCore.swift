@@ -1,0 +1,325 @@
+import Binary
+import ObjectRuntime
+import Placement
+import Raft
+
+/// What one event loop of a node decides: the shards that live on it, and the requests of the
+/// clients whose connections it holds.
+///
+/// Driven by one thread: any number of `step`s, then one `flush`, whose effects are carried out as a
+/// whole. It reads no clock and does no I/O.
+public final class LoopCore {
+    let loop: Int
+    let identity: NodeIdentity
+    let settings: NodeSettings
+    private let recovered: RecoveredLogs
+    private let entropy: SipHash
+
+    private var view: ClusterView?
+    private var lease = Deadline.passed
+    var replicas: [ShardID: ShardReplica] = [:]
+    /// The shards of `replicas`, rising: whatever iterates does so in this order.
+    private(set) var shardOrder: [ShardID] = []
+    private var router: EdgeRouter
+    private var persist = PersistQueue()
+    private var effects = LoopEffects()
+    /// Shards that have something to do at the end of the turn.
+    private var dirty: [ShardID] = []
+    private var isDirty: Set<ShardID> = []
+    /// Newest send seen of each edge loop: copies and latecomers are not executed (O11).
+    private var newestSend: [Origin: UInt64] = [:]
+    private var isDraining = false
+    private var hasReportedDrain = false
+    private var rejected: UInt64 = 0
+    private var lastAliveMs: UInt64 = 0
+    /// The raw clock of the input at hand, in milliseconds.
+    private var nowMs: UInt64 = 0
+
+    public init(
+        loop: Int, identity: NodeIdentity, recovered: RecoveredLogs, settings: NodeSettings, seed: UInt64
+    ) {
+        self.loop = loop
+        self.identity = identity
+        self.settings = settings
+        self.recovered = recovered
+        entropy = SipHash(key0: seed, key1: seed &* 0x9E37_79B9_7F4A_7C15 &+ UInt64(loop))
+        router = EdgeRouter(nodeID: identity.nodeID, loop: loop, settings: settings)
+    }
+
+    // MARK: - Inputs
+
+    public func step(_ input: LoopInput, now: Clocks) {
+        nowMs = now.rawNs / 1_000_000
+        switch input {
+        case .request(let token, let request):
+            router.submit(token, request, nowMs: nowMs)
+        case .message(let sender, let message):
+            receive(message, from: sender, now: now)
+        case .persisted(let id):
+            release(persist.persisted(id))
+        case .formed(let genesis):
+            beginShards(of: genesis)
+        case .view(let view):
+            observe(view, now: now)
+        case .lease(let lease):
+            self.lease = lease
+        case .linkUp(let node):
+            for shard in shardOrder {
+                replicas[shard]?.raft.reportReachable(node)
+                mark(shard)
+            }
+            router.linkUp(node, nowMs: nowMs)
+        case .linkDown(let node):
+            for shard in shardOrder {
+                replicas[shard]?.raft.reportUnreachable(node)
+                mark(shard)
+            }
+        case .tick:
+            tick(now: now)
+        case .drain:
+            isDraining = true
+            for shard in shardOrder {
+                replicas[shard]?.drain()
+                mark(shard)
+            }
+        }
+        deliver(now: now)
+    }
+
+    private func receive(_ message: PeerMessage, from sender: NodeID, now: Clocks) {
+        switch message {
+        case .shard(let shard, let message):
+            guard let replica = replicas[shard], message.from == sender else {
+                rejected += 1
+                return
+            }
+            replica.step(message)
+            mark(shard)
+        case .execute(let attempt):
+            receive(attempt, from: sender, now: now)
+        case .outcome(let outcome):
+            router.settle(
+                outcome, ownerName: view?.state?.nodeName(sender) ?? "", nowMs: nowMs)
+        case .move(let request):
+            replicas[request.shard]?.requestMove(request, nowMs: nowMs)
+            mark(request.shard)
+        default:
+            rejected += 1
+        }
+    }
+
+    private func receive(_ attempt: Try, from sender: NodeID, now: Clocks) {
+        guard attempt.origin.node == sender, isNewest(attempt), let hashKey = view?.state?.genesis.hashKey,
+            attempt.request.object.hasKey(of: hashKey)
+        else {
+            rejected += 1
+            return
+        }
+        guard let replica = replicas[attempt.shard] else {
+            // Not a replica, as far as this node knows: the edge waits for a newer table.
+            let outcome = TryOutcome(
+                loop: attempt.origin.loop, token: attempt.origin.token, sequence: attempt.sequence,
+                shard: attempt.shard, epoch: attempt.epoch, commitIndex: 0, result: .refused)
+            send(.outcome(outcome), to: sender)
+            return
+        }
+        replica.receive(attempt, now: now)
+        mark(attempt.shard)
+    }
+
+    /// Each send is taken at most once, in the order of sending.
+    private func isNewest(_ attempt: Try) -> Bool {
+        let edge = Origin(
+            node: attempt.origin.node, loop: attempt.origin.loop, token: attempt.stream.incarnation)
+        guard attempt.sequence > newestSend[edge, default: 0] else { return false }
+        newestSend[edge] = attempt.sequence
+        return true
+    }
+
+    // MARK: - Shards
+
+    /// The cluster has just been formed: this node's replicas begin with empty logs.
+    private func beginShards(of genesis: Genesis) {
+        let first = PlacementState(genesis: genesis)
+        for record in first.table.records where isHome(record) {
+            let configuration = Configuration(voters: record.replicas)
+            add(record, initial: .newGroup(configuration))
+        }
+    }
+
+    private func observe(_ newView: ClusterView, now: Clocks) {
+        view = newView
+        guard let state = newView.state else { return }
+        let lifetimes = defaultLifetimes(state.tenants)
+        for record in state.table.records where isHome(record) {
+            if replicas[record.shard] == nil { restore(record) }
+            guard let replica = replicas[record.shard] else { continue }
+            replica.defaultLifetimesMs = lifetimes
+            replica.observe(record, in: state, process: newView.process, now: now)
+            replica.retireFencedEdges()
+            mark(record.shard)
+        }
+        router.observe(newView, nowMs: nowMs)
+    }
+
+    private func defaultLifetimes(_ tenants: Tenants) -> [ClassName: UInt64] {
+        var lifetimes: [ClassName: UInt64] = [:]
+        for project in tenants.projects {
+            for (name, settings) in project.classes {
+                lifetimes[ClassName(project: project.id, name: name)] = settings.defaultTTLMs
+            }
+        }
+        return lifetimes
+    }
+
+    private func isHome(_ record: ShardRecord) -> Bool {
+        homeLoop(of: record.shard, loops: settings.loops) == loop
+            && record.replicas.contains(identity.nodeID)
+    }
+
+    /// From the journal; without a log there, the replica stays silent in this name (O2, O9).
+    private func restore(_ record: ShardRecord) {
+        let lost = InitialState(
+            snapshot: Snapshot(
+                index: .zero, term: .zero, configuration: Configuration(voters: record.replicas)),
+            holdsLog: false)
+        add(record, initial: recovered.shard(record.shard) ?? lost)
+    }
+
+    private func add(_ record: ShardRecord, initial: InitialState) {
+        guard replicas[record.shard] == nil else { return }
+        do {
+            replicas[record.shard] = try ShardReplica(
+                shard: record.shard, nodeID: identity.nodeID, initial: initial, record: record,
+                settings: settings, entropy: entropy)
+        } catch {
+            preconditionFailure("O12: the snapshot of shard \(record.shard.rawValue) cannot be read: \(error)")
+        }
+        let place = shardOrder.firstIndex { $0 > record.shard } ?? shardOrder.endIndex
+        shardOrder.insert(record.shard, at: place)
+    }
+
+    // MARK: - Time
+
+    private func tick(now: Clocks) {
+        for shard in shardOrder {
+            guard let replica = replicas[shard] else { continue }
+            replica.tick(now: now)
+            if replica.raft.hasReady || !replica.requests.isEmpty { mark(shard) }
+        }
+        router.tick(nowMs: nowMs)
+        if isDraining, !hasReportedDrain, shardOrder.allSatisfy({ replicas[$0]?.isDrained ?? true }) {
+            hasReportedDrain = true
+            effects.toNode.append(.drained(loop: loop))
+        }
+        if nowMs >= lastAliveMs + 100 {
+            lastAliveMs = nowMs
+            effects.toNode.append(.alive(loop: loop))
+        }
+    }
+
+    // MARK: - Effects
+
+    private func mark(_ shard: ShardID) {
+        if isDirty.insert(shard).inserted { dirty.append(shard) }
+    }
+
+    /// Carries the router's tries to their owners; those of this loop are executed at once.
+    private func deliver(now: Clocks) {
+        while !router.dispatches.isEmpty {
+            let dispatches = router.dispatches
+            router.dispatches = []
+            for dispatch in dispatches { deliver(dispatch, now: now) }
+        }
+    }
+
+    private func deliver(_ dispatch: EdgeRouter.Dispatch, now: Clocks) {
+        let home = homeLoop(of: dispatch.attempt.shard, loops: settings.loops)
+        if dispatch.to.node != identity.nodeID {
+            effects.messages.append(Outgoing(to: dispatch.to.node, message: .execute(dispatch.attempt)))
+        } else if home != loop {
+            effects.toLoops.append((loop: home, message: .execute(dispatch.attempt)))
+        } else {
+            receive(dispatch.attempt, from: identity.nodeID, now: now)
+        }
+    }
+
+    private func send(_ message: PeerMessage, to node: NodeID) {
+        if node != identity.nodeID {
+            effects.messages.append(Outgoing(to: node, message: message))
+        } else if case .loop(let target) = message.destination, target != loop {
+            effects.toLoops.append((loop: target, message: message))
+        } else if case .outcome(let outcome) = message {
+            router.settle(outcome, ownerName: identity.name, nowMs: nowMs)
+        }
+    }
+
+    private func release(_ batch: PersistQueue.Batch) {
+        for mark in batch.marks {
+            guard let shard = mark.group.shard, let replica = replicas[shard] else { continue }
+            replica.raft.persisted(term: mark.position.term, index: mark.position.index)
+            self.mark(shard)
+        }
+        effects.messages.append(contentsOf: batch.messages)
+    }
+
+    /// Ends the turn. `now` must have been read after the last `step`: reads are checked against the
+    /// lease by it, after their values were taken (O4).
+    public func flush(now: Clocks) -> LoopEffects {
+        nowMs = now.rawNs / 1_000_000
+        repeat {
+            flushDirty(now: now)
+            let (batch, released) = persist.close()
+            effects.persist = batch
+            // What had nothing to wait for may commit more in this very turn.
+            if let released { release(released) }
+        } while !dirty.isEmpty
+        effects.answers = router.answers
+        router.answers = []
+        let result = effects
+        effects = LoopEffects()
+        return result
+    }
+
+    private func flushDirty(now: Clocks) {
+        while !dirty.isEmpty {
+            let shards = dirty
+            dirty = []
+            isDirty = []
+            for shard in shards { flush(shard, now: now) }
+            deliver(now: now)
+        }
+    }
+
+    private var readsByQuorum: Bool {
+        settings.readsByQuorum || view?.state?.settings.reads == .quorum
+    }
+
+    private func flush(_ shard: ShardID, now: Clocks) {
+        guard let replica = replicas[shard] else { return }
+        replica.flush(
+            into: &persist, messages: &effects.messages, lease: lease,
+            readsByQuorum: readsByQuorum, now: now)
+        let outbox = replica.outbox
+        replica.outbox = []
+        for item in outbox { send(.outcome(item.outcome), to: item.node) }
+        effects.toNode.append(contentsOf: replica.requests)
+        replica.requests = []
+    }
+
+    // MARK: - Reports
+
+    public func report() -> (shards: [ShardReport], counters: NodeCounters) {
+        var counters = router.counters
+        counters.rejectedMessages += rejected
+        let shards = shardOrder.compactMap { replicas[$0]?.report() }
+        for shard in shardOrder { counters.add(replicas[shard]?.counters ?? NodeCounters()) }
+        return (shards, counters)
+    }
+
+    /// Whether this loop would answer a read of the shard now, without asking anybody (I1).
+    func passesReadCheck(_ shard: ShardID, now: Clocks) -> Bool {
+        replicas[shard]?.mayAnswerReads(
+            lease: lease, readsByQuorum: readsByQuorum, now: now) ?? false
+    }
+}

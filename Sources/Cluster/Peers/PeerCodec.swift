@@ -1,0 +1,245 @@
+import Binary
+import ObjectRuntime
+import Placement
+import Raft
+
+/// The binary form of peer messages. A frame is `length (UInt32) · kind (UInt8) · body`; the shell
+/// writes the length. Bytes that do not decode close the link; they never trap.
+extension PeerMessage {
+    /// Raised with every change that an older node could not read.
+    public static let wireVersion: UInt16 = 1
+    /// A longer frame is refused before it is read. Snapshot chunks and values stay well below.
+    public static let frameBytesMax = 16 << 20
+
+    private enum Kind: UInt8 {
+        case placement = 1, join, welcome, propose, leaseRequest, leaseGrant, obituary, fenceMe
+        case reportRequest, report, shard, execute, move, outcome
+    }
+
+    public func encode(into writer: inout ByteWriter) {
+        switch self {
+        case .shard(let shard, let message):
+            writer.write(Kind.shard.rawValue)
+            writer.write(shard.rawValue)
+            message.encode(into: &writer)
+        case .execute(let attempt):
+            writer.write(Kind.execute.rawValue)
+            attempt.encode(into: &writer)
+        case .outcome(let outcome):
+            writer.write(Kind.outcome.rawValue)
+            outcome.encode(into: &writer)
+        case .placement(let message):
+            writer.write(Kind.placement.rawValue)
+            message.encode(into: &writer)
+        case .move(let request):
+            writer.write(Kind.move.rawValue)
+            request.encode(into: &writer)
+        default:
+            encodeMembership(into: &writer)
+        }
+    }
+
+    private func encodeMembership(into writer: inout ByteWriter) {
+        switch self {
+        case .join(let request):
+            writer.write(Kind.join.rawValue)
+            request.encode(into: &writer)
+        case .welcome(let genesis):
+            writer.write(Kind.welcome.rawValue)
+            genesis.encode(into: &writer)
+        case .propose(let envelope):
+            writer.write(Kind.propose.rawValue)
+            writer.writeBytes(envelope)
+        case .leaseRequest(let request):
+            writer.write(Kind.leaseRequest.rawValue)
+            request.encode(into: &writer)
+        case .leaseGrant(let grant):
+            writer.write(Kind.leaseGrant.rawValue)
+            grant.encode(into: &writer)
+        case .obituary(let obituary):
+            writer.write(Kind.obituary.rawValue)
+            obituary.encode(into: &writer)
+        case .fenceMe(let process):
+            writer.write(Kind.fenceMe.rawValue)
+            process.encode(into: &writer)
+        case .reportRequest(let id):
+            writer.write(Kind.reportRequest.rawValue)
+            writer.write(id)
+        case .report(let id, let report):
+            writer.write(Kind.report.rawValue)
+            writer.write(id)
+            report.encode(into: &writer)
+        case .shard, .execute, .outcome, .placement, .move:
+            preconditionFailure("encoded by encode(into:)")
+        }
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingFailure) {
+        let raw = try reader.readUInt8()
+        guard let kind = Kind(rawValue: raw) else { throw DecodingFailure("unknown message kind \(raw)") }
+        switch kind {
+        case .shard:
+            let shard = ShardID(rawValue: try reader.readUInt32())
+            self = .shard(shard, try Raft.Message(from: &reader))
+        case .execute: self = .execute(try Try(from: &reader))
+        case .outcome: self = .outcome(try TryOutcome(from: &reader))
+        case .placement: self = .placement(try Raft.Message(from: &reader))
+        case .move: self = .move(try MoveRequest(decoding: &reader))
+        case .join: self = .join(try JoinRequest(from: &reader))
+        case .welcome: self = .welcome(try Genesis(from: &reader))
+        case .propose: self = .propose(try reader.readBytes(limit: 1 << 20))
+        case .leaseRequest: self = .leaseRequest(try LeaseRequest(from: &reader))
+        case .leaseGrant: self = .leaseGrant(try LeaseGrant(from: &reader))
+        case .obituary: self = .obituary(try Obituary(from: &reader))
+        case .fenceMe: self = .fenceMe(try NodeProcess(from: &reader))
+        case .reportRequest: self = .reportRequest(try reader.readUInt64())
+        case .report:
+            let id = try reader.readUInt64()
+            self = .report(id, try NodeReport(from: &reader))
+        }
+        try reader.finish()
+    }
+}
+
+extension JoinRequest {
+    func encode(into writer: inout ByteWriter) {
+        writer.write(node.rawValue)
+        writer.writeString(name)
+        writer.writeString(peerAddress)
+        writer.writeString(clientURL)
+        writer.write(clusterID)
+    }
+
+    init(from reader: inout ByteReader) throws(DecodingFailure) {
+        self.init(
+            node: NodeID(rawValue: try reader.readUInt64()), name: try reader.readString(limit: 256),
+            peerAddress: try reader.readString(limit: 256), clientURL: try reader.readString(limit: 1024),
+            clusterID: try reader.readUInt64())
+    }
+}
+
+extension LeaseRequest {
+    func encode(into writer: inout ByteWriter) {
+        process.encode(into: &writer)
+        writer.write(sentBootNs)
+        writer.write(sentRawNs)
+        writer.write(isReady)
+        writer.write(reachable)
+        writer.write(appliedIndex.rawValue)
+    }
+
+    init(from reader: inout ByteReader) throws(DecodingFailure) {
+        self.init(
+            process: try NodeProcess(from: &reader), sentBootNs: try reader.readUInt64(),
+            sentRawNs: try reader.readUInt64(), isReady: try reader.readBool(),
+            reachable: try reader.readUInt16(), appliedIndex: LogIndex(rawValue: try reader.readUInt64()))
+    }
+}
+
+extension LeaseGrant {
+    func encode(into writer: inout ByteWriter) {
+        process.encode(into: &writer)
+        writer.write(sentBootNs)
+        writer.write(sentRawNs)
+        writer.write(durationMs)
+    }
+
+    init(from reader: inout ByteReader) throws(DecodingFailure) {
+        self.init(
+            process: try NodeProcess(from: &reader), sentBootNs: try reader.readUInt64(),
+            sentRawNs: try reader.readUInt64(), durationMs: try reader.readUInt64())
+    }
+}
+
+extension Obituary {
+    public func encode(into writer: inout ByteWriter) {
+        writer.write(node.rawValue)
+        writer.write(nonce)
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingFailure) {
+        self.init(node: NodeID(rawValue: try reader.readUInt64()), nonce: try reader.readUInt64())
+    }
+}
+
+extension Try {
+    func encode(into writer: inout ByteWriter) {
+        writer.write(origin.node.rawValue)
+        writer.write(origin.loop)
+        writer.writeVariable(origin.token)
+        writer.write(shard.rawValue)
+        writer.writeVariable(epoch.rawValue)
+        writer.writeVariable(minimumIndex)
+        writer.writeVariable(sequence)
+        writer.writeVariable(stream.incarnation)
+        writer.write(stream.loop)
+        request.encode(into: &writer)
+    }
+
+    init(from reader: inout ByteReader) throws(DecodingFailure) {
+        let origin = Origin(
+            node: NodeID(rawValue: try reader.readUInt64()), loop: try reader.readUInt16(),
+            token: try reader.readVariable())
+        let shard = ShardID(rawValue: try reader.readUInt32())
+        let epoch = Epoch(rawValue: try reader.readVariable())
+        let minimumIndex = try reader.readVariable()
+        let sequence = try reader.readVariable()
+        let stream = EdgeStream(incarnation: try reader.readVariable(), loop: try reader.readUInt16())
+        self.init(
+            origin: origin, shard: shard, epoch: epoch, minimumIndex: minimumIndex, sequence: sequence,
+            stream: stream, request: try Request(from: &reader))
+    }
+}
+
+extension TryOutcome {
+    func encode(into writer: inout ByteWriter) {
+        writer.write(loop)
+        writer.writeVariable(token)
+        writer.writeVariable(sequence)
+        writer.write(shard.rawValue)
+        writer.writeVariable(epoch.rawValue)
+        writer.writeVariable(commitIndex)
+        switch result {
+        case .answered(let answer):
+            writer.write(UInt8(0))
+            answer.encode(into: &writer)
+        case .refused: writer.write(UInt8(1))
+        case .overloaded: writer.write(UInt8(2))
+        }
+    }
+
+    init(from reader: inout ByteReader) throws(DecodingFailure) {
+        let loop = try reader.readUInt16()
+        let token = try reader.readVariable()
+        let sequence = try reader.readVariable()
+        let shard = ShardID(rawValue: try reader.readUInt32())
+        let epoch = Epoch(rawValue: try reader.readVariable())
+        let commitIndex = try reader.readVariable()
+        let result: Result
+        switch try reader.readUInt8() {
+        case 0: result = .answered(try Answer(from: &reader))
+        case 1: result = .refused
+        case 2: result = .overloaded
+        default: throw DecodingFailure("unknown outcome of a try")
+        }
+        self.init(
+            loop: loop, token: token, sequence: sequence, shard: shard, epoch: epoch,
+            commitIndex: commitIndex, result: result)
+    }
+}
+
+extension MoveRequest {
+    func encode(into writer: inout ByteWriter) {
+        writer.write(shard.rawValue)
+        writer.writeVariable(epoch.rawValue)
+        from.encode(into: &writer)
+        to.encode(into: &writer)
+    }
+
+    init(decoding reader: inout ByteReader) throws(DecodingFailure) {
+        let shard = ShardID(rawValue: try reader.readUInt32())
+        let epoch = Epoch(rawValue: try reader.readVariable())
+        let from = try NodeProcess(from: &reader)
+        self.init(shard: shard, epoch: epoch, from: from, to: try NodeProcess(from: &reader))
+    }
+}

@@ -1,0 +1,270 @@
+import Binary
+import DequeModule
+import ObjectRuntime
+import Placement
+import Raft
+
+/// The edge's half of an operation: finds the owner, tries it there, waits through a change of owner,
+/// tries again under the same id, and answers the client once (O10, O11).
+struct EdgeRouter {
+    /// A try and where it goes.
+    struct Dispatch {
+        var to: NodeProcess
+        var attempt: Try
+    }
+
+    /// What the edge keeps per shard while operations for it are under way.
+    private struct EdgeShard {
+        /// In order of arrival, which is the order of counters.
+        var pending: Deque<PendingOperation> = []
+        /// Highest epoch by which anything was routed.
+        var routedEpoch = Epoch.zero
+        var knownCommit: UInt64 = 0
+    }
+
+    let nodeID: NodeID
+    let loop: UInt16
+    let settings: NodeSettings
+    private(set) var stream: EdgeStream?
+    private var view: ClusterView?
+
+    /// Operations by counter: `operations[k]` has the counter `firstCounter + k`.
+    private var operations: Deque<PendingOperation?> = []
+    private var firstCounter: UInt64 = 1
+    private var nextSequence: UInt64 = 1
+    private var shards: [ShardID: EdgeShard] = [:]
+    private var held: HeldBudget
+
+    /// Taken by the loop after each step.
+    var dispatches: [Dispatch] = []
+    var answers: [AnsweredRequest] = []
+    var counters = NodeCounters()
+
+    init(nodeID: NodeID, loop: Int, settings: NodeSettings) {
+        self.nodeID = nodeID
+        self.loop = UInt16(loop)
+        self.settings = settings
+        held = HeldBudget(settings: settings)
+    }
+
+    private var nextCounter: UInt64 { firstCounter + UInt64(operations.count) }
+
+    var pendingCount: Int { operations.lazy.filter { $0 != nil }.count }
+
+    // MARK: - A client's request
+
+    mutating func submit(_ token: RequestToken, _ request: ClientRequest, nowMs: UInt64) {
+        guard let view, let state = view.state, let stream else {
+            // O10: an edge without an incarnation admits nothing.
+            return refuse(token, .notReady(node: "this node has not joined its cluster yet"))
+        }
+        let object = ObjectID(
+            project: request.project, objectClass: request.objectClass, id: request.objectID,
+            hashKey: state.genesis.hashKey)
+        let record = state.table.shard(forKey: object.key.rawValue)
+        let byteCount = request.operation.byteCount + object.canonical.count
+        guard held.admits(project: request.project, bytes: byteCount) else {
+            return refuse(token, .overloaded)
+        }
+        let pending = PendingOperation(
+            token: token, counter: nextCounter, shard: record.shard, object: object,
+            operation: request.operation, id: operationID(request, stream: stream),
+            project: request.project, minimumIndex: request.minimumIndex ?? 0, byteCount: byteCount,
+            deadlineMs: nowMs + settings.requestDeadlineMs,
+            knownIndex: shards[record.shard]?.knownCommit ?? 0)
+        operations.append(pending)
+        shards[record.shard, default: EdgeShard()].pending.append(pending)
+        held.take(project: pending.project, bytes: byteCount)
+        if record.owner == nil { counters.heldRequests += 1 }
+        dispatch(pending, by: record, nowMs: nowMs)
+    }
+
+    private func operationID(_ request: ClientRequest, stream: EdgeStream) -> OperationID? {
+        guard request.operation.isWrite else { return nil }
+        if let key = request.idempotency {
+            return .client(apiKey: key.apiKey, key: key.key, requestHash: key.requestHash)
+        }
+        return .edge(stream: stream, counter: nextCounter)
+    }
+
+    private mutating func refuse(_ token: RequestToken, _ refusal: Refusal) {
+        counters.refusedRequests += 1
+        answers.append(
+            AnsweredRequest(
+                token: token,
+                answer: ClientAnswer(reply: .refused(refusal), applied: .no, retryAfterMs: 500)))
+    }
+
+    // MARK: - Tries
+
+    private mutating func dispatch(_ pending: PendingOperation, by record: ShardRecord, nowMs: UInt64) {
+        guard let owner = record.owner, let stream else {
+            pending.isHeld = true
+            return
+        }
+        let sequence = nextSequence
+        nextSequence += 1
+        let request = Request(
+            object: pending.object, operation: pending.operation, id: pending.id,
+            settledBelow: lowestUnsettled(of: pending.shard), isRetry: pending.wasSent,
+            knownIndex: pending.knownIndex)
+        shards[pending.shard]?.routedEpoch = record.epoch
+        pending.sent(sequence, nowMs: nowMs)
+        if owner.node != nodeID { counters.forwardedOperations += 1 }
+        dispatches.append(
+            Dispatch(
+                to: owner,
+                attempt: Try(
+                    origin: Origin(node: nodeID, loop: loop, token: pending.counter), shard: pending.shard,
+                    epoch: record.epoch, minimumIndex: pending.minimumIndex, sequence: sequence,
+                    stream: stream, request: request)))
+    }
+
+    /// Every operation of this edge on this shard with a lower counter has had its answer (O10).
+    private func lowestUnsettled(of shard: ShardID) -> UInt64 {
+        shards[shard]?.pending.first?.counter ?? nextCounter
+    }
+
+    /// Tries again, in order of arrival, what has no answer yet.
+    private mutating func redispatch(
+        _ shard: ShardID, by record: ShardRecord, nowMs: UInt64, where isDue: (PendingOperation) -> Bool
+    ) {
+        guard let waiting = shards[shard]?.pending else { return }
+        for pending in waiting where !pending.isDone && isDue(pending) {
+            dispatch(pending, by: record, nowMs: nowMs)
+        }
+    }
+
+    // MARK: - What the table says
+
+    mutating func observe(_ newView: ClusterView, nowMs: UInt64) {
+        view = newView
+        stream = newView.process.map { makeStream($0) }
+        guard let state = newView.state, !operations.isEmpty else { return }
+        for record in state.table.records {
+            guard let edge = shards[record.shard], !edge.pending.isEmpty, record.epoch > edge.routedEpoch,
+                record.owner != nil
+            else { continue }
+            redispatch(record.shard, by: record, nowMs: nowMs) { _ in true }
+        }
+    }
+
+    /// O10: counters start again with each process, so the incarnation is part of the name.
+    private func makeStream(_ process: NodeProcess) -> EdgeStream {
+        #if PLANTED_BUGS
+        if PlantedBug.isActive(.restartEdgeCounter) {
+            return EdgeStream(incarnation: nodeID.rawValue, loop: loop)
+        }
+        #endif
+        return EdgeStream(incarnation: process.incarnation.rawValue, loop: loop)
+    }
+
+    /// A link has come up: what went over its predecessor may be lost, so it goes again. The id makes
+    /// the second try harmless (O10).
+    mutating func linkUp(_ node: NodeID, nowMs: UInt64) {
+        guard let state = view?.state, !operations.isEmpty else { return }
+        for record in state.table.records where record.owner?.node == node {
+            redispatch(record.shard, by: record, nowMs: nowMs) { !$0.isHeld }
+        }
+    }
+
+    // MARK: - Outcomes
+
+    mutating func settle(_ outcome: TryOutcome, ownerName: String, nowMs: UInt64) {
+        guard let pending = operation(outcome.token), !pending.isDone else { return }
+        switch outcome.result {
+        case .answered(let answer):
+            if let known = shards[pending.shard]?.knownCommit, outcome.commitIndex > known {
+                shards[pending.shard]?.knownCommit = outcome.commitIndex
+            }
+            if answer.replayed { counters.replayedOperations += 1 }
+            finish(
+                pending,
+                ClientAnswer(
+                    reply: answer.reply, applied: answer.applied, epoch: outcome.epoch.rawValue,
+                    index: answer.index, owner: ownerName,
+                    replayed: answer.replayed && pending.isNamedByClient))
+        case .refused:
+            pending.refused(outcome.sequence)
+            wait(pending, above: outcome.epoch, nowMs: nowMs)
+        case .overloaded:
+            pending.refused(outcome.sequence)
+            guard pending.isCertainlyNotApplied else { return }
+            counters.refusedRequests += 1
+            finish(
+                pending,
+                ClientAnswer(reply: .refused(.overloaded), applied: .no, retryAfterMs: 500))
+        }
+    }
+
+    /// Refused at `epoch`: goes on when the table names an owner at a higher one.
+    private mutating func wait(_ pending: PendingOperation, above epoch: Epoch, nowMs: UInt64) {
+        pending.isHeld = true
+        counters.heldRequests += 1
+        guard let record = view?.state?.table.record(of: pending.shard), record.epoch > epoch else { return }
+        dispatch(pending, by: record, nowMs: nowMs)
+    }
+
+    /// Called every tick: gives up what is past its deadline, and repeats what was lost on the way.
+    mutating func tick(nowMs: UInt64) {
+        guard !operations.isEmpty else { return }
+        for pending in operations {
+            guard let pending else { continue }
+            guard pending.deadlineMs > nowMs else {
+                giveUp(pending)
+                continue
+            }
+            guard !pending.isHeld, nowMs >= pending.lastSentMs + EdgeRouter.resendAfterMs else { continue }
+            guard let record = view?.state?.table.record(of: pending.shard) else { continue }
+            dispatch(pending, by: record, nowMs: nowMs)
+        }
+        trim()
+    }
+
+    /// A try without an outcome is repeated after this long: frames are lost only with their link,
+    /// so this is rare.
+    static let resendAfterMs: UInt64 = 1_000
+
+    private mutating func giveUp(_ pending: PendingOperation) {
+        if pending.isCertainlyNotApplied {
+            counters.refusedRequests += 1
+            finish(
+                pending,
+                ClientAnswer(reply: .refused(.noOwner), applied: .no, retryAfterMs: 1_000))
+        } else {
+            counters.unknownOutcomes += 1
+            finish(pending, ClientAnswer(reply: .refused(.outcomeUnknown), applied: .unknown))
+        }
+    }
+
+    private func operation(_ counter: UInt64) -> PendingOperation? {
+        guard counter >= firstCounter, counter < nextCounter else { return nil }
+        return operations[Int(counter - firstCounter)]
+    }
+
+    private mutating func finish(_ pending: PendingOperation, _ answer: ClientAnswer) {
+        pending.isDone = true
+        operations[Int(pending.counter - firstCounter)] = nil
+        held.give(project: pending.project, bytes: pending.byteCount)
+        while shards[pending.shard]?.pending.first?.isDone == true {
+            shards[pending.shard]?.pending.removeFirst()
+        }
+        answers.append(AnsweredRequest(token: pending.token, answer: answer))
+        trim()
+    }
+
+    private mutating func trim() {
+        while let first = operations.first, first == nil {
+            operations.removeFirst()
+            firstCounter += 1
+        }
+    }
+}
+
+extension PendingOperation {
+    /// Only a client that named its operation is told that the answer is a repeated one.
+    var isNamedByClient: Bool {
+        if case .client = id { return true }
+        return false
+    }
+}

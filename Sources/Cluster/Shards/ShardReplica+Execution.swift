@@ -1,0 +1,174 @@
+import Binary
+import ObjectRuntime
+import Placement
+import Raft
+
+/// How the owner takes tries, executes them one after another, and lets answers out.
+extension ShardReplica {
+    /// Takes a try (O11): executes it, keeps it for a newer table, or sends it back to its edge.
+    /// `now` is nil while the mailbox is only being sorted.
+    func receive(_ attempt: Try, now: Clocks?) {
+        #if PLANTED_BUGS
+        if PlantedBug.isActive(.skipEpochCheck), isServing, let now {
+            execute(attempt, now: now)
+            return
+        }
+        #endif
+        if attempt.epoch < record.epoch { return refuse(attempt) }
+        if attempt.epoch > record.epoch { return keep(attempt) }
+        guard isNamedOwner, givenAway != record.epoch, !isDraining else { return refuse(attempt) }
+        guard isServing, isAdmitting, let now else { return keep(attempt) }
+        execute(attempt, now: now)
+    }
+
+    private func keep(_ attempt: Try) {
+        if !mailbox.post(attempt, bytes: attempt.request.operation.byteCount) { send(.overloaded, for: attempt) }
+    }
+
+    private func refuse(_ attempt: Try) {
+        counters.fencedReplies += 1
+        send(.refused, for: attempt)
+    }
+
+    private func send(_ result: TryOutcome.Result, for attempt: Try) {
+        outbox.append(
+            Outcome(
+                node: attempt.origin.node,
+                outcome: TryOutcome(
+                    loop: attempt.origin.loop, token: attempt.origin.token, sequence: attempt.sequence,
+                    shard: shard, epoch: attempt.epoch, commitIndex: raft.commit.rawValue, result: result)))
+    }
+
+    private func execute(_ attempt: Try, now: Clocks) {
+        if attempt.minimumIndex > raft.commit.rawValue, !attempt.request.operation.isWrite {
+            if waitingForIndex.count < settings.mailboxRequestsMax { waitingForIndex.append(attempt) }
+            return
+        }
+        counters.executedOperations += 1
+        let next = raft.lastIndex.next
+        let context = ExecutionContext(
+            nowMs: now.wallMs, epoch: raft.sealedTerm.rawValue, nextIndex: next.rawValue,
+            random: random(attempt.request.operation, index: next.rawValue, now: now),
+            defaultTTLMs: defaultLifetimeMs(attempt.request.object), limits: settings.limits)
+        switch state.execute(attempt.request, context) {
+        case .write(let payload, let answer):
+            let index = raft.propose(payload)
+            precondition(index == next, "O3: an entry gets the index that its execution was told")
+            executedThrough = index
+            gate.hold(held(attempt, answer, rest: .entry), until: index.rawValue)
+        case .read(let answer, let restsOn), .replay(let answer, let restsOn):
+            let output = held(attempt, answer, rest: .readCheck)
+            if restsOn > raft.commit.rawValue {
+                gate.hold(output, until: restsOn)
+            } else {
+                readsToCheck.append(output)
+            }
+        }
+    }
+
+    private func held(_ attempt: Try, _ answer: Answer, rest: HeldOutput.Rest) -> HeldOutput {
+        HeldOutput(
+            origin: attempt.origin, sequence: attempt.sequence, epoch: record.epoch, answer: answer, rest: rest)
+    }
+
+    /// Bits for the salts of encryption settings; no other operation needs any.
+    private func random(_ operation: Operation, index: UInt64, now: Clocks) -> (UInt64, UInt64) {
+        guard operation.drawsRandomBits else { return (0, 0) }
+        var writer = ByteWriter(reserving: 25)
+        writer.write(UInt64(shard.rawValue))
+        writer.write(index)
+        writer.write(now.rawNs)
+        let first = entropy.hash(writer.bytes)
+        writer.write(UInt8(1))
+        return (first, entropy.hash(writer.bytes))
+    }
+
+    private func defaultLifetimeMs(_ object: ObjectID) -> UInt64? {
+        guard !defaultLifetimesMs.isEmpty else { return nil }
+        return defaultLifetimesMs[ClassName(project: object.project, name: object.objectClass)]
+    }
+
+    // MARK: - Letting out
+
+    /// Lets out what rests on entries up to `commit`, which were committed while this node led.
+    func releaseCommitted(through commit: LogIndex) {
+        for output in gate.release(through: commit.rawValue) {
+            switch output.rest {
+            case .entry, .barrier: answer(output)
+            case .readCheck: readsToCheck.append(output)
+            }
+        }
+    }
+
+    /// O4, after the values were taken: lets reads out under the lease, or sends them through one
+    /// barrier that is appended now, after all of them had arrived.
+    func checkReads(lease: Deadline, readsByQuorum: Bool, now: Clocks) {
+        guard !readsToCheck.isEmpty else { return }
+        let reads = readsToCheck
+        readsToCheck = []
+        if mayAnswerReads(lease: lease, readsByQuorum: readsByQuorum, now: now) {
+            for output in reads { answer(output) }
+            return
+        }
+        guard isServing else { return }
+        counters.barrierReads += UInt64(reads.count)
+        let barrier = raft.proposeBarrier()
+        executedThrough = max(executedThrough, barrier)
+        for var output in reads {
+            output.rest = .barrier
+            gate.hold(output, until: barrier.rawValue)
+        }
+    }
+
+    /// O4: the lease is valid on this node's own clocks, and the table names this incarnation at the
+    /// very epoch whose barrier it has committed and applied.
+    func mayAnswerReads(lease: Deadline, readsByQuorum: Bool, now: Clocks) -> Bool {
+        #if PLANTED_BUGS
+        if PlantedBug.isActive(.readWithoutLease), isServing { return true }
+        #endif
+        return isServing && !readsByQuorum && !lease.isOverForHolder(now)
+    }
+
+    private func answer(_ output: HeldOutput) {
+        outbox.append(
+            Outcome(
+                node: output.origin.node,
+                outcome: TryOutcome(
+                    loop: output.origin.loop, token: output.origin.token, sequence: output.sequence,
+                    shard: shard, epoch: output.epoch, commitIndex: raft.commit.rawValue,
+                    result: .answered(output.answer))))
+    }
+
+    // MARK: - Applying
+
+    /// Applies what has become committed; entries that this leadership executed are in the state already.
+    func apply(_ committed: [Entry]) {
+        for entry in committed where entry.index > appliedThrough {
+            if entry.index > executedThrough, entry.kind == .command {
+                do {
+                    try state.apply(
+                        payload: entry.payload, index: entry.index.rawValue, epoch: entry.term.rawValue)
+                } catch {
+                    preconditionFailure(
+                        "O12: entry \(entry.index.rawValue) of shard \(shard.rawValue) is committed and "
+                            + "cannot be read: \(error)")
+                }
+            }
+            appliedThrough = entry.index
+        }
+    }
+
+    /// Replaces the whole state by a snapshot that the log has installed.
+    func install(_ snapshot: Snapshot) throws(DecodingFailure) {
+        state = snapshot.data.isEmpty ? ShardState() : try ShardState(snapshot: snapshot.data)
+        appliedThrough = snapshot.index
+        executedThrough = .zero
+    }
+
+    /// A snapshot of committed state for a replica that lags. Speculation never enters it (O3): while
+    /// there is any, the log asks again.
+    func makeSnapshot() -> Snapshot? {
+        guard state.speculativeCount == 0 else { return nil }
+        return raft.makeSnapshot(at: appliedThrough, data: state.encodeSnapshot())
+    }
+}

@@ -1,0 +1,304 @@
+import Binary
+import ObjectRuntime
+import Placement
+import Raft
+
+/// One shard at one node: its log, its objects, and, at the owner, what is under way.
+///
+/// Belongs to one loop. The loop feeds it messages, tries and table records; `flush` in
+/// `ShardReplica+Turn` says once per turn what is to be written and sent.
+final class ShardReplica {
+    let shard: ShardID
+    let nodeID: NodeID
+    let settings: NodeSettings
+    var raft: AppointedReplica
+    var state: ShardState
+    var counters = NodeCounters()
+
+    /// The newest record of the table, and this process: together they say whether it may lead.
+    private(set) var record: ShardRecord
+    private(set) var process: NodeProcess?
+    /// The placement state that named the record: lease duration, live processes.
+    private(set) var placement: PlacementState?
+    let entropy: SipHash
+    /// Default lifetimes of items, by project and class; only of classes that have one.
+    var defaultLifetimesMs: [ClassName: UInt64] = [:]
+    /// O8: having proposed to give the shard away at this epoch, never start or resume it.
+    private(set) var givenAway: Epoch?
+    private(set) var move: Move?
+    private var moveProposed = false
+
+    /// Answers by the index on which they rest.
+    var gate = OutputGate<HeldOutput>()
+    /// Answers that rest on nothing uncommitted and await O4 at the end of the turn.
+    var readsToCheck: [HeldOutput] = []
+    /// Tries that wait for this node to serve, or for a table newer than the one it knows.
+    var mailbox: Mailbox<Try>
+    /// Reads that wait for an index that is not committed yet (`Holdfast-Min-Index`).
+    var waitingForIndex: [Try] = []
+    /// Entries up to here were executed by this leadership and are in `state` already.
+    var executedThrough = LogIndex.zero
+    /// Rises as the state machine's entries are applied.
+    var appliedThrough: LogIndex
+    var outbox: [Outcome] = []
+    var requests: [LoopRequest] = []
+
+    /// When this node was named owner, to measure the pause; and by when it must have made progress (O2).
+    private(set) var namedAt: Clocks?
+    private var progressDeadlineMs: UInt64?
+    private var progressCommit = LogIndex.zero
+    private(set) var takeoverPauseMs: UInt64?
+    /// The epoch whose barrier is committed *and applied* here (O4).
+    private var servingEpoch: Epoch?
+
+    /// The outcome of a try and the node where its client waits.
+    struct Outcome {
+        var node: NodeID
+        var outcome: TryOutcome
+    }
+
+    /// A hand-over that the placement leader asked for (O8).
+    struct Move {
+        var target: NodeProcess
+        var epoch: Epoch
+        var deadlineMs: UInt64
+    }
+
+    init(
+        shard: ShardID, nodeID: NodeID, initial: InitialState, record: ShardRecord, settings: NodeSettings,
+        entropy: SipHash
+    ) throws(DecodingFailure) {
+        self.entropy = entropy
+        self.shard = shard
+        self.nodeID = nodeID
+        self.settings = settings
+        self.record = record
+        raft = AppointedReplica(id: nodeID, initial: initial, settings: settings.raft)
+        state = initial.snapshot.data.isEmpty ? ShardState() : try ShardState(snapshot: initial.snapshot.data)
+        appliedThrough = initial.snapshot.index
+        mailbox = Mailbox(countLimit: settings.mailboxRequestsMax, bytesLimit: settings.mailboxBytesMax)
+    }
+
+    /// This process is the one that the table names, and its epoch is the one that the log is led by.
+    var isNamedOwner: Bool { process != nil && record.owner == process }
+
+    var leads: Bool { raft.stage == .leading || raft.stage == .establishing }
+
+    /// May execute operations: named by the table at the very epoch whose barrier is committed and
+    /// applied, and not giving the shard away (O2, O4, O8).
+    var isServing: Bool {
+        servingEpoch == record.epoch && isNamedOwner && givenAway != record.epoch
+            && raft.stage == .leading && raft.sealedTerm == record.epoch.term
+    }
+
+    // MARK: - The table
+
+    /// The table, or this process's incarnation, has changed.
+    func observe(_ newRecord: ShardRecord, in state: PlacementState, process: NodeProcess?, now: Clocks) {
+        self.process = process
+        placement = state
+        let isNewEpoch = newRecord.epoch > record.epoch
+        record = newRecord
+        guard isNewEpoch || (isNamedOwner && raft.sealedTerm < record.epoch.term) else { return }
+        move = nil
+        moveProposed = false
+        if isNamedOwner {
+            becomeOwner(now: now)
+        } else {
+            stopLeading { raft.observe(term: record.epoch.term) }
+            namedAt = nil
+            progressDeadlineMs = nil
+        }
+        sortMailbox(now: nil)
+    }
+
+    private func becomeOwner(now: Clocks) {
+        guard givenAway != record.epoch, let process else { return }
+        namedAt = now
+        servingEpoch = nil
+        stopLeading {
+            raft.appoint(term: record.epoch.term, incarnation: process.incarnation.rawValue, asking: record.replicas)
+        }
+        // O2: growing patience, so that a slow majority is found in the end.
+        let patience = settings.establishTimeoutMs << UInt64(min(record.yieldsInARow, 4))
+        progressDeadlineMs = now.rawNs / 1_000_000 + patience
+        progressCommit = raft.commit
+    }
+
+    /// Changes the log's leadership by `change`. What was speculative is dropped; what was committed
+    /// while this node still led leaves (O3).
+    private func stopLeading(_ change: () -> Void) {
+        let led = leads
+        let commitBefore = raft.commit
+        change()
+        if led { dropSpeculation(commitBefore: commitBefore) }
+    }
+
+    /// `commitBefore` is the commit index of this node's own leadership: a later owner may have put
+    /// other entries in the place of those above it.
+    private func dropSpeculation(commitBefore: LogIndex) {
+        releaseCommitted(through: commitBefore)
+        _ = gate.dropAll()
+        readsToCheck.removeAll()
+        waitingForIndex.removeAll()
+        state.committed(through: commitBefore.rawValue)
+        state.rollBack(above: commitBefore.rawValue)
+        appliedThrough = max(appliedThrough, min(executedThrough, commitBefore))
+        executedThrough = .zero
+        servingEpoch = nil
+        move = nil
+    }
+
+    /// After a new table record: tries of epochs that are over go back to their edges (O11).
+    private func sortMailbox(now: Clocks?) {
+        for attempt in mailbox.takeAll() { receive(attempt, now: now) }
+    }
+
+    // MARK: - Messages
+
+    func step(_ message: Message) {
+        guard leads else {
+            raft.step(message)
+            return
+        }
+        let commitBefore = raft.commit
+        let epochBefore = raft.sealedTerm
+        raft.step(message)
+        // Sealed by a later owner in the middle of this node's work.
+        if !leads || raft.sealedTerm != epochBefore { dropSpeculation(commitBefore: commitBefore) }
+    }
+
+    // MARK: - Giving up (O2) and handing over (O8)
+
+    /// Called every tick with the raw clock in milliseconds.
+    func tick(now: Clocks) {
+        let nowMs = now.rawNs / 1_000_000
+        if raft.hasOutstanding { raft.tick() }
+        watchProgress(nowMs: nowMs)
+        advanceMove(now: now)
+    }
+
+    /// O2: an owner that cannot commit what it has waiting gives up.
+    private func watchProgress(nowMs: UInt64) {
+        guard isNamedOwner, givenAway != record.epoch else { return }
+        let isIdle = raft.stage == .leading && raft.commit == raft.lastIndex
+        if isIdle {
+            progressDeadlineMs = nil
+            return
+        }
+        if raft.commit > progressCommit || progressDeadlineMs == nil {
+            progressCommit = raft.commit
+            if raft.stage == .leading { progressDeadlineMs = nowMs + (placement?.settings.lease.durationMs ?? 2_000) / 2 }
+        }
+        guard let deadline = progressDeadlineMs, nowMs >= deadline else { return }
+        yield()
+    }
+
+    private func yield() {
+        guard let process else { return }
+        givenAway = record.epoch
+        requests.append(
+            .propose(
+                .yield(shard, expected: record.epoch, proposer: process, reached: raft.reached)))
+    }
+
+    /// The placement leader asks this owner to hand over; it may decline by not answering.
+    func requestMove(_ request: MoveRequest, nowMs: UInt64) {
+        guard isServing, request.epoch == record.epoch, request.to.node != nodeID, move == nil,
+            raft.configuration.isVoter(request.to.node)
+        else { return }
+        move = Move(target: request.to, epoch: request.epoch, deadlineMs: nowMs + 1_000)
+    }
+
+    /// Admission is stopped while a move is under way; what was admitted drains (O8).
+    var isAdmitting: Bool { move == nil && !isDraining }
+    private(set) var isDraining = false
+
+    private func advanceMove(now: Clocks) {
+        guard let move, !moveProposed else { return }
+        guard isServing else {
+            self.move = nil
+            return
+        }
+        if now.rawNs / 1_000_000 >= move.deadlineMs {
+            // Nothing was proposed, so the shard may be served on.
+            self.move = nil
+            sortMailbox(now: now)
+            return
+        }
+        guard gate.isEmpty, raft.commit == raft.lastIndex,
+            raft.matchIndex(of: move.target.node) == raft.lastIndex, let process
+        else { return }
+        moveProposed = true
+        givenAway = record.epoch
+        requests.append(
+            .propose(
+                .assign(shard, expected: record.epoch, proposer: process, target: move.target)))
+    }
+
+    /// Shutdown: stop serving for good, whatever the table says.
+    func drain() {
+        isDraining = true
+        sortMailbox(now: nil)
+    }
+
+    /// Nothing is owed to anybody.
+    var isDrained: Bool { gate.isEmpty && readsToCheck.isEmpty }
+
+    // MARK: - Bookkeeping
+
+    /// At the end of a turn, when all that is committed has been applied: begins to serve if the log
+    /// is led at the table's epoch.
+    func beginServing(now: Clocks) {
+        guard servingEpoch != record.epoch, isNamedOwner, givenAway != record.epoch,
+            raft.stage == .leading, raft.sealedTerm == record.epoch.term
+        else { return }
+        servingEpoch = record.epoch
+        progressDeadlineMs = nil
+        if let namedAt {
+            let pauseNs = now.rawNs &- namedAt.rawNs
+            takeoverPauseMs = pauseNs / 1_000_000
+            counters.takeoverDurations.record(ns: pauseNs)
+            counters.takeovers[record.history.last.map { "\($0.cause)" } ?? "unknown", default: 0] += 1
+        }
+        retireFencedEdges()
+        sortMailbox(now: now)
+    }
+
+    /// O10: the ids of an edge process that is fenced need not be kept any longer. Asked on every
+    /// change of the table, and when serving begins.
+    func retireFencedEdges() {
+        guard isServing, let registry = placement?.registry else { return }
+        let fenced = state.streamIncarnations.filter { !registry.isLive(incarnation: $0) }
+        guard !fenced.isEmpty else { return }
+        let context = ExecutionContext(
+            nowMs: state.logTimeMs, epoch: raft.sealedTerm.rawValue, nextIndex: raft.lastIndex.next.rawValue,
+            random: (0, 0), limits: settings.limits)
+        executedThrough = raft.propose(state.executeRetirement(of: fenced, context).payload)
+    }
+
+    func report() -> ShardReport {
+        var report = ShardReport(shard: shard)
+        report.epoch = record.epoch.rawValue
+        report.stage = "\(raft.stage)"
+        report.isServing = isServing
+        report.lastIndex = raft.lastIndex.rawValue
+        report.commitIndex = raft.commit.rawValue
+        report.objects = state.objectCount
+        report.bytes = state.byteCount
+        report.queued = mailbox.count
+        report.takeoverPauseMs = takeoverPauseMs
+        if isServing {
+            report.replicaLag = raft.configuration.members.filter { $0 != nodeID }.map {
+                (node: $0, lag: raft.lastIndex.rawValue - min(raft.lastIndex, raft.matchIndex(of: $0)).rawValue)
+            }
+        }
+        return report
+    }
+}
+
+/// A class of a project.
+struct ClassName: Hashable {
+    var project: String
+    var name: String
+}

@@ -1,0 +1,13 @@
+import Raft
+
+extension Registry {
+    /// The run that the nonce names is over, or was barred before it could register (O7).
+    public func isBuried(node: NodeID, nonce: UInt64) -> Bool {
+        burialPlace(node: node, nonce: nonce) == .grave
+    }
+
+    /// Whether some process with this incarnation is registered and not fenced.
+    public func isLive(incarnation: UInt64) -> Bool {
+        nodes.contains { node in node.live.contains { $0.incarnation.rawValue == incarnation } }
+    }
+}
