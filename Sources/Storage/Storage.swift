@@ -19,32 +19,35 @@
 //     segment = header (4096 bytes), batches, zeros          numbered from 1
 //     batch   = head, records                                numbered from 1, through all segments
 //
-// A segment is a file whose blocks have all been written before it gets its name. That halves the cost of an
-// fdatasync (the file system has nothing of its own to record), lets the size say whether a file was
-// cut, and makes the disk run full while a spare is prepared and not in the middle of a batch. The
+// A segment is a file whose blocks have all been written before it gets its name. That halves the cost
+// of an fdatasync (the file system has nothing of its own to record), lets the size say whether a file
+// was cut, and makes the disk run full while a spare is prepared and not in the middle of a batch. The
 // first segment is small and the sizes grow, so that a new node starts at once.
 //
 // ### Where the journal ends
 //
-// Batches are written one after the other, each after the fdatasync of the one before. So only the last one can
-// be torn, and anything that stands behind a bad batch proves that the bad one was durable once.
-// `JournalRecovery` has the rules. A torn batch is dropped whole.
+// Batches are written one after the other, each after the fdatasync of the one before. So only the last
+// one can be torn, and anything that stands behind a bad batch proves that the bad one was durable
+// once. `JournalRecovery` has the rules. A torn batch is dropped whole.
 //
-// The place of a torn batch, and its number, are used again. Three numbers in the seed of every checksum keep old
-// bytes from passing for new ones: the segment's sequence number and salt (what a recycled file held before;
-// bytes that a client chose to look like a batch), the batch's number (a batch somewhere else), and the
-// session, drawn at each opening (the torn batch of an earlier session at the very same place). Therefore
-// nothing needs to be wiped before writing goes on.
+// The place of a torn batch, and its number, are used again. Three numbers in the seed of every
+// checksum keep old bytes from passing for new ones: the segment's sequence number and salt (what a
+// recycled file held before; bytes that a client chose to look like a batch), the batch's number (a
+// batch somewhere else), and the session, drawn at each opening (the torn batch of an earlier session
+// at the very same place). Therefore nothing needs to be wiped before writing goes on.
 //
-// A full segment ends with a seal, which says that the next one exists; the next one is made before the seal
-// is written. So a segment that is missing, in the middle or at the end, is noticed. An orderly close leaves a mark,
-// after which damage to the last batch is noticed too. Without it a damaged last batch looks like a torn one:
-// no journal can tell the two apart by itself. What protects that one batch is that it counts only when a majority has it.
+// A full segment ends with a seal, which says that the next one exists; the next one is made before the
+// seal is written. So a segment that is missing, in the middle or at the end, is noticed. An orderly
+// close leaves a mark, after which damage to the last batch is noticed too. Without it a damaged last
+// batch looks like a torn one: no journal can tell the two apart by itself. What protects that one
+// batch is that it counts only when a majority has it.
 //
-// What recovery has read is written and synced once more before anybody acts on it: after a killed process or a
-// failed fdatasync it may be in the page cache alone, and the kernel may hold it for clean.
+// What recovery has read is written and synced once more before anybody acts on it: after a killed
+// process or a failed fdatasync it may be in the page cache alone, and the kernel may hold it for
+// clean.
 //
-// An error of a write or a sync is final. Every later append fails with the same error, and the process stops.
+// An error of a write or a sync is final. Every later append fails with the same error, and the process
+// stops.
 //
 // ## The twin
 //
@@ -54,15 +57,18 @@
 //
 // ## The directory
 //
-// `DataDirectory` keeps a second process out and says whose disk this is. A node that was part of a cluster and
-// has lost its journal never starts as if it were new: it would vote against what it once acknowledged (O9).
+// `DataDirectory` keeps a second process out and says whose disk this is. A node that was part of a
+// cluster and has lost its journal never starts as if it were new: it would vote against what it once
+// acknowledged (O9).
 //
 // ## What is left out
 //
-// - Dropping segments. Nothing is compacted yet, so nothing may be dropped, and recovery insists on segment 1.
-//   The seams: a dropped segment is renamed to `spare` and becomes the next one as it is, whatever it holds; which
-//   segments may go follows from the highest index per group that `visit` and `append` see; and the lowest live
-//   sequence number has to be in a record of its own before a file goes, so that a missing one is still noticed.
-// - Repair. A damaged journal stops the node, which comes back as a new replica. The checksum of a record covers its
-//   group, so knowing which groups are hit is possible where the heads are whole, and is not needed yet.
+// - Dropping segments. Nothing is compacted yet, so nothing may be dropped, and recovery insists on
+//   segment 1. The seams: a dropped segment is renamed to `spare` and becomes the next one as it is,
+//   whatever it holds; which segments may go follows from the highest index per group that `visit` and
+//   `append` see; and the lowest live sequence number has to be in a record of its own before a file
+//   goes, so that a missing one is still noticed.
+// - Repair. A damaged journal stops the node, which comes back as a new replica. The checksum of a
+//   record covers its group, so knowing which groups are hit is possible where the heads are whole, and
+//   is not needed yet.
 // - The store of cold objects and snapshots in files.

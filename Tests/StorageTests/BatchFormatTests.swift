@@ -77,7 +77,8 @@ import Testing
         }
     }
 
-    /// Heads and records with right checksums and nonsense in them: what no accident makes, but a bug might.
+    /// Heads and records with right checksums and nonsense in them: what no accident makes, but a bug
+    /// might.
     @Test func wellSealedNonsenseNeverTraps() {
         var generator = SeededGenerator(state: 5)
         for _ in 0..<1000 {
@@ -85,7 +86,8 @@ import Testing
                 sequence: 1, capacity: 8192, salt: generator.next(), firstBatch: 1)
             let header = BatchHeader(
                 number: Int.random(in: 0...2, using: &generator) == 0 ? generator.next() : 1,
-                session: generator.next(), bodyBytes: Int(UInt32.random(in: 0...UInt32.max, using: &generator)),
+                session: generator.next(),
+                bodyBytes: Int(UInt32.random(in: 0...UInt32.max, using: &generator)),
                 recordCount: Int(UInt32.random(in: 0...UInt32.max, using: &generator)), mark: .records)
             var bytes = segment.encode()
             bytes.append(contentsOf: repeatElement(0, count: 8192 - bytes.count))
@@ -96,12 +98,14 @@ import Testing
     }
 
     private func sealed(_ header: BatchHeader, seed: UInt32) -> [UInt8] {
-        let empty = BatchHeader(number: header.number, session: header.session, bodyBytes: 0, recordCount: 0, mark: .close)
+        let empty = BatchHeader(
+            number: header.number, session: header.session, bodyBytes: 0, recordCount: 0, mark: .close)
         var bytes = [UInt8](repeating: 0, count: BatchFormat.emptyBytes)
         bytes.withUnsafeMutableBytes {
             BatchFormat.encode(empty, groups: EmptyCollection(), segmentSeed: seed, into: $0)
             $0.storeBytes(of: UInt32(truncatingIfNeeded: header.bodyBytes), toByteOffset: 24, as: UInt32.self)
-            $0.storeBytes(of: UInt32(truncatingIfNeeded: header.recordCount), toByteOffset: 28, as: UInt32.self)
+            $0.storeBytes(
+                of: UInt32(truncatingIfNeeded: header.recordCount), toByteOffset: 28, as: UInt32.self)
             let checked = UnsafeRawBufferPointer($0)[8..<BatchFormat.headerBytes]
             $0.storeBytes(of: Checksum.of(checked, seed: seed), toByteOffset: 4, as: UInt32.self)
         }

@@ -15,9 +15,8 @@ private func open(
     _ directory: String, _ options: JournalOptions = small(), disk: any Disk = SystemDisk()
 ) throws -> (journal: Journal, records: [JournalRecord]) {
     var records: [JournalRecord] = []
-    var generator = SystemRandomNumberGenerator()
     let journal = try Journal.open(
-        directory: directory, options: options, disk: disk, using: &generator, visit: { records.append($0) })
+        directory: directory, options: options, disk: disk, visit: { records.append($0) })
     return (journal, records)
 }
 
@@ -94,7 +93,8 @@ private func append(_ numbers: ClosedRange<UInt64>, to journal: Journal, payload
 
     @Test func manyThreadsShareSyncsAndEachSeesItsOwnOrder() throws {
         let (journal, _) = try open(directory)
-        let threads = 8 as UInt64, each = 200 as UInt64
+        let threads = 8 as UInt64
+        let each = 200 as UInt64
         let outcomes = Outcomes()
         let workers = (0..<threads).map { thread in
             WorkerThread(name: "appender") {
@@ -180,7 +180,9 @@ private func append(_ numbers: ClosedRange<UInt64>, to journal: Journal, payload
 
     @Test func aFileThatWasASegmentBeforeResurrectsNothing() throws {
         let (journal, _) = try open(directory)
-        for number in 1...20 as ClosedRange<UInt64> { append(number...number, to: journal, payloadBytes: 500) }
+        for number in 1...20 as ClosedRange<UInt64> {
+            append(number...number, to: journal, payloadBytes: 500)
+        }
         journal.close()
         let old = readFile(segment(1))
         #expect(MemoryJournal.batches(in: old).count > 20)
@@ -203,7 +205,8 @@ private func append(_ numbers: ClosedRange<UInt64>, to journal: Journal, payload
         append(4...300, to: journal, payloadBytes: 500)
         journal.close()
         let whole = contents(of: directory)
-        let first = SegmentFiles.name(of: 1), second = SegmentFiles.name(of: 2)
+        let first = SegmentFiles.name(of: 1)
+        let second = SegmentFiles.name(of: 2)
         let batch = MemoryJournal.batches(in: whole[first]!)[1]
         let damages: [(String, String, (inout [UInt8]) -> Void)] = [
             (first, "offset \(batch.lowerBound)", { $0[batch.lowerBound + 50] ^= 4 }),
@@ -249,7 +252,9 @@ private func append(_ numbers: ClosedRange<UInt64>, to journal: Journal, payload
         var bytes = readFile(segment(1))
         bytes[8] = 2
         let checksum = Checksum.of([UInt8](bytes[0..<48]))
-        for position in 0..<4 { bytes[48 + position] = UInt8(truncatingIfNeeded: checksum >> (8 * UInt32(position))) }
+        for position in 0..<4 {
+            bytes[48 + position] = UInt8(truncatingIfNeeded: checksum >> (8 * UInt32(position)))
+        }
         writeFile(segment(1), bytes)
         #expect(failure(directory)?.kind == .otherVersion)
     }

@@ -233,7 +233,9 @@ private struct Model {
                 if damage(of: damaged) != nil {
                     named += 1
                 } else {
-                    #expect(try indexes(of: &damaged) == [1, 11, 2, 12, 3, 13], "segment \(segment), byte \(position)")
+                    #expect(
+                        try indexes(of: &damaged) == [1, 11, 2, 12, 3, 13],
+                        "segment \(segment), byte \(position)")
                 }
             }
         }
@@ -272,7 +274,8 @@ private struct Model {
             var generator = SeededGenerator(state: UInt64(position))
             crashed.flip(0, position, &generator)
             let found = try indexes(of: &crashed)
-            #expect(found == [1] || (found == [1, 2] && position >= range.upperBound - BatchFormat.alignment))
+            #expect(
+                found == [1] || (found == [1, 2] && position >= range.upperBound - BatchFormat.alignment))
         }
     }
 }

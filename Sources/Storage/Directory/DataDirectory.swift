@@ -50,8 +50,9 @@ public final class DataDirectory: @unchecked Sendable {
         close(lock)
     }
 
-    /// Records that the node belongs to `cluster` from now on. To be called after the journal holds what makes it
-    /// so: from then on a directory without its journal is a lost disk, and not a new node.
+    /// Records that the node belongs to `cluster` from now on. To be called after the journal holds
+    /// what makes it so: from then on a directory without its journal is a lost disk, and not a new
+    /// node.
     public func join(cluster: UInt64) throws(DataDirectoryError) {
         precondition(cluster != 0, "a cluster's id is never 0")
         var next = identity
@@ -69,7 +70,8 @@ public final class DataDirectory: @unchecked Sendable {
     ) throws(DataDirectoryError) {
         guard found.name == name else {
             throw DataDirectoryError(
-                .otherNode, "it belongs to the node \"\(found.name)\", this one is called \"\(name)\"", place: path,
+                .otherNode, "it belongs to the node \"\(found.name)\", this one is called \"\(name)\"",
+                place: path,
                 remedy: "Start the node with its own directory, or with the name that the directory has")
         }
         if let cluster, found.cluster != 0, found.cluster != cluster {
@@ -79,8 +81,9 @@ public final class DataDirectory: @unchecked Sendable {
             throw DataDirectoryError(
                 .diskLost, "the node is part of a cluster, but its journal is gone", place: path + "/journal",
                 remedy: """
-                    Put the journal back if it was moved. If it is lost, this node must not answer for what it \
-                    once held: start it with an empty data directory, so that it joins as a new replica
+                    Put the journal back if it was moved. If it is lost, this node must not answer for \
+                    what it once held: start it with an empty data directory, so that it joins as a new \
+                    replica
                     """)
         }
     }
@@ -133,7 +136,9 @@ public final class DataDirectory: @unchecked Sendable {
 
     private static func holder(_ file: Int32) -> Int32? {
         var bytes = [UInt8](repeating: 0, count: 16)
-        guard let count = bytes.withUnsafeMutableBytes({ SystemDisk.read(file, at: 0, into: $0) }) else { return nil }
+        guard let count = bytes.withUnsafeMutableBytes({ SystemDisk.read(file, at: 0, into: $0) }) else {
+            return nil
+        }
         return Int32(String(decoding: bytes[0..<count].filter { $0 != UInt8(ascii: "\n") }, as: UTF8.self))
     }
 }

@@ -7,7 +7,8 @@ public struct DataDirectoryError: Error, Equatable, Sendable, CustomStringConver
         case otherNode
         /// It belongs to another cluster.
         case otherCluster
-        /// The node was part of a cluster, but its journal is gone; or there is a journal without an identity.
+        /// The node was part of a cluster, but its journal is gone; or there is a journal without an
+        /// identity.
         case diskLost
         /// The identity file cannot be read as one.
         case damaged
@@ -33,15 +34,15 @@ public struct DataDirectoryError: Error, Equatable, Sendable, CustomStringConver
     public var description: String { "data directory: \(what) (\(place)). \(remedy)" }
 
     static func systemCall(_ call: String, _ code: Int32, path: String) -> DataDirectoryError {
-        let reason = JournalError.Kind(errno: code)
         let kind: Kind =
-            switch reason {
+            switch JournalError.Kind(errno: code) {
             case .diskFull: .diskFull
             case .unwritable: .unwritable
             default: .failed
             }
         return DataDirectoryError(
-            kind, "\(call) failed: \(SystemDisk.text(of: code))", place: path, remedy: reason.systemRemedy)
+            kind, "\(call) failed: \(SystemDisk.text(of: code))", place: path,
+            remedy: JournalError.Kind.remedy(errno: code))
     }
 
     static func inUse(pid: Int32?, path: String) -> DataDirectoryError {

@@ -23,8 +23,8 @@ struct IdentityFile {
             throw DataDirectoryError(
                 .damaged, "the identity cannot be read", place: path,
                 remedy: """
-                    Put the file back from a copy. Without one, keep the directory and start the node with an \
-                    empty one, so that it joins as a new replica
+                    Put the file back from a copy. Without one, keep the directory and start the node \
+                    with an empty one, so that it joins as a new replica
                     """)
         }
         return identity

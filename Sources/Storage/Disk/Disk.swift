@@ -40,7 +40,8 @@ struct SystemDisk: Disk {
         String(cString: strerror(code)) + " (errno \(code))"
     }
 
-    /// Reads up to `count` bytes; fewer only at the end of the file. Returns nil and leaves errno on failure.
+    /// Reads up to `count` bytes; fewer only at the end of the file. Returns nil and leaves errno on
+    /// failure.
     static func read(_ file: Int32, at offset: Int, into target: UnsafeMutableRawBufferPointer) -> Int? {
         var done = 0
         while done < target.count {
@@ -103,11 +104,17 @@ extension JournalError.Kind {
         }
     }
 
-    var systemRemedy: String {
-        switch self {
-        case .diskFull: "Free space on this file system or move the data directory, then start the node again"
-        case .unwritable: "Check the path, its owner and mode, and that the file system is mounted writable"
-        default: "The disk cannot be trusted; look into the kernel's log, and replace the disk if it names it"
+    /// What an operator should do about a system call that failed like this.
+    static func remedy(errno code: Int32) -> String {
+        switch Self(errno: code) {
+        case .diskFull:
+            "Free space on this file system or move the data directory, then start the node again"
+        case .unwritable:
+            "Check the path, its owner and mode, and that the file system is mounted writable"
+        default:
+            code == EMFILE || code == ENFILE
+                ? "Raise the limit on open files"
+                : "The disk cannot be trusted; look into the kernel's log, and replace the disk it names"
         }
     }
 }

@@ -23,10 +23,12 @@ struct BatchHeader: Equatable, Sendable {
 
 /// The bytes of batches. Little-endian.
 ///
-///     batch  = magic:4 checksum:4 number:8 session:8 bodyBytes:4 recordCount:4 mark:4, records, zeros up to 8
+///     batch  = magic:4 checksum:4 number:8 session:8 bodyBytes:4 recordCount:4 mark:4,
+///              records, zeros up to a multiple of 8
 ///     record = checksum:4 payloadBytes:4 kind:1 group:8 term:8 index:8, payload
 ///
-/// The head's checksum is seeded with the segment's seed, a record's with segment, batch number and session.
+/// The head's checksum is seeded with the segment's seed, a record's with segment, batch number and
+/// session.
 enum BatchFormat {
     static let headerBytes = 36
     static let recordHeaderBytes = 33
@@ -40,7 +42,8 @@ enum BatchFormat {
         var sum = 0
         for record in records {
             precondition(
-                record.payload.count <= JournalRecord.maximumPayloadBytes, "a journal record is over its limit")
+                record.payload.count <= JournalRecord.maximumPayloadBytes,
+                "a journal record is over its limit")
             sum += recordHeaderBytes + record.payload.count
         }
         return sum
@@ -85,7 +88,9 @@ enum BatchFormat {
         store(UInt32(header.bodyBytes), into: target, at: 24)
         store(UInt32(header.recordCount), into: target, at: 28)
         store(header.mark.rawValue, into: target, at: 32)
-        store(Checksum.of(UnsafeRawBufferPointer(target)[8..<headerBytes], seed: segmentSeed), into: target, at: 4)
+        store(
+            Checksum.of(UnsafeRawBufferPointer(target)[8..<headerBytes], seed: segmentSeed), into: target,
+            at: 4)
     }
 
     private static func encode(
@@ -107,12 +112,15 @@ enum BatchFormat {
     }
 
     /// The head of a batch at `offset`, or nil if the bytes there are no head of this segment.
-    static func header(at offset: Int, in bytes: UnsafeRawBufferPointer, segmentSeed: UInt32) -> BatchHeader? {
+    static func header(at offset: Int, in bytes: UnsafeRawBufferPointer, segmentSeed: UInt32) -> BatchHeader?
+    {
         guard offset >= 0, offset <= bytes.count - headerBytes else { return nil }
         guard load(UInt32.self, from: bytes, at: offset) == magic else { return nil }
         let checksum = Checksum.of(bytes[(offset + 8)..<(offset + headerBytes)], seed: segmentSeed)
         guard load(UInt32.self, from: bytes, at: offset + 4) == checksum else { return nil }
-        guard let mark = BatchMark(rawValue: load(UInt32.self, from: bytes, at: offset + 32)) else { return nil }
+        guard let mark = BatchMark(rawValue: load(UInt32.self, from: bytes, at: offset + 32)) else {
+            return nil
+        }
         return BatchHeader(
             number: load(UInt64.self, from: bytes, at: offset + 8),
             session: load(UInt64.self, from: bytes, at: offset + 16),

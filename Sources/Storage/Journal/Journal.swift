@@ -5,26 +5,27 @@ public final class Journal: Sendable {
     /// What was there when the journal was opened.
     public let contents: JournalContents
 
-    /// Opens the journal in `directory`, which is made if it does not exist. `visit` gets every record, oldest
-    /// first. On an error nothing on disk was changed, and what was visited must be thrown away.
+    /// Opens the journal in `directory`, which is made if it does not exist. `visit` gets every record,
+    /// oldest first. On an error nothing on disk was changed, and what was visited must be thrown away.
     public static func open(
         directory: String, options: JournalOptions = JournalOptions(),
         visit: (JournalRecord) throws -> Void
     ) throws(JournalError) -> Journal {
-        var generator = SystemRandomNumberGenerator()
-        return try open(
-            directory: directory, options: options, disk: SystemDisk(), using: &generator, visit: visit)
+        try open(directory: directory, options: options, disk: SystemDisk(), visit: visit)
     }
 
+    /// For salts and sessions, which only have to differ.
+    static func randomNumber() -> UInt64 { UInt64.random(in: 0...UInt64.max) }
+
     static func open(
-        directory: String, options: JournalOptions, disk: any Disk, using generator: inout some RandomNumberGenerator,
+        directory: String, options: JournalOptions, disk: any Disk,
         visit: (JournalRecord) throws -> Void
     ) throws(JournalError) -> Journal {
         let code = SystemDisk.makeDirectory(directory)
         guard code == 0 else { throw .systemCall("mkdir", code, file: directory) }
         let files = SegmentFiles(directory: directory, disk: disk)
         let recovery = try recover(files, visit: visit)
-        let start = try JournalStart.make(files, recovery, options, session: generator.next(), salt: generator.next())
+        let start = try JournalStart.make(files, recovery, options, session: randomNumber())
         return Journal(
             worker: JournalWorker(files: files, options: options, start: start), contents: recovery.contents)
     }
@@ -59,17 +60,17 @@ public final class Journal: Sendable {
         worker.abandon()
     }
 
-    /// Queues `records`; they come back together after a crash, or not at all. `durable` is called on the journal's
-    /// thread after the fdatasync, in the order of the appends. After a failure every append fails.
-    /// After `close`, `durable` is called at once, on the caller's thread.
+    /// Queues `records`; they come back together after a crash, or not at all. `durable` is called on
+    /// the journal's thread after the fdatasync, in the order of the appends. After a failure every
+    /// append fails. After `close`, `durable` is called at once, on the caller's thread.
     public func append(
         _ records: [JournalRecord], durable: @escaping @Sendable (Result<Void, JournalError>) -> Void
     ) {
         worker.append(JournalAppend(records: records, durable: durable))
     }
 
-    /// Writes what is queued and a mark that nothing is missing, calls back, and ends the journal's threads.
-    /// Not to be called from a `durable` callback.
+    /// Writes what is queued and a mark that nothing is missing, calls back, and ends the journal's
+    /// threads. Not to be called from a `durable` callback.
     public func close() {
         worker.close()
     }

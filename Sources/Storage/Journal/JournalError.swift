@@ -42,15 +42,16 @@ public struct JournalError: Error, Equatable, Sendable, CustomStringConvertible 
     }
 
     static func systemCall(_ call: String, _ code: Int32, file: String) -> JournalError {
-        let kind = Kind(errno: code)
-        return JournalError(
-            kind, "\(call) failed: \(SystemDisk.text(of: code))", place: file, remedy: kind.systemRemedy)
+        JournalError(
+            Kind(errno: code), "\(call) failed: \(SystemDisk.text(of: code))", place: file,
+            remedy: Kind.remedy(errno: code))
     }
 
     static func refused(_ reason: String, file: String, offset: Int) -> JournalError {
         JournalError(
             .refused, "a record was refused: \(reason)", place: "\(file), offset \(offset)",
-            remedy: "Its checksum is right, so the record was written like this; start the version that wrote it")
+            remedy:
+                "Its checksum is right, so the record was written like this; start the version that wrote it")
     }
 
     static func closed(directory: String) -> JournalError {

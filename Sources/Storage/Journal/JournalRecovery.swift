@@ -57,7 +57,7 @@ struct JournalRecovery {
     func finish() throws(JournalError) {
         guard isSealed, let last else { return }
         throw .damaged(
-            "segment \(last.sequence + 1) is missing: segment \(last.sequence) says that the journal goes on there",
+            "segment \(last.sequence + 1) is missing: the journal goes on there",
             file: lastFile, offset: offset)
     }
 
@@ -66,10 +66,12 @@ struct JournalRecovery {
     }
 
     /// Joins a segment to the one before it.
-    private mutating func follow(_ header: SegmentHeader, hasBatches: Bool, file: String) throws(JournalError) {
+    private mutating func follow(_ header: SegmentHeader, hasBatches: Bool, file: String) throws(JournalError)
+    {
         guard let before = last else {
             guard header.sequence == 1, header.firstBatch == 1 else {
-                throw .damaged("segment 1 is missing: the first one is \(header.sequence)", file: file, offset: 0)
+                throw .damaged(
+                    "segment 1 is missing: the first one is \(header.sequence)", file: file, offset: 0)
             }
             return
         }
@@ -79,16 +81,17 @@ struct JournalRecovery {
         if isSealed {
             guard header.firstBatch == nextBatch else {
                 throw .damaged(
-                    "segment \(header.sequence) begins with batch \(header.firstBatch), batch \(nextBatch) is missing",
+                    "batch \(nextBatch) is missing: the segment begins with batch \(header.firstBatch)",
                     file: file, offset: 0)
             }
             isSealed = false
             return
         }
-        // The successor is made before the seal is written, and gets batches only after the seal is durable.
+        // The successor is made before the seal is written, and gets batches only after the seal is
+        // durable.
         guard !hasBatches, unsealed == nil, header.firstBatch == nextBatch + 1 else {
             throw .damaged(
-                "batch \(nextBatch) is damaged or missing, and the journal goes on in segment \(header.sequence)",
+                "batch \(nextBatch) is damaged or missing: segment \(header.sequence) follows",
                 file: lastFile, offset: offset)
         }
         unsealed = (before, offset)
@@ -138,13 +141,13 @@ struct JournalRecovery {
     ) throws(JournalError) {
         let here = BatchFormat.header(at: offset, in: bytes, segmentSeed: seed)
         if let here, here.number != nextBatch {
-            throw .damaged("batch \(here.number) stands where batch \(nextBatch) belongs", file: file, offset: offset)
+            throw .damaged(
+                "batch \(here.number) stands where batch \(nextBatch) belongs", file: file, offset: offset)
         }
         let beyond = offset + BatchFormat.alignment
         if let later = BatchFormat.nextHeader(from: beyond, in: bytes, segmentSeed: seed) {
             throw .damaged(
-                "batch \(nextBatch) is damaged: batch \(later.header.number), written after it was synced, follows "
-                    + "at offset \(later.offset)",
+                "batch \(nextBatch) is damaged: batch \(later.header.number) follows at \(later.offset)",
                 file: file, offset: offset)
         }
         contents.droppedTornBatch = here != nil

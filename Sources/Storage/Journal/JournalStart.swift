@@ -7,9 +7,9 @@ struct JournalStart {
     let file: Int32
 
     static func make(
-        _ files: SegmentFiles, _ recovery: JournalRecovery, _ options: JournalOptions, session: UInt64, salt: UInt64
+        _ files: SegmentFiles, _ recovery: JournalRecovery, _ options: JournalOptions, session: UInt64
     ) throws(JournalError) -> JournalStart {
-        guard let last = recovery.last else { return try first(files, options, session: session, salt: salt) }
+        guard let last = recovery.last else { return try first(files, options, session: session) }
         if let extent = recovery.lastBatch { try files.settle(extent) }
         try files.settle(Extent(segment: last.sequence, range: 0..<SegmentHeader.reservedBytes))
         if let unsealed = recovery.unsealed { try seal(unsealed, before: last, files, session: session) }
@@ -20,11 +20,12 @@ struct JournalStart {
     }
 
     private static func first(
-        _ files: SegmentFiles, _ options: JournalOptions, session: UInt64, salt: UInt64
+        _ files: SegmentFiles, _ options: JournalOptions, session: UInt64
     ) throws(JournalError) -> JournalStart {
         let capacity = options.capacity(of: 1)
         _ = try files.makeSpare(capacity: capacity, isStopped: { false })
-        let header = SegmentHeader(sequence: 1, capacity: capacity, salt: salt, firstBatch: 1)
+        let header = SegmentHeader(
+            sequence: 1, capacity: capacity, salt: Journal.randomNumber(), firstBatch: 1)
         let file = try files.install(header)
         let writer = JournalWriter(
             segment: header, offset: SegmentHeader.reservedBytes, nextBatch: 1, session: session)
@@ -32,11 +33,13 @@ struct JournalStart {
     }
 
     private static func seal(
-        _ unsealed: (segment: SegmentHeader, offset: Int), before successor: SegmentHeader, _ files: SegmentFiles,
+        _ unsealed: (segment: SegmentHeader, offset: Int), before successor: SegmentHeader,
+        _ files: SegmentFiles,
         session: UInt64
     ) throws(JournalError) {
         var writer = JournalWriter(
-            segment: unsealed.segment, offset: unsealed.offset, nextBatch: successor.firstBatch - 1, session: session)
+            segment: unsealed.segment, offset: unsealed.offset, nextBatch: successor.firstBatch - 1,
+            session: session)
         var bytes: [UInt8] = []
         let extent = writer.encode(.seal, into: &bytes)
         let path = files.path(of: extent.segment)

@@ -32,7 +32,6 @@ final class JournalWorker: @unchecked Sendable {
     private var scratch: [UInt8] = []
     private var failure: JournalError?
     private var syncs: UInt64 = 0
-    private var generator = SystemRandomNumberGenerator()
 
     /// A scratch buffer larger than this is given back after the batch.
     private static let keptScratchBytes = 1 << 20
@@ -181,7 +180,7 @@ final class JournalWorker: @unchecked Sendable {
         let sequence = writer.segment.sequence + 1
         let needed = max(options.capacity(of: sequence), JournalWriter.capacity(forBodyBytes: bodyBytes))
         let capacity = try spares.take(atLeast: needed)
-        let successor = writer.successor(capacity: capacity, salt: generator.next())
+        let successor = writer.successor(capacity: capacity, salt: Journal.randomNumber())
         let next = try files.install(successor)
         syncs += 1
         do throws(JournalError) {

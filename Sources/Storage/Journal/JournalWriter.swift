@@ -7,8 +7,9 @@ struct Extent: Equatable, Sendable {
 /// Decides where the next batch goes and makes its bytes. It touches no disk: the journal and its memory
 /// twin carry out the same decisions, so what the simulator proves holds for the files as well.
 ///
-/// To leave a full segment: make the successor durable (header, then name), write the seal, sync it, `enter`.
-/// In that order a seal always has its successor, and a successor with batches always has its seal.
+/// To leave a full segment: make the successor durable (header, then name), write the seal, sync it,
+/// `enter`. In that order a seal always has its successor, and a successor with batches always has its
+/// seal.
 struct JournalWriter: Sendable {
     private(set) var segment: SegmentHeader
     private(set) var offset: Int
@@ -50,9 +51,11 @@ struct JournalWriter: Sendable {
         seed = successor.seed
     }
 
-    /// Writes one batch of all `groups` to the start of `scratch`, which grows as needed, and says where it goes.
+    /// Writes one batch of all `groups` to the start of `scratch`, which grows as needed, and says
+    /// where it goes.
     mutating func encode(
-        _ groups: some Sequence<[JournalRecord]>, bodyBytes: Int, recordCount: Int, into scratch: inout [UInt8]
+        _ groups: some Sequence<[JournalRecord]>, bodyBytes: Int, recordCount: Int,
+        into scratch: inout [UInt8]
     ) -> Extent {
         precondition(fits(bodyBytes: bodyBytes), "a batch goes past the end of its segment")
         return encode(

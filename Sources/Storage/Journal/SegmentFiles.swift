@@ -30,7 +30,9 @@ struct SegmentFiles: Sendable {
 
     static func sequences(among names: [String]) -> [UInt64] {
         names.compactMap { name in
-            guard name.hasSuffix(suffix), let sequence = UInt64(name.dropLast(suffix.count)) else { return nil }
+            guard name.hasSuffix(suffix), let sequence = UInt64(name.dropLast(suffix.count)) else {
+                return nil
+            }
             return Self.name(of: sequence) == name ? sequence : nil
         }.sorted()
     }
@@ -104,8 +106,8 @@ struct SegmentFiles: Sendable {
         return stat(sparePath, &status) == 0 ? Int(status.st_size) : nil
     }
 
-    /// Makes a spare by writing `capacity` zeros: an fdatasync over blocks that were written before costs half.
-    /// False if stopped. A spare that is not finished is removed.
+    /// Makes a spare by writing `capacity` zeros: an fdatasync over blocks that were written before
+    /// costs half. False if stopped. A spare that is not finished is removed.
     func makeSpare(capacity: Int, isStopped: () -> Bool) throws(JournalError) -> Bool {
         let file = try open(unfinishedPath, O_RDWR | O_CREAT | O_TRUNC)
         defer { close(file) }

@@ -67,7 +67,8 @@ struct SegmentHeader: Equatable, Sendable {
         }
         guard capacity == fileBytes else {
             throw .damaged(
-                "a segment of \(capacity) bytes has \(fileBytes)", file: file, offset: min(fileBytes, capacity))
+                "a segment of \(capacity) bytes has \(fileBytes)", file: file,
+                offset: min(fileBytes, capacity))
         }
     }
 
@@ -82,12 +83,14 @@ struct SegmentHeader: Equatable, Sendable {
 extension JournalError {
     static func version(_ version: UInt32, file: String) -> JournalError {
         JournalError(
-            .otherVersion, "a segment has format version \(version), this program knows \(SegmentHeader.version)",
+            .otherVersion,
+            "a segment has format version \(version), this program knows \(SegmentHeader.version)",
             place: file, remedy: "Start the version of the program that wrote it; nothing was changed")
     }
 }
 
-/// CRC-32C. A seed changes the checksum of every content, so bytes written under one seed never pass under another.
+/// CRC-32C. A seed changes the checksum of every content, so bytes written under one seed never pass
+/// under another.
 enum Checksum {
     static func of(_ bytes: [UInt8], seed: UInt32 = 0) -> UInt32 {
         bytes.withUnsafeBytes { holdfast_crc32c(seed, $0.baseAddress, $0.count) }

@@ -1,4 +1,5 @@
 import Binary
+import Glibc
 
 /// The journal's twin for simulations: the same bytes, the same decisions, the same recovery, on a disk in
 /// memory that forgets, tears and flips. A value: copy it to try several crashes from one state.
@@ -35,7 +36,8 @@ public struct MemoryJournal: Sendable {
     private var generator: SeededGenerator
     private let segmentBytes: Int
 
-    /// An empty disk with an open journal on it. `seed` makes the numbers that a real journal draws at random.
+    /// An empty disk with an open journal on it. `seed` makes the numbers that a real journal draws at
+    /// random.
     public init(segmentBytes: Int = 64 << 10, seed: UInt64) {
         self.segmentBytes = segmentBytes
         generator = SeededGenerator(state: seed)
@@ -73,8 +75,8 @@ public struct MemoryJournal: Sendable {
         queue = []
     }
 
-    /// Makes the written batch durable; if there is none, writes what is queued first. What was appended after
-    /// `write` stays queued. When it returns, the batch may be acknowledged.
+    /// Makes the written batch durable; if there is none, writes what is queued first. What was
+    /// appended after `write` stays queued. When it returns, the batch may be acknowledged.
     public mutating func sync() throws(JournalError) {
         if steps.isEmpty || acknowledgesEarly { try write() }
         if !acknowledgesEarly { carryOutSteps() }
@@ -87,9 +89,9 @@ public struct MemoryJournal: Sendable {
 
     private var acknowledgesEarly: Bool {
         #if PLANTED_BUGS
-        PlantedBug.isActive(.acknowledgeBeforeSync)
+            PlantedBug.isActive(.acknowledgeBeforeSync)
         #else
-        false
+            false
         #endif
     }
 
@@ -121,9 +123,7 @@ public struct MemoryJournal: Sendable {
         steps.append(.write(segment: Int(extent.segment) - 1, offset: extent.range.lowerBound, bytes: bytes))
     }
 
-    private static let full = JournalError(
-        .diskFull, "pwrite failed: no space left", place: "the memory disk",
-        remedy: JournalError.Kind.diskFull.systemRemedy)
+    private static let full = JournalError.systemCall("pwrite", ENOSPC, file: "the memory disk")
 
     // MARK: The disk
 
@@ -144,7 +144,9 @@ public struct MemoryJournal: Sendable {
     }
 
     /// Stores those bytes whose position in the file `survives`.
-    private mutating func store(_ segment: Int, _ offset: Int, _ bytes: [UInt8], where survives: (Int) -> Bool) {
+    private mutating func store(
+        _ segment: Int, _ offset: Int, _ bytes: [UInt8], where survives: (Int) -> Bool
+    ) {
         grow(segment, to: offset + bytes.count)
         for (index, byte) in bytes.enumerated() where survives(offset + index) {
             segments[segment][offset + index] = byte
@@ -214,9 +216,9 @@ public struct MemoryJournal: Sendable {
         segments[segment][offset] ^= 1 << UInt8.random(in: 0..<8, using: &generator)
     }
 
-    /// Flips a bit of a batch that was synced; recovery must name the damage. False if there is no such batch.
-    /// Spares the last batch: nothing on the disk tells a damaged last batch from a torn one, which is why
-    /// a batch counts as safe by being on a majority of disks.
+    /// Flips a bit of a batch that was synced; recovery must name the damage. False if there is no such
+    /// batch. Spares the last batch: nothing on the disk tells a damaged last batch from a torn one,
+    /// which is why a batch counts as safe by being on a majority of disks.
     public mutating func damage(using generator: inout some RandomNumberGenerator) -> Bool {
         var batches: [(segment: Int, range: Range<Int>)] = []
         for (segment, bytes) in segments.enumerated() {
@@ -230,7 +232,8 @@ public struct MemoryJournal: Sendable {
     /// Where the batches of a segment stand, without the zeros between them.
     static func batches(in bytes: [UInt8]) -> [Range<Int>] {
         bytes.withUnsafeBytes { buffer in
-            guard let header = try? SegmentHeader(reading: buffer, fileBytes: capacity(of: bytes), file: "") else {
+            guard let header = try? SegmentHeader(reading: buffer, fileBytes: capacity(of: bytes), file: "")
+            else {
                 return []
             }
             var ranges: [Range<Int>] = []
@@ -260,7 +263,8 @@ public struct MemoryJournal: Sendable {
             let result = bytes.withUnsafeBytes { buffer in
                 Result<Void, JournalError> { () throws(JournalError) in
                     try recovery.read(
-                        buffer, fileBytes: Self.capacity(of: bytes), file: SegmentFiles.name(of: UInt64(position + 1)),
+                        buffer, fileBytes: Self.capacity(of: bytes),
+                        file: SegmentFiles.name(of: UInt64(position + 1)),
                         sequence: UInt64(position + 1)
                     ) { record in
                         if record.group != withoutGroup { try visit(record) }
@@ -279,7 +283,8 @@ public struct MemoryJournal: Sendable {
         let session = generator.next()
         if let unsealed = recovery.unsealed {
             var sealing = JournalWriter(
-                segment: unsealed.segment, offset: unsealed.offset, nextBatch: last.firstBatch - 1, session: session)
+                segment: unsealed.segment, offset: unsealed.offset, nextBatch: last.firstBatch - 1,
+                session: session)
             var bytes: [UInt8] = []
             let extent = sealing.encode(.seal, into: &bytes)
             store(Int(extent.segment) - 1, extent.range.lowerBound, bytes)
