@@ -1,1 +1,101 @@
-@main struct Chaos { static func main() {} }
+// chaos: faults on real processes, under load, with the history checked.
+//
+// A run has four parts. `Load` keeps dozens of clients busy on all nodes: increments, compare-and-set,
+// pushes of unique values and reads, half of the clients with an `Idempotency-Key` that they repeat at
+// another node when an answer gets lost. A scenario (`KillOwner`, `RestartAll`, `PauseOwner`) does the
+// harm and waits for recovery, with bounds. `FinalState` reads everything back. `Verdict` puts the whole
+// history before the checkers that the simulator uses: each item must be linearizable, every
+// acknowledged operation present once; and no request at a node that nobody touched may have failed.
+//
+// Honesty of the clock: a pause counts from just before the kill to the first acknowledged write that
+// carries a higher epoch than the dead owner's, so answers that the dead process had already sent do
+// not count. Nodes are marked as touched just before the harm and until they are ready again.
+//
+// Exit codes: 0 all well, 1 a promise is broken or the run could not be made, 2 wrong usage,
+// 3 all promises kept but pauses beyond the goals.
+
+import Glibc
+import HoldfastClient
+
+@main
+struct Chaos {
+    static func main() async {
+        let options: Options
+        do {
+            options = try Options(Array(CommandLine.arguments.dropFirst()))
+        } catch {
+            complain("\(error)\n\(Options.usage)")
+            exit(2)
+        }
+        do {
+            let verdict = try await run(options)
+            print(verdict.text)
+            fflush(nil)
+            exit(verdict.isClean ? (verdict.meetsGoals ? 0 : 3) : 1)
+        } catch {
+            complain("\(error)")
+            exit(1)
+        }
+    }
+
+    private static func run(_ options: Options) async throws -> Verdict {
+        let cluster = try LocalCluster(directory: options.directory, script: options.clusterScript)
+        let load = Load(cluster: cluster.file, clients: options.clients, rate: options.rate, seed: options.seed)
+        let run = Run(options: options, cluster: cluster, load: load)
+        try await load.start()
+        switch options.scenario {
+        case .killOwner: try await KillOwner(run).execute()
+        case .restartAll: try await RestartAll(run).execute()
+        case .pauseOwner: try await PauseOwner(run).execute()
+        }
+        try await load.stop()
+        let final = try await FinalState.read(run)
+        let history = try await load.recordedHistory()
+        if let path = options.historyFile { try HistoryFile.write(history, to: path) }
+        return Verdict(run: run, history: history, final: final, failures: try await load.recordedFailures())
+    }
+}
+
+/// What the parts of one run share.
+final class Run {
+    let options: Options
+    let cluster: LocalCluster
+    let load: Load
+    /// One per fault, for the table.
+    var faults: [FaultReport] = []
+    /// What did not come back within its bound.
+    var overdue: [String] = []
+
+    init(options: Options, cluster: LocalCluster, load: Load) {
+        self.options = options
+        self.cluster = cluster
+        self.load = load
+    }
+}
+
+/// What one fault cost.
+struct FaultReport {
+    var node: String
+    /// Objects that the node owned, of those under load.
+    var objects: Int
+    /// To the next acknowledged write on the hottest object; `nil` if it was not the node's.
+    var hottestPauseMs: Double?
+    /// To the next acknowledged write on the last of them to come back.
+    var slowestPauseMs: Double?
+    var readyAfterMs: Double
+}
+
+func complain(_ text: String) {
+    let bytes = Array("chaos: \(text)\n".utf8)
+    _ = bytes.withUnsafeBytes { write(2, $0.baseAddress, $0.count) }
+}
+
+func monotonicNs() -> UInt64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+}
+
+func pause(seconds: Double) async throws {
+    try await Task.sleep(nanoseconds: UInt64(seconds * 1e9))
+}

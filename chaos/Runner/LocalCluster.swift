@@ -1,0 +1,91 @@
+import Glibc
+import HoldfastClient
+import NIOCore
+import NIOPosix
+
+/// The cluster that the harm is done to.
+final class LocalCluster {
+    struct Unusable: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    let directory: String
+    let file: ClusterFile
+    private let script: String
+    private let admin: AdminClient
+
+    init(directory: String, script: String) throws {
+        guard let file = try ClusterFile.read(directory + "/cluster.json"), file.project != nil else {
+            throw Unusable(description: "no running cluster in \(directory)")
+        }
+        self.directory = directory
+        self.file = file
+        self.script = script
+        let pool = ConnectionPool(
+            endpoints: file.nodes.map(\.endpoint), on: MultiThreadedEventLoopGroup.singleton.any(),
+            timeout: .seconds(10))
+        admin = AdminClient(pool: pool, token: file.adminToken)
+    }
+
+    /// The node with its pids of this moment.
+    func node(_ position: Int) -> ClusterFile.Node { file.refreshed().nodes[position] }
+
+    /// Owner and epoch of an object, as the table has them now.
+    func owner(of object: String) async throws -> (node: Int, epoch: UInt64)? {
+        let query = "explain?project=\(file.project ?? "")&class=\(Load.objectClass)&id=\(percentEncoded(object))"
+        let answer = try await admin.get(query)
+        guard let name = answer["owner"]?.text, let epoch = answer["epoch"]?.int,
+            let position = file.nodes.firstIndex(where: { $0.name == name })
+        else { return nil }
+        return (position, UInt64(epoch))
+    }
+
+    func send(_ signal: Int32, to pid: Int32) throws {
+        guard pid > 1, kill(pid, signal) == 0 else {
+            throw Unusable(description: "cannot signal process \(pid)")
+        }
+    }
+
+    /// True when `/readyz` says so within `seconds`.
+    func waitReady(_ position: Int, seconds: Double) async throws -> Bool {
+        let deadline = monotonicNs() + UInt64(seconds * 1e9)
+        let endpoint = file.nodes[position].endpoint
+        let pool = ConnectionPool(
+            endpoints: [endpoint], on: MultiThreadedEventLoopGroup.singleton.any(), timeout: .milliseconds(500))
+        var isReady = false
+        while !isReady, monotonicNs() < deadline {
+            if case .success(let response) = await pool.send(HTTPRequest("GET", "/readyz"), isRepeatable: false),
+                response.status == 200
+            {
+                isReady = true
+            } else {
+                try await pause(seconds: 0.02)
+            }
+        }
+        await pool.close()
+        return isReady
+    }
+
+    /// Has `scripts/cluster` start a node; the answer is the process that does it.
+    func beginStart(_ position: Int) throws -> pid_t {
+        try spawn([script, "start", file.nodes[position].name, "--dir", directory])
+    }
+
+    func finish(_ pid: pid_t) async throws {
+        var status: Int32 = 0
+        while waitpid(pid, &status, WNOHANG) == 0 { try await pause(seconds: 0.05) }
+        guard status == 0 else { throw Unusable(description: "\(script) start failed") }
+    }
+
+    private func spawn(_ arguments: [String]) throws -> pid_t {
+        var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
+        pointers.append(nil)
+        defer { for pointer in pointers { free(pointer) } }
+        var pid: pid_t = 0
+        let failure = posix_spawnp(&pid, arguments[0], nil, nil, pointers, environ)
+        guard failure == 0 else {
+            throw Unusable(description: "\(arguments[0]): \(String(cString: strerror(failure)))")
+        }
+        return pid
+    }
+}

@@ -1,0 +1,85 @@
+/// What a run was asked to do.
+struct Options {
+    enum Scenario: String {
+        case killOwner = "kill-owner"
+        case restartAll = "restart-all"
+        case pauseOwner = "pause-owner"
+    }
+
+    struct UsageFault: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    var scenario: Scenario
+    /// Directory of the running cluster, as `scripts/cluster` made it.
+    var directory = ""
+    var clusterScript = "scripts/cluster"
+    /// How often the fault is repeated.
+    var rounds = 20
+    var withParent = false
+    var clients = 64
+    /// Operations per second of all clients together.
+    var rate = 2_000
+    /// Load before each fault.
+    var settleSeconds = 1.0
+    var pauseSeconds = 5.0
+    var seed: UInt64 = 1
+    var historyFile: String?
+
+    static let usage = """
+        usage: chaos kill-owner|restart-all|pause-owner --dir DIR [--cluster-script FILE]
+                     [--kills N | --rounds N] [--with-parent] [--clients N] [--rate N]
+                     [--settle SECONDS] [--seconds S] [--seed N] [--history FILE]
+        """
+
+    init(_ arguments: [String]) throws(UsageFault) {
+        guard let word = arguments.first, let scenario = Scenario(rawValue: word) else {
+            throw UsageFault(description: "which scenario?")
+        }
+        self.scenario = scenario
+        if scenario == .restartAll { rounds = 10 }
+        if scenario == .pauseOwner { rounds = 3 }
+        var rest = arguments.dropFirst()
+        while let name = rest.popFirst() {
+            if name == "--with-parent" {
+                withParent = true
+                continue
+            }
+            guard let value = rest.popFirst() else { throw UsageFault(description: "\(name) wants a value") }
+            try take(name, value)
+        }
+        guard !directory.isEmpty else { throw UsageFault(description: "--dir is missing") }
+    }
+
+    private mutating func take(_ name: String, _ value: String) throws(UsageFault) {
+        let isGood: Bool =
+            switch name {
+            case "--dir": assign(&directory, value)
+            case "--cluster-script": assign(&clusterScript, value)
+            case "--kills", "--rounds": assign(&rounds, Int(value).flatMap { (1...10_000).contains($0) ? $0 : nil })
+            case "--clients": assign(&clients, Int(value).flatMap { (1...10_000).contains($0) ? $0 : nil })
+            case "--rate": assign(&rate, Int(value).flatMap { (1...1_000_000).contains($0) ? $0 : nil })
+            case "--settle": assign(&settleSeconds, Self.seconds(value))
+            case "--seconds": assign(&pauseSeconds, Self.seconds(value))
+            case "--seed": assign(&seed, UInt64(value))
+            case "--history": assign(&historyFile, value)
+            default: throw UsageFault(description: "unknown option \(name)")
+            }
+        guard isGood else { throw UsageFault(description: "\(name) cannot be '\(value)'") }
+    }
+
+    private func assign<Value>(_ target: inout Value, _ value: Value?) -> Bool {
+        guard let value else { return false }
+        target = value
+        return true
+    }
+
+    private func assign(_ target: inout String?, _ value: String) -> Bool {
+        target = value
+        return true
+    }
+
+    private static func seconds(_ text: String) -> Double? {
+        Double(text).flatMap { $0.isFinite && $0 >= 0 && $0 <= 3_600 ? $0 : nil }
+    }
+}
