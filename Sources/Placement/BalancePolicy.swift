@@ -157,7 +157,8 @@ private struct Spread {
             }
             var next: [Int] = []
             for node in layer {
-                for other in live.indices where links[node][other] && previous[other] == nil && other != source {
+                for other in live.indices
+                where links[node][other] && previous[other] == nil && other != source {
                     previous[other] = node
                     next.append(other)
                 }

@@ -5,7 +5,8 @@ import Testing
 @Suite("Balancing policy")
 struct BalancePolicyTests {
     /// Carries out what the policy asks for, as willing owners would, until it asks for nothing.
-    private func converge(_ machine: inout Machine, live: [NodeProcess], load: [ShardID: UInt64] = [:]) -> Int {
+    private func converge(_ machine: inout Machine, live: [NodeProcess], load: [ShardID: UInt64] = [:]) -> Int
+    {
         for round in 0..<500 {
             let decision = BalancePolicy.decide(table: machine.state.table, live: live, load: load)
             #expect(decision.moves.count <= 4)
@@ -68,7 +69,8 @@ struct BalancePolicyTests {
     func convergence(seed: Int) {
         var dice = Dice(seed: UInt64(seed))
         let nodes = 2 + dice.below(6)
-        var machine = scattered(genesis(nodes: nodes, shards: 1 + dice.below(80), replicas: nodes), dice: &dice)
+        var machine = scattered(
+            genesis(nodes: nodes, shards: 1 + dice.below(80), replicas: nodes), dice: &dice)
         _ = converge(&machine, live: machine.everybody)
         let result = counts(machine, machine.everybody)
         #expect((result.max() ?? 0) - (result.min() ?? 0) <= 1)
@@ -122,10 +124,13 @@ struct BalancePolicyTests {
     @Test("moves that only half happen never lead in a circle", arguments: 0..<20)
     func halfHeartedOwners(seed: Int) {
         var dice = Dice(seed: UInt64(seed) + 90)
-        var machine = scattered(genesis(nodes: 7, shards: 40, replicas: 2), dice: &dice)
+        var machine = scattered(
+            genesis(nodes: 7, shards: 40, replicas: 2 + seed % 2), dice: &dice, favourite: 90)
         for _ in 0..<2_000 {
             let decision = BalancePolicy.decide(table: machine.state.table, live: machine.everybody)
             if decision.moves.isEmpty { break }
+            #expect(
+                Set(decision.moves.map(\.shard)).count == decision.moves.count, "a shard moves once a round")
             for move in decision.moves where dice.chance(50) {
                 machine.apply(.assign(move.shard, expected: move.epoch, proposer: move.from, target: move.to))
             }
@@ -146,13 +151,30 @@ struct BalancePolicyTests {
         #expect(counts(machine, live) == [1, 1, 1])
     }
 
+    @Test("a shard that is asked to move takes no part in another chain of the same round")
+    func onceARound() throws {
+        let live = (1...4).map { process($0, $0) }
+        let replicas =
+            [[1, 2, 3]] + Array(repeating: [1, 2], count: 4) + Array(repeating: [4, 2], count: 4)
+        let records = replicas.enumerated().map { position, nodes in
+            ShardRecord(
+                shard: shard(position), start: UInt64(position), epoch: Epoch(1), owner: live[nodes[0] - 1],
+                replicas: nodes.map { node($0) })
+        }
+        let table = try #require(Table(records: records))
+        let decision = BalancePolicy.decide(table: table, live: live)
+        #expect(decision.moves.map(\.shard).count { $0 == shard(0) } == 1)
+        #expect(decision.moves.allSatisfy { $0.to == live[1] } && decision.moves.count == 3)
+    }
+
     @Test("what replica sets forbid is said")
     func heldByReplicas() {
         let machine = Machine.running(genesis(nodes: 2, shards: 6, replicas: 1))
         var lopsided = machine
         lopsided.apply(.fence(process(2, 2), candidates: [], cause: .leaseExpired))
         lopsided.apply(.register(registration(2, nonce: 21)))
-        let decision = BalancePolicy.decide(table: lopsided.state.table, live: [process(1, 1), process(2, 3)])
+        let decision = BalancePolicy.decide(
+            table: lopsided.state.table, live: [process(1, 1), process(2, 3)])
         #expect(decision.moves.isEmpty && decision.explanation == .heldByReplicas(fewest: 0, most: 3))
     }
 

@@ -36,7 +36,7 @@ struct CodingTests {
         return states
     }
 
-    @Test("every command reads back, and no shorter or longer bytes do", arguments: 0..<10)
+    @Test("every command reads back, and no shorter or longer bytes do", arguments: 0..<4)
     func commands(seed: Int) throws {
         var dice = Dice(seed: UInt64(seed))
         let state = Machine.running().state
@@ -57,7 +57,8 @@ struct CodingTests {
         var results: [CommandResult] = CommandRefusal.allCases.map { .refused($0) }
         results += [
             .done, .barred, .registered(process(1, 2)), .fenced(process(3, 4), shards: 64),
-            .appointed(shards: 0), .moved(shard(9), epoch: Epoch(generation: 2, counter: 7), owner: process(1, 1)),
+            .appointed(shards: 0),
+            .moved(shard(9), epoch: Epoch(generation: 2, counter: 7), owner: process(1, 1)),
             .moved(shard(9), epoch: Epoch(3), owner: nil),
         ]
         for result in results {
@@ -73,7 +74,7 @@ struct CodingTests {
         try flip(genesis(nodes: 3), dice: &dice, times: 2_000)
     }
 
-    @Test("snapshots of random states read back, and no cut one does", arguments: 0..<4)
+    @Test("snapshots of random states read back, and no cut one does", arguments: 0..<2)
     func snapshots(seed: Int) throws {
         for state in randomStates(seed: UInt64(seed)) { try check(state) }
     }
@@ -83,16 +84,20 @@ struct CodingTests {
         var dice = Dice(seed: UInt64(seed) + 50)
         for state in randomStates(seed: UInt64(seed)) {
             let bytes = state.encode()
-            for _ in 0..<1_500 {
+            for _ in 0..<200 {
                 var damaged = bytes
-                for _ in 0...dice.below(3) { damaged[dice.below(damaged.count)] ^= UInt8(1 + dice.below(255)) }
+                for _ in 0...dice.below(3) {
+                    damaged[dice.below(damaged.count)] ^= UInt8(1 + dice.below(255))
+                }
                 guard var other = try? PlacementState.decode(damaged) else { continue }
                 let live = other.table.records.allSatisfy { $0.owner.map(other.registry.isLive) ?? true }
                 #expect(live && other.table.records[0].start == 0)
                 // It must bear commands, whatever it is.
                 let index = other.appliedIndex.rawValue
                 guard index < UInt64.max - 50 else { continue }
-                for step in 1...20 { _ = other.apply(dice.command(for: other), at: LogIndex(index + UInt64(step))) }
+                for step in 1...10 {
+                    _ = other.apply(dice.command(for: other), at: LogIndex(index + UInt64(step)))
+                }
             }
         }
     }

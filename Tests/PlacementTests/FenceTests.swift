@@ -79,7 +79,9 @@ struct FenceTests {
         machine.apply(.register(registration(3, nonce: 31)))
         let unfit = [process(2, 2), process(9, 9), process(3, 3), process(3, 77)]
         #expect(machine.apply(.appoint(candidates: unfit)) == .appointed(shards: 0))
-        #expect(machine.apply(.fence(process(1, 1), candidates: unfit, cause: .requested)) == .fenced(process(1, 1), shards: 4))
+        #expect(
+            machine.apply(.fence(process(1, 1), candidates: unfit, cause: .requested))
+                == .fenced(process(1, 1), shards: 4))
         #expect(machine.state.table.records.allSatisfy { $0.owner == nil || $0.owner == process(3, 3) })
     }
 
@@ -104,8 +106,12 @@ struct FenceTests {
     @Test("a process that was never registered cannot be fenced")
     func unknownProcess() {
         var machine = Machine.running()
-        #expect(machine.apply(.fence(process(1, 9), candidates: [], cause: .requested)) == .refused(.unknownProcess))
-        #expect(machine.apply(.fence(process(9, 4), candidates: [], cause: .requested)) == .refused(.unknownProcess))
+        #expect(
+            machine.apply(.fence(process(1, 9), candidates: [], cause: .requested))
+                == .refused(.unknownProcess))
+        #expect(
+            machine.apply(.fence(process(9, 4), candidates: [], cause: .requested))
+                == .refused(.unknownProcess))
         #expect(machine.apply(.register(registration(9, nonce: 1))) == .registered(process(9, 4)))
     }
 
@@ -149,7 +155,8 @@ struct FenceTests {
             let alive = machine.state.nodes.flatMap { record in
                 record.live.map { NodeProcess(node: record.node, incarnation: $0.incarnation) }
             }
-            let candidates = Array(dice.shuffled(alive + [process(1, 1), process(50, 1)]).prefix(dice.below(9)))
+            let candidates = Array(
+                dice.shuffled(alive + [process(1, 1), process(50, 1)]).prefix(dice.below(9)))
             if dice.chance(40) || alive.isEmpty {
                 machine.apply(.register(registration(1 + dice.below(nodes), nonce: 1_000 + round)))
             } else if dice.chance(50) {

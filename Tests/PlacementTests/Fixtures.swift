@@ -30,7 +30,9 @@ struct Dice {
         return result
     }
 
-    mutating func bytes(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8(truncatingIfNeeded: draw()) } }
+    mutating func bytes(_ count: Int) -> [UInt8] {
+        (0..<count).map { _ in UInt8(truncatingIfNeeded: draw()) }
+    }
 }
 
 func node(_ number: Int) -> NodeID { NodeID(rawValue: UInt64(number) * 100) }
@@ -45,7 +47,9 @@ func genesis(nodes: Int = 3, shards: Int = 12, replicas: Int = 3, leaseMs: UInt6
     Genesis(
         clusterID: 7, hashKey: SipHash(key0: 1, key1: 2),
         members: (1...nodes).map {
-            .init(node: node($0), name: "n\($0)", peerAddress: "10.0.0.\($0):7101", clientURL: "http://10.0.0.\($0)")
+            .init(
+                node: node($0), name: "n\($0)", peerAddress: "10.0.0.\($0):7101",
+                clientURL: "http://10.0.0.\($0)")
         },
         shardCount: shards, replicasPerShard: replicas, leaseDurationMs: leaseMs,
         signingKey: Array(repeating: 9, count: 32))
@@ -60,7 +64,8 @@ func registration(_ number: Int, nonce: Int) -> Registration {
 func apiKey(_ id: String, project: String = "demo", hash: UInt8 = 1) -> APIKey {
     APIKey(
         keyID: id, project: project,
-        credential: Credential(salt: Array(repeating: 3, count: 16), secretHash: Array(repeating: hash, count: 32)),
+        credential: Credential(
+            salt: Array(repeating: 3, count: 16), secretHash: Array(repeating: hash, count: 32)),
         label: "for tests", origins: ["https://example.org"], createdAtMs: 5)
 }
 

@@ -7,7 +7,8 @@ struct HandOverTests {
     @Test("the owner assigns its shard to a replica, at the next epoch")
     func assigns() {
         var machine = Machine.running()
-        #expect(machine.handOver(0, to: process(2, 2)) == .moved(shard(0), epoch: Epoch(2), owner: process(2, 2)))
+        #expect(
+            machine.handOver(0, to: process(2, 2)) == .moved(shard(0), epoch: Epoch(2), owner: process(2, 2)))
         #expect(machine.record(0).owner == process(2, 2))
     }
 
@@ -17,7 +18,8 @@ struct HandOverTests {
         let before = machine.state.table
         for proposer in [process(2, 2), process(1, 2), process(9, 1)] {
             #expect(
-                machine.apply(.assign(shard(0), expected: Epoch(1), proposer: proposer, target: process(2, 2)))
+                machine.apply(
+                    .assign(shard(0), expected: Epoch(1), proposer: proposer, target: process(2, 2)))
                     == .refused(.notOwner))
             #expect(
                 machine.apply(.yield(shard(0), expected: Epoch(1), proposer: proposer, reached: []))
@@ -31,7 +33,8 @@ struct HandOverTests {
         var machine = Machine.running()
         machine.apply(.register(registration(1, nonce: 11)))
         #expect(
-            machine.apply(.assign(shard(0), expected: Epoch(1), proposer: process(1, 4), target: process(1, 4)))
+            machine.apply(
+                .assign(shard(0), expected: Epoch(1), proposer: process(1, 4), target: process(1, 4)))
                 == .refused(.notOwner))
     }
 
@@ -41,7 +44,8 @@ struct HandOverTests {
         machine.handOver(0, to: process(1, 1))
         for expected in [Epoch.zero, Epoch(1), Epoch(3)] {
             #expect(
-                machine.apply(.assign(shard(0), expected: expected, proposer: process(1, 1), target: process(2, 2)))
+                machine.apply(
+                    .assign(shard(0), expected: expected, proposer: process(1, 1), target: process(2, 2)))
                     == .refused(.epochMoved))
             #expect(
                 machine.apply(.yield(shard(0), expected: expected, proposer: process(1, 1), reached: []))
@@ -52,8 +56,10 @@ struct HandOverTests {
 
     @Test("of a proposal and its settling, whichever applies first kills the other")
     func settling() {
-        let away = Command.assign(shard(0), expected: Epoch(1), proposer: process(1, 1), target: process(2, 2))
-        let back = Command.assign(shard(0), expected: Epoch(1), proposer: process(1, 1), target: process(1, 1))
+        let away = Command.assign(
+            shard(0), expected: Epoch(1), proposer: process(1, 1), target: process(2, 2))
+        let back = Command.assign(
+            shard(0), expected: Epoch(1), proposer: process(1, 1), target: process(1, 1))
         for (first, second, owner) in [(away, back, process(2, 2)), (back, away, process(1, 1))] {
             var machine = Machine.running()
             #expect(machine.apply(first) == .moved(shard(0), epoch: Epoch(2), owner: owner))
@@ -72,7 +78,8 @@ struct HandOverTests {
         #expect(machine.handOver(0, to: process(3, 3)) == .refused(.targetNotLive))
         machine.apply(.register(registration(2, nonce: 21)))
         #expect(machine.handOver(0, to: process(2, 2)) == .refused(.targetNotLive))
-        #expect(machine.handOver(0, to: process(2, 6)) == .moved(shard(0), epoch: Epoch(2), owner: process(2, 6)))
+        #expect(
+            machine.handOver(0, to: process(2, 6)) == .moved(shard(0), epoch: Epoch(2), owner: process(2, 6)))
     }
 
     @Test("a shard that does not exist is named as such")

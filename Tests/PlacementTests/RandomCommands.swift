@@ -67,17 +67,21 @@ extension Dice {
         case 0: return .createProject(id: project, createdAtMs: UInt64(below(1_000)))
         case 1: return .createKey(apiKey(keyID, project: project, hash: UInt8(below(3))))
         case 2: return .revokeKey(project: project, keyID: keyID)
-        case 3: return .setClass(project: project, name: pick(["_undefined_", "ä", "chat", ""]), settings: classSettings())
+        case 3:
+            return .setClass(
+                project: project, name: pick(["_undefined_", "ä", "chat", ""]), settings: classSettings())
         case 4:
             let id = state.tenants.newestSigningKey.id &- 1 &+ UInt64(below(3))
-            return .addSigningKey(SigningKey(id: id, secret: bytes(8 + below(32)), createdAtMs: UInt64(below(9))))
+            return .addSigningKey(
+                SigningKey(id: id, secret: bytes(8 + below(32)), createdAtMs: UInt64(below(9))))
         default: return .setAdmin(Credential(salt: bytes(below(20)), secretHash: bytes(below(40))))
         }
     }
 
     private mutating func classSettings() -> ClassSettings {
         let keys = (0..<below(3)).map {
-            SignatureKey(version: UInt64($0), algorithm: pick(SignatureAlgorithm.allCases), key: bytes(below(9)))
+            SignatureKey(
+                version: UInt64($0), algorithm: pick(SignatureAlgorithm.allCases), key: bytes(below(9)))
         }
         let identities: [UserIdentity] = [
             .off, .signature(secret: bytes(4)), .token(pick(SignatureAlgorithm.allCases), key: bytes(5)),

@@ -69,7 +69,8 @@ struct StateMachineTests {
             let command = dice.command(for: machine.state)
             let before = machine.state
             machine.apply(command)
-            for (old, new) in zip(before.table.records, machine.state.table.records) where old.epoch != new.epoch {
+            for (old, new) in zip(before.table.records, machine.state.table.records)
+            where old.epoch != new.epoch {
                 guard let owner = old.owner, machine.state.registry.isLive(owner) else { continue }
                 switch command {
                 case .assign(_, let expected, let proposer, _), .yield(_, let expected, let proposer, _):

@@ -98,7 +98,9 @@ struct TenantTests {
         #expect(settings.signatureKey(version: 2) == nil)
         #expect(machine.apply(.setClass(project: "demo", name: "chat", settings: .standard)) == .done)
         #expect(machine.state.tenants.project("demo")?.classes.isEmpty == true)
-        #expect(machine.apply(.setClass(project: "x", name: "chat", settings: settings)) == .refused(.unknownProject))
+        #expect(
+            machine.apply(.setClass(project: "x", name: "chat", settings: settings))
+                == .refused(.unknownProject))
     }
 
     @Test("class names are told apart byte by byte")
@@ -121,10 +123,13 @@ struct TenantTests {
             ClassSettings(userIdentity: .signature(secret: [])),
         ]
         for settings in bad {
-            #expect(machine.apply(.setClass(project: "demo", name: "c", settings: settings)) == .refused(.invalidValue))
+            #expect(
+                machine.apply(.setClass(project: "demo", name: "c", settings: settings))
+                    == .refused(.invalidValue))
         }
         for name in ["", String(repeating: "x", count: 257)] {
-            let command = Command.setClass(project: "demo", name: name, settings: ClassSettings(defaultTTLMs: 1))
+            let command = Command.setClass(
+                project: "demo", name: name, settings: ClassSettings(defaultTTLMs: 1))
             #expect(machine.apply(command) == .refused(.invalidValue))
         }
     }
@@ -151,7 +156,9 @@ struct TenantTests {
         #expect(machine.apply(.addSigningKey(signingKey(5))) == .done)
         #expect(machine.apply(.addSigningKey(signingKey(5, 2))) == .refused(.conflict))
         #expect(machine.apply(.addSigningKey(signingKey(1))) == .refused(.conflict))
-        #expect(machine.apply(.addSigningKey(SigningKey(id: 9, secret: [1], createdAtMs: 1))) == .refused(.invalidValue))
+        #expect(
+            machine.apply(.addSigningKey(SigningKey(id: 9, secret: [1], createdAtMs: 1)))
+                == .refused(.invalidValue))
         #expect(machine.state.tenants == tenants)
     }
 
