@@ -45,7 +45,7 @@ extension AppointedReplica {
         if message.term == sealedTerm, sealedOwner == candidate { return true }
         #if PLANTED_BUGS
         if PlantedBug.isActive(.voteTwice), message.term == sealedTerm { return true }
-        if PlantedBug.isActive(.skipEpochCheck), message.term < sealedTerm, message.body != .seal { return true }
+        if PlantedBug.isActive(.skipEpochCheck), stage == .following, message.body != .seal { return true }
         #endif
         guard message.term > sealedTerm || (message.term == sealedTerm && sealedOwner == nil) else {
             countRefusal(of: message.term)

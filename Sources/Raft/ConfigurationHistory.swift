@@ -27,6 +27,12 @@ struct ConfigurationHistory: Sendable {
         (records.last { $0.index <= index } ?? records[0]).configuration
     }
 
+    /// The one in force at `index`, and all newer ones.
+    func inForce(from index: LogIndex) -> [Configuration] {
+        let first = records.lastIndex { $0.index <= index } ?? 0
+        return records[first...].map(\.configuration)
+    }
+
     /// Forgets those that were superseded at or below `index`.
     mutating func compact(through index: LogIndex) {
         while records.count > 1, records[1].index <= index { records.removeFirst() }

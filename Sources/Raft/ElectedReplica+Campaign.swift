@@ -20,7 +20,7 @@ extension ElectedReplica {
     }
 
     mutating func startCampaign(_ reason: CampaignReason) {
-        guard core.holdsLog, core.configuration.isVoter(id), !isLeader else { return }
+        guard core.holdsLog, core.mayBeVoter, !isLeader else { return }
         leader = nil
         role = .preCandidate
         campaign = Campaign(reason: reason, granted: [id])
@@ -169,7 +169,7 @@ extension ElectedReplica {
     }
 
     mutating func stepTimeoutNow(_ sender: NodeID) {
-        guard leader == sender, role == .follower, core.configuration.isVoter(id) else {
+        guard leader == sender, role == .follower, core.mayBeVoter else {
             return core.counters.staleMessages += 1
         }
         becomeCandidate(.transfer)

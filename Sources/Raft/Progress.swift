@@ -97,11 +97,13 @@ struct Progress: Sendable {
         if isNews { ticksWaiting = 0 }
         switch state {
         case .probe where isNews || newMatch == match: becomeReplicating()
-        case .snapshot where match >= (transfer?.snapshot.index ?? .zero) && isNews: becomeReplicating()
+        case .snapshot where hasSnapshotArrived: becomeReplicating()
         case .probe, .replicate, .snapshot: break
         }
         next = max(next, match.next)
     }
+
+    private var hasSnapshotArrived: Bool { transfer.map { $0.snapshot.index <= match } ?? false }
 
     /// The follower has not got `previous`. False if the answer is an old one.
     mutating func rejected(previous: LogIndex, retryFrom: LogIndex) -> Bool {

@@ -66,6 +66,11 @@ struct Replication: Sendable {
     /// A replica that joins a running group and has not got a snapshot yet.
     var isJoining: Bool { configuration.isEmpty }
 
+    /// Whether this replica votes in the newest configuration, or in one that may still be in force. A
+    /// replica that its newest configuration leaves out must campaign as long as that one may be
+    /// uncommitted: the others may need its longer log to commit it (thesis 4.2.2).
+    var mayBeVoter: Bool { configurations.inForce(from: commit).contains { $0.isVoter(id) } }
+
     // MARK: Changes with a rule
 
     mutating func setHardState(_ state: HardState) {
