@@ -5,7 +5,7 @@ import Raft
 public struct ShardInspection: Sendable {
     public var shard: ShardID
     public var epoch: Epoch
-    public var stage: String
+    public var stage: AppointedReplica.Stage
     public var isServing: Bool
     public var passesReadCheck: Bool
     public var term: Term
@@ -24,7 +24,7 @@ extension LoopCore {
     public func inspect(_ shard: ShardID, now: Clocks) -> ShardInspection? {
         guard let replica = replicas[shard] else { return nil }
         return ShardInspection(
-            shard: shard, epoch: replica.record.epoch, stage: "\(replica.raft.stage)",
+            shard: shard, epoch: replica.record.epoch, stage: replica.raft.stage,
             isServing: replica.isServing, passesReadCheck: passesReadCheck(shard, now: now),
             term: replica.raft.sealedTerm, sealedTerm: replica.raft.sealedTerm, commit: replica.raft.commit,
             lastIndex: replica.raft.lastIndex, appliedThrough: replica.appliedThrough)

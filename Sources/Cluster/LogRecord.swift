@@ -47,9 +47,9 @@ public struct LogRecord: Sendable, Equatable {
 
 extension LogRecord {
     /// Kinds below 16 are entries: the kind of the entry itself.
-    static let entryKinds: ClosedRange<UInt8> = 0...15
-    static let hardStateKind: UInt8 = 16
-    static let snapshotKind: UInt8 = 17
+    public static let entryKinds: ClosedRange<UInt8> = 0...15
+    public static let hardStateKind: UInt8 = 16
+    public static let snapshotKind: UInt8 = 17
     /// The group exists on this disk. Without this record its log counts as lost (O2, O9).
     static let createdKind: UInt8 = 18
     static let genesisKind: UInt8 = 19

@@ -102,9 +102,18 @@ public struct DurationHistogram: Sendable {
 
     public init() {}
 
+    /// From counts that were taken elsewhere in other buckets: each goes where its bound belongs.
+    public init(buckets: [(upperBoundNs: UInt64, count: UInt64)], sumNs: UInt64) {
+        for bucket in buckets { counts[Self.bucket(ns: bucket.upperBoundNs - min(1, bucket.upperBoundNs))] += bucket.count }
+        self.sumNs = sumNs
+    }
+
+    private static func bucket(ns: UInt64) -> Int {
+        min(31, 64 - (ns / 1000).leadingZeroBitCount)
+    }
+
     public mutating func record(ns: UInt64) {
-        let bucket = min(31, 64 - (ns / 1000).leadingZeroBitCount)
-        counts[bucket] += 1
+        counts[Self.bucket(ns: ns)] += 1
         sumNs &+= ns
     }
 

@@ -1,0 +1,145 @@
+import Cluster
+import Logging
+import NIOCore
+import Placement
+import Raft
+import Storage
+
+/// Feeds the `NodeCore` and carries out what it wants. Lives on the first loop and is touched there
+/// only, which is what makes the unchecked `Sendable` true.
+final class NodeBrain: @unchecked Sendable {
+    private let core: NodeCore
+    private let node: NodeShared
+    private let directory: DataDirectory
+    private var isTurnScheduled = false
+    private var proposals: [UInt64: (Result<CommandResult, ProposalFailure>) -> Void] = [:]
+    private var reports: [UInt64: ([NodeReport]) -> Void] = [:]
+    private var nextToken: UInt64 = 1
+    private var peerAddresses: [NodeID: String] = [:]
+
+    init(core: NodeCore, node: NodeShared, directory: DataDirectory) {
+        self.core = core
+        self.node = node
+        self.directory = directory
+    }
+
+    private var home: NodeLoop { node.loops[0] }
+
+    func input(_ input: NodeInput) {
+        home.eventLoop.preconditionInEventLoop()
+        core.step(input, now: home.clocks())
+        guard !isTurnScheduled else { return }
+        isTurnScheduled = true
+        home.eventLoop.execute { self.turn() }
+    }
+
+    func propose(_ command: Command, answer: @escaping (Result<CommandResult, ProposalFailure>) -> Void) {
+        let token = takeToken()
+        proposals[token] = answer
+        input(.propose(RequestToken(rawValue: token), command))
+    }
+
+    func report(wholeCluster: Bool, answer: @escaping ([NodeReport]) -> Void) {
+        let token = takeToken()
+        reports[token] = answer
+        input(.report(RequestToken(rawValue: token), wholeCluster: wholeCluster))
+    }
+
+    private func takeToken() -> UInt64 {
+        defer { nextToken += 1 }
+        return nextToken
+    }
+
+    // MARK: - Effects
+
+    private func turn() {
+        isTurnScheduled = false
+        let effects = core.flush(now: SystemClocks.now())
+        if let batch = effects.persist { persist(batch) }
+        if let genesis = effects.formed { form(genesis) }
+        if let book = effects.addressBook { learn(book) }
+        for (address, message) in effects.toAddresses { home.send(message, toAddress: address) }
+        home.send(effects.messages)
+        tellLoops(effects)
+        for (token, result) in effects.proposals { proposals.removeValue(forKey: token.rawValue)?(result) }
+        for (token, found) in effects.reports { reports.removeValue(forKey: token.rawValue)?(found) }
+        for id in effects.collect { collect(id) }
+        for obituary in effects.buried {
+            for loop in node.loops { loop.eventLoop.execute { loop.buried(obituary) } }
+        }
+        if let reason = effects.exit { node.exit(reason) }
+    }
+
+    private func persist(_ batch: PersistBatch) {
+        node.journal.append(batch.records.map(JournalRecord.init)) { result in
+            self.home.eventLoop.execute {
+                switch result {
+                case .success: self.input(.persisted(batch.id))
+                case .failure(let error): self.node.failStop(error)
+                }
+            }
+        }
+    }
+
+    /// The directory belongs to the cluster from now on: before anything is voted or acknowledged.
+    private func form(_ genesis: Genesis) {
+        do {
+            try directory.join(cluster: genesis.clusterID)
+        } catch {
+            node.failStop(error)
+        }
+        for loop in node.loops { loop.eventLoop.execute { loop.input(.formed(genesis)) } }
+    }
+
+    private func tellLoops(_ effects: NodeEffects) {
+        if let view = effects.view {
+            for loop in node.loops { loop.eventLoop.execute { loop.adopt(view) } }
+        }
+        if let lease = effects.lease {
+            for loop in node.loops { loop.eventLoop.execute { loop.input(.lease(lease)) } }
+        }
+        for message in effects.toLoops {
+            guard case .shard(let shard) = message.destination else { continue }
+            let loop = node.loops[homeLoop(of: shard, loops: node.loops.count)]
+            let sender = node.identity.nodeID
+            loop.eventLoop.execute { loop.input(.message(from: sender, message)) }
+        }
+        if effects.drainLoops {
+            for loop in node.loops { loop.eventLoop.execute { loop.drain() } }
+        }
+    }
+
+    private func learn(_ book: [(node: NodeID, address: String)]) {
+        for entry in book { peerAddresses[entry.node] = entry.address }
+        for loop in node.loops { loop.eventLoop.execute { loop.learn(book) } }
+        let others = peerAddresses.keys.sorted().compactMap { peerAddresses[$0] }
+        PeerFile(
+            clusterID: directory.identity.cluster, node: node.identity.nodeID.rawValue,
+            addresses: [node.identity.peerAddress] + others
+        ).write(to: directory.path)
+    }
+
+    /// Gathers the reports of all loops on this one.
+    private func collect(_ id: UInt64) {
+        let gathered = NIOLoopBoundBox(Gathered(), eventLoop: home.eventLoop)
+        for loop in node.loops {
+            loop.eventLoop.execute {
+                let (shards, counters) = loop.report()
+                self.home.eventLoop.execute {
+                    gathered.value.loops += 1
+                    gathered.value.shards += shards
+                    gathered.value.counters.add(counters)
+                    guard gathered.value.loops == self.node.loops.count else { return }
+                    let shards = gathered.value.shards.sorted { $0.shard < $1.shard }
+                    self.input(.collected(id, shards: shards, counters: gathered.value.counters))
+                }
+            }
+        }
+    }
+
+    private struct Gathered {
+        var loops = 0
+        var shards: [ShardReport] = []
+        var counters = NodeCounters()
+    }
+}

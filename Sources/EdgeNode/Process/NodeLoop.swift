@@ -1,0 +1,194 @@
+import Cluster
+import Logging
+import NIOCore
+import ObjectRuntime
+import Placement
+import Raft
+import Storage
+
+/// One event loop of a node: feeds its `LoopCore` and carries out what the core wants.
+///
+/// Inputs are stepped as they come; one flush at the end of the loop's turn makes one batch for the
+/// journal and one write per peer of all of them. Everything here is touched on `eventLoop` only, which
+/// is what makes the unchecked `Sendable` true; each entry from outside checks it.
+final class NodeLoop: @unchecked Sendable {
+    let index: Int
+    let eventLoop: any EventLoop
+    let node: NodeShared
+    private let core: LoopCore
+    private var turnClocks: Clocks?
+    private var isTurnScheduled = false
+
+    private(set) var currentView: ClusterView
+    private var answers: [UInt64: (ClientAnswer) -> Void] = [:]
+    private var nextToken: UInt64 = 1
+    /// To other nodes, by identity; by address while the identity is not known.
+    var links: [NodeID: PeerLink] = [:]
+    var joinLinks: [String: PeerLink] = [:]
+    /// Parents that wait to hear that their obituary is settled.
+    var mourners: [Obituary: [any Channel]] = [:]
+    var inboundChannels: [ObjectIdentifier: (hello: PeerHello, channel: any Channel)] = [:]
+    private(set) var http: HTTPEdge?
+    /// The node's core, on the first loop.
+    private(set) var brain: NodeBrain?
+
+    init(index: Int, eventLoop: any EventLoop, node: NodeShared, core: LoopCore) {
+        self.index = index
+        self.eventLoop = eventLoop
+        self.node = node
+        self.core = core
+        currentView = ClusterView(
+            state: nil, index: .zero, nodeID: node.identity.nodeID, nodeName: node.identity.name,
+            process: nil, leader: nil)
+    }
+
+    // MARK: - Start
+
+    func start(http settings: HTTPSettings, board: StatisticsBoard, brain: NodeBrain?) {
+        eventLoop.preconditionInEventLoop()
+        self.brain = brain
+        let http = HTTPEdge(gateway: self, settings: settings, eventLoop: eventLoop, board: board)
+        http.start()
+        self.http = http
+        let interval = TimeAmount.milliseconds(Int64(node.settings.tickMs))
+        eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in
+            self.input(.tick)
+            self.brain?.input(.tick)
+        }
+    }
+
+    // MARK: - Turns
+
+    /// Steps one input. The turn's flush follows when the loop has taken in what is there.
+    func input(_ input: LoopInput) {
+        eventLoop.preconditionInEventLoop()
+        core.step(input, now: clocks())
+        guard !isTurnScheduled else { return }
+        isTurnScheduled = true
+        eventLoop.execute { self.turn() }
+    }
+
+    /// One reading serves all inputs of a turn; the flush reads anew (O4).
+    func clocks() -> Clocks {
+        if let turnClocks { return turnClocks }
+        let now = SystemClocks.now()
+        turnClocks = now
+        return now
+    }
+
+    private func turn() {
+        isTurnScheduled = false
+        turnClocks = nil
+        let effects = core.flush(now: SystemClocks.now())
+        if let batch = effects.persist { persist(batch) }
+        send(effects.messages)
+        for (loop, message) in effects.toLoops {
+            let target = node.loops[loop]
+            let sender = node.identity.nodeID
+            target.eventLoop.execute { target.input(.message(from: sender, message)) }
+        }
+        for request in effects.toNode { node.tellBrain(.loop(request)) }
+        for answered in effects.answers {
+            answers.removeValue(forKey: answered.token.rawValue)?(answered.answer)
+        }
+    }
+
+    private func persist(_ batch: PersistBatch) {
+        node.journal.append(batch.records.map(JournalRecord.init)) { result in
+            self.eventLoop.execute {
+                switch result {
+                case .success: self.input(.persisted(batch.id))
+                case .failure(let error): self.node.failStop(error)
+                }
+            }
+        }
+    }
+
+    // MARK: - What the node's core says
+
+    func adopt(_ view: ClusterView) {
+        currentView = view
+        input(.view(view))
+        closeStaleLinks()
+    }
+
+    func report() -> (shards: [ShardReport], counters: NodeCounters) {
+        eventLoop.preconditionInEventLoop()
+        return core.report()
+    }
+
+    func drain() {
+        http?.drain()
+        input(.drain)
+    }
+}
+
+// MARK: - The edge's gateway
+
+extension NodeLoop: RequestGateway {
+    var view: ClusterView { currentView }
+
+    func submit(_ request: ClientRequest, answer: @escaping (ClientAnswer) -> Void) {
+        let token = takeToken()
+        answers[token] = answer
+        input(.request(RequestToken(rawValue: token), request))
+    }
+
+    func propose(_ command: Command, answer: @escaping (Result<CommandResult, ProposalFailure>) -> Void) {
+        let bound = NIOLoopBound(answer, eventLoop: eventLoop)
+        node.ask(for: self) { brain, done in
+            brain.propose(command) { result in done { bound.value(result) } }
+        }
+    }
+
+    func nodeReport(_ answer: @escaping (NodeReport) -> Void) {
+        let bound = NIOLoopBound(answer, eventLoop: eventLoop)
+        node.ask(for: self) { brain, done in
+            brain.report(wholeCluster: false) { reports in
+                done { bound.value(reports.first ?? NodeReport()) }
+            }
+        }
+    }
+
+    func clusterReport(_ answer: @escaping ([NodeReport]) -> Void) {
+        let bound = NIOLoopBound(answer, eventLoop: eventLoop)
+        node.ask(for: self) { brain, done in
+            brain.report(wholeCluster: true) { reports in done { bound.value(reports) } }
+        }
+    }
+
+    func journalReport() -> JournalReport? {
+        let statistics = node.journal.statistics
+        let buckets = zip(LatencyHistogram.boundsUs + [statistics.latency.longestUs], statistics.latency.counts)
+        return JournalReport(
+            syncDurations: DurationHistogram(
+                buckets: buckets.map { (upperBoundNs: $0 * 1_000, count: $1) },
+                sumNs: statistics.latency.sumUs * 1_000),
+            bytesWritten: statistics.bytes)
+    }
+
+    func wallMs() -> UInt64 { SystemClocks.wallMs() }
+
+    func randomBytes(_ count: Int) -> [UInt8] { SystemRandom.bytes(count) }
+
+    private func takeToken() -> UInt64 {
+        defer { nextToken += 1 }
+        return nextToken
+    }
+}
+
+extension JournalRecord {
+    init(_ record: LogRecord) {
+        self.init(
+            kind: record.kind, group: record.group.rawValue, term: record.term, index: record.index,
+            payload: record.payload)
+    }
+}
+
+extension LogRecord {
+    init(_ record: JournalRecord) {
+        self.init(
+            kind: record.kind, group: GroupID(rawValue: record.group), term: record.term, index: record.index,
+            payload: record.payload)
+    }
+}

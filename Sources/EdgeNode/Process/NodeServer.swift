@@ -1,0 +1,219 @@
+import Cluster
+import Glibc
+import Logging
+import NIOCore
+import NIOPosix
+import Placement
+import Raft
+import Storage
+
+/// Assembles a node in the child process: directory, journal, cores, loops, ports; and waits for the
+/// signal to stop.
+enum NodeServer {
+    static func serve(_ configuration: NodeConfiguration, nonce: UInt64) -> Int32 {
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        for signal in [SIGTERM, SIGINT] { sigaddset(&signals, signal) }
+        // Before any thread is started: only this one takes these signals.
+        pthread_sigmask(SIG_BLOCK, &signals, nil)
+        signal(SIGPIPE, SIG_IGN)
+        do {
+            let node = try start(configuration, nonce: nonce)
+            while true {
+                var received: Int32 = 0
+                guard sigwait(&signals, &received) == 0 else { continue }
+                node.tellBrain(.shutdown)
+            }
+        } catch {
+            complain("\(error)")
+            return ExitCode.refused
+        }
+    }
+
+    private static func start(_ configuration: NodeConfiguration, nonce: UInt64) throws -> NodeShared {
+        let logger = makeLogger(configuration)
+        // Ports first: an occupied one must not leave anything behind.
+        try PortProbe.check(configuration)
+        let directory = try DataDirectory.open(
+            path: configuration.dataDirectory, name: configuration.name, newNode: SystemRandom.number() | 1)
+        let (journal, recovered) = try openJournal(directory)
+        try check(recovered, against: directory)
+
+        let settings = makeSettings(configuration)
+        let identity = Cluster.NodeIdentity(
+            nodeID: NodeID(rawValue: directory.identity.node), name: configuration.name,
+            peerAddress: "\(configuration.peer)", clientURL: "http://\(configuration.client)", nonce: nonce,
+            version: holdfastVersion)
+        let node = NodeShared(identity: identity, settings: settings, journal: journal, logger: logger)
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: settings.loops)
+        try assemble(
+            node, group: group, directory: directory, recovered: recovered, configuration: configuration)
+        try bindPorts(node, group: group, configuration: configuration)
+        writeTextFile(configuration.dataDirectory + "/pids", "pid \(getpid())\nparentPid \(getppid())\n")
+        logger.notice("serving", metadata: [
+            "node": "\(configuration.name)", "clients": "\(configuration.client)",
+            "peers": "\(configuration.peer)",
+        ])
+        return node
+    }
+
+    private static func makeLogger(_ configuration: NodeConfiguration) -> Logger {
+        LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
+        var logger = Logger(label: configuration.name)
+        logger.logLevel = Logger.Level(rawValue: configuration.logLevel.rawValue) ?? .info
+        return logger
+    }
+
+    private static func makeSettings(_ configuration: NodeConfiguration) -> NodeSettings {
+        var settings = NodeSettings()
+        settings.loops = configuration.loops > 0 ? configuration.loops : System.coreCount
+        settings.readsByQuorum = configuration.reads == .quorum
+        return settings
+    }
+
+    // MARK: - Recovery
+
+    private static func openJournal(_ directory: DataDirectory) throws -> (Journal, RecoveredLogs) {
+        var recovered = RecoveredLogs()
+        let journal = try Journal.open(directory: directory.journalDirectory) { record in
+            try recovered.visit(LogRecord(record))
+        }
+        return (journal, recovered)
+    }
+
+    private static func check(_ recovered: RecoveredLogs, against directory: DataDirectory) throws {
+        let cluster = directory.identity.cluster
+        guard let genesis = recovered.genesis else {
+            guard cluster == 0 else {
+                throw StartFailure(
+                    "the journal in \(directory.journalDirectory) holds nothing of cluster \(cluster), to which "
+                        + "this directory belongs: its disk has lost data. Nothing was changed. Move the directory "
+                        + "away and let the node join again as a new one.")
+            }
+            return
+        }
+        if cluster == 0 {
+            try directory.join(cluster: genesis.clusterID)
+        } else if cluster != genesis.clusterID {
+            throw StartFailure(
+                "the journal in \(directory.journalDirectory) is of cluster \(genesis.clusterID), and its directory "
+                    + "belongs to cluster \(cluster). Nothing was changed. Put the right journal back.")
+        }
+    }
+
+    // MARK: - Assembly
+
+    private static func assemble(
+        _ node: NodeShared, group: MultiThreadedEventLoopGroup, directory: DataDirectory,
+        recovered: RecoveredLogs, configuration: NodeConfiguration
+    ) throws {
+        let core = NodeCore(
+            identity: node.identity, membership: membership(configuration), recovered: recovered,
+            settings: node.settings, seed: SystemRandom.number(), now: SystemClocks.now())
+        let brain = NodeBrain(core: core, node: node, directory: directory)
+        let loops = group.makeIterator().enumerated().map { index, eventLoop in
+            NodeLoop(
+                index: index, eventLoop: eventLoop, node: node,
+                core: LoopCore(
+                    loop: index, identity: node.identity, recovered: recovered, settings: node.settings,
+                    seed: SystemRandom.number()))
+        }
+        node.assemble(loops: loops, brain: brain)
+        let http = makeHTTPSettings(configuration)
+        let board = StatisticsBoard()
+        for loop in loops {
+            try loop.eventLoop.submit {
+                loop.start(http: http, board: board, brain: loop.index == 0 ? brain : nil)
+            }.wait()
+        }
+    }
+
+    private static func membership(_ configuration: NodeConfiguration) -> Membership {
+        guard configuration.bootstrap else { return .join(configuration.join.map(\.description)) }
+        return .bootstrap(
+            initialNodes: configuration.initialNodes, shards: configuration.shards,
+            leaseDurationMs: configuration.leaseMs)
+    }
+
+    private static func makeHTTPSettings(_ configuration: NodeConfiguration) -> HTTPSettings {
+        var settings = HTTPSettings(version: holdfastVersion)
+        settings.adminToken = configuration.adminToken
+        settings.servesAdminOnClientPort = configuration.adminOnClientPort
+        return settings
+    }
+
+    // MARK: - Ports
+
+    private static func bindPorts(
+        _ node: NodeShared, group: MultiThreadedEventLoopGroup, configuration: NodeConfiguration
+    ) throws {
+        try bind(configuration.peer, group: group, node: node) { loop, channel in
+            try channel.pipeline.syncOperations.addHandler(PeerReceiver(owner: loop))
+        }
+        try bind(configuration.client, group: group, node: node) { loop, channel in
+            try loop.http?.configureClientChannel(channel)
+        }
+        guard let admin = configuration.admin else { return }
+        try bind(admin, group: group, node: node) { loop, channel in
+            try loop.http?.configureAdminChannel(channel)
+        }
+    }
+
+    private static func bind(
+        _ address: NodeConfiguration.Address, group: MultiThreadedEventLoopGroup, node: NodeShared,
+        configure: @escaping @Sendable (NodeLoop, any Channel) throws -> Void
+    ) throws {
+        do {
+            _ = try ServerBootstrap(group: group)
+                .serverChannelOption(.backlog, value: 1_024)
+                .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+                .childChannelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        guard let loop = node.loops.first(where: { $0.eventLoop === channel.eventLoop }) else {
+                            return
+                        }
+                        try configure(loop, channel)
+                    }
+                }
+                .bind(host: address.host, port: address.port)
+                .wait()
+        } catch {
+            throw StartFailure.port(address, "\(error)")
+        }
+    }
+}
+
+/// Why a node cannot start: what, where, and what to do.
+struct StartFailure: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+
+    static func port(_ address: NodeConfiguration.Address, _ reason: String) -> StartFailure {
+        StartFailure(
+            "cannot listen on \(address): \(reason). Nothing was changed. Stop what uses the port, or give this "
+                + "node another one.")
+    }
+}
+
+/// Tries the ports before anything is made or changed.
+private enum PortProbe {
+    static func check(_ configuration: NodeConfiguration) throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        defer { try? group.syncShutdownGracefully() }
+        for address in [configuration.peer, configuration.client] + [configuration.admin].compactMap({ $0 }) {
+            do {
+                let channel = try ServerBootstrap(group: group)
+                    .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                    .bind(host: address.host, port: address.port)
+                    .wait()
+                try channel.close().wait()
+            } catch {
+                throw StartFailure.port(address, "\(error)")
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+import Glibc
+
+/// The parent: single-threaded, does nothing but wait for its child, bury it, and start the next.
+///
+/// When the child has exited, this process *knows* it, which no other node can without waiting for a
+/// lease to run out (O7). Only `WIFEXITED` or `WIFSIGNALED` of that very pid counts as an exit.
+struct ParentProcess {
+    private let configuration: NodeConfiguration
+    private var courier = ObituaryCourier()
+    private var child: (pid: pid_t, nonce: UInt64, startedAt: time_t)?
+    private var isStopping = false
+    private var failuresInARow = 0
+
+    private static let pollMs = 20
+    private static let longestPauseMs = 5_000
+
+    init(_ configuration: NodeConfiguration) {
+        self.configuration = configuration
+    }
+
+    func run() -> Int32 {
+        var copy = self
+        return copy.watch()
+    }
+
+    private mutating func watch() -> Int32 {
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        for signal in [SIGCHLD, SIGTERM, SIGINT, SIGHUP] { sigaddset(&signals, signal) }
+        sigprocmask(SIG_BLOCK, &signals, nil)
+        signal(SIGPIPE, SIG_IGN)
+        guard start() else { return ExitCode.refused }
+        while true {
+            handle(nextSignal(&signals))
+            if let status = reap(), let code = bury(status) { return code }
+            courier.advance()
+            if child == nil, !start() { return ExitCode.refused }
+        }
+    }
+
+    private func nextSignal(_ signals: inout sigset_t) -> Int32 {
+        let waitMs = courier.isBusy ? Self.pollMs : 1_000
+        var wait = timespec(tv_sec: waitMs / 1_000, tv_nsec: (waitMs % 1_000) * 1_000_000)
+        return sigtimedwait(&signals, nil, &wait)
+    }
+
+    private mutating func handle(_ signal: Int32) {
+        guard signal == SIGTERM || signal == SIGINT, let child else { return }
+        isStopping = true
+        kill(child.pid, SIGTERM)
+    }
+
+    /// The status of the child that this process started, once it has exited.
+    private func reap() -> Int32? {
+        guard let child else { return nil }
+        var status: Int32 = 0
+        guard waitpid(child.pid, &status, WNOHANG) == child.pid else { return nil }
+        let hasExited = status & 0x7F == 0
+        let wasKilled = !hasExited && status & 0x7F != 0x7F
+        return hasExited || wasKilled ? status : nil
+    }
+
+    /// Tells the cluster, and decides what comes next: nil to go on, or the parent's own exit code.
+    private mutating func bury(_ status: Int32) -> Int32? {
+        guard let dead = child else { return nil }
+        child = nil
+        let code = status & 0x7F == 0 ? (status >> 8) & 0xFF : 128 + (status & 0x7F)
+        let endsHere = code == ExitCode.finished || code == ExitCode.refused || code == ExitCode.inputOutput
+            || code == 2 || isStopping
+        if code != ExitCode.finished, let peers = PeerFile(directory: configuration.dataDirectory) {
+            courier.report(node: peers.node, nonce: dead.nonce, peers: peers)
+        }
+        if endsHere {
+            courier.finish(withinMs: 1_000)
+            return isStopping && code > 128 ? ExitCode.refused : code
+        }
+        complain("node \(configuration.name): its process \(dead.pid) ended (\(code)); starting the next")
+        pauseIfItKeepsFailing(livedSeconds: time(nil) - dead.startedAt)
+        return nil
+    }
+
+    /// A process that dies at once, again and again, is started less and less often.
+    private mutating func pauseIfItKeepsFailing(livedSeconds: time_t) {
+        failuresInARow = livedSeconds < 2 ? failuresInARow + 1 : 0
+        guard failuresInARow > 3 else { return }
+        let pauseMs = min(Self.longestPauseMs, 50 << min(failuresInARow - 3, 7))
+        for _ in 0..<(pauseMs / Self.pollMs) {
+            courier.advance()
+            poll(nil, 0, Int32(Self.pollMs))
+        }
+    }
+
+    // MARK: - Starting
+
+    /// The nonce is made before the child is (O7).
+    private mutating func start() -> Bool {
+        let nonce = SystemRandom.number()
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        sigemptyset(&none)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+
+        var arguments = CommandLine.arguments.map { strdup($0) } + [nil]
+        var environment = currentEnvironment().map { strdup($0) }
+        environment.append(strdup("\(ChildMark.nonceVariable)=\(nonce)"))
+        environment.append(strdup("\(ChildMark.parentVariable)=\(getpid())"))
+        environment.append(nil)
+        defer { (arguments + environment).forEach { free($0) } }
+
+        var pid: pid_t = 0
+        let failure = posix_spawn(&pid, "/proc/self/exe", nil, &attributes, &arguments, &environment)
+        guard failure == 0 else {
+            complain("cannot start the node's process: \(String(cString: strerror(failure)))")
+            return false
+        }
+        child = (pid, nonce, time(nil))
+        return true
+    }
+
+    private func currentEnvironment() -> [String] {
+        var result: [String] = []
+        var next = environ
+        while let entry = next.pointee {
+            result.append(String(cString: entry))
+            next += 1
+        }
+        return result
+    }
+}
