@@ -10,7 +10,8 @@ public enum SHA256 {
         var length: UInt32 = 0
         let succeeded = digest.withUnsafeMutableBufferPointer { output in
             message.withUnsafeBytes { input in
-                EVP_Digest(input.baseAddress, input.count, output.baseAddress, &length, algorithm.pointer, nil)
+                EVP_Digest(
+                    input.baseAddress, input.count, output.baseAddress, &length, algorithm.pointer, nil)
             }
         }
         guard succeeded == 1, length == UInt32(byteCount) else {

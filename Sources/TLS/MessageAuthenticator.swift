@@ -49,15 +49,10 @@ public final class MessageAuthenticator {
     }
 
     private static func absorb(_ key: [UInt8], into context: OpaquePointer) -> Bool {
-        var name = Array("SHA256".utf8CString)
-        return name.withUnsafeMutableBufferPointer { digest in
-            let parameters = [
-                OSSL_PARAM_construct_utf8_string("digest", digest.baseAddress, 0), OSSL_PARAM_construct_end(),
-            ]
-            // A nil key would mean "the one from before", so an empty key needs an address too.
-            let addressed = key.isEmpty ? [0] : key
-            return EVP_MAC_init(context, addressed, key.count, parameters) == 1
-        }
+        // No address would mean "the key from before". HMAC fills keys up with zeros, so one zero is
+        // the same key as none.
+        let filled = key.isEmpty ? [0] : key
+        return holdfast_hmac_sha256_begin(context, filled, filled.count) == 1
     }
 
     /// OpenSSL's table entry for HMAC. Fetched once, immutable, and never freed.

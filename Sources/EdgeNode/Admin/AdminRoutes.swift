@@ -81,7 +81,8 @@ struct AdminCall {
             switch result {
             case .success(.refused(let refusal)): self.answer(HTTPFault(refusal).response)
             case .success: self.answer(done())
-            case .failure(.noLeader): self.answer(HTTPFault.unavailable("There is no placement leader").response)
+            case .failure(.noLeader):
+                self.answer(HTTPFault.unavailable("There is no placement leader").response)
             case .failure(.unknownOutcome): self.answer(HTTPFault.unknownOutcome.response)
             }
         }

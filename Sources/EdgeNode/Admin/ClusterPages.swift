@@ -86,19 +86,26 @@ struct ClusterPages {
     }
 
     /// What the placement leader knows of a node, if it could be reached.
-    private func leaderKnowledge(of node: NodeID) -> (node: NodeID, index: UInt64, leaseRemainingMs: UInt64)? {
-        reports.values.lazy.filter { $0.role == .leader }.flatMap(\.placementProgress).first { $0.node == node }
+    private func leaderKnowledge(of node: NodeID) -> (
+        node: NodeID, index: UInt64, leaseRemainingMs: UInt64
+    )? {
+        reports.values.lazy.filter { $0.role == .leader }.flatMap(\.placementProgress).first {
+            $0.node == node
+        }
     }
 
     /// The most entries that the node lacks in any shard, as the shard's owner knows it.
     private func shardLag(of node: NodeID) -> UInt64? {
         guard !reports.isEmpty else { return nil }
-        return reports.values.flatMap(\.shards).flatMap(\.replicaLag).filter { $0.node == node }.map(\.lag).max() ?? 0
+        return reports.values.flatMap(\.shards).flatMap(\.replicaLag).filter { $0.node == node }.map(\.lag)
+            .max() ?? 0
     }
 
     private func placementLag(of node: NodeRecord) -> UInt64? {
         guard let newest = reports.values.map(\.placementIndex).max() else { return nil }
-        guard let own = reports[node.name]?.placementIndex ?? leaderKnowledge(of: node.node)?.index else { return nil }
+        guard let own = reports[node.name]?.placementIndex ?? leaderKnowledge(of: node.node)?.index else {
+            return nil
+        }
         return newest - min(newest, own)
     }
 }

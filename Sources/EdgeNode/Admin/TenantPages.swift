@@ -62,12 +62,13 @@ extension AdminCall {
     /// The secret is in this answer and nowhere else: the cluster keeps a hash.
     private func createKey(project: String) throws(HTTPFault) {
         let body = try body(knowing: ["origins", "label"])
+        let label = try label(body)
+        let origins = try origins(body)
         let gateway = edge.gateway
-        guard
-            let new = try? NewAPIKey.make(
-                project: project, label: try label(body), origins: try origins(body), nowMs: gateway.wallMs(),
-                random: { gateway.randomBytes($0) })
-        else { throw .validation("key", "label must be a string, origins an array of strings.") }
+        let new = try? NewAPIKey.make(
+            project: project, label: label, origins: origins, nowMs: gateway.wallMs(),
+            random: { gateway.randomBytes($0) })
+        guard let new else { throw .unavailable("A key could not be made") }
         propose(.createKey(new.key)) {
             .json(
                 JSONOutput.object {
@@ -127,5 +128,6 @@ extension AdminCall {
 
 extension HTTPFault {
     fileprivate static let unknownProject = HTTPFault(
-        status: 404, name: "NotFoundError", code: "notFoundError.unknownProject", message: "There is no such project.")
+        status: 404, name: "NotFoundError", code: "notFoundError.unknownProject",
+        message: "There is no such project.")
 }

@@ -304,7 +304,9 @@ extension HTTPConnection {
         case .lingering(let until):
             if now >= until { context?.close(promise: nil) }
         case .ending:
-            if now - lastActivity > .milliseconds(Int64(edge.settings.idleTimeoutMs)) { context?.close(promise: nil) }
+            if now - lastActivity > .milliseconds(Int64(edge.settings.idleTimeoutMs)) {
+                context?.close(promise: nil)
+            }
         case .open: checkOpen(now: now)
         }
     }
@@ -319,6 +321,8 @@ extension HTTPConnection {
         }
         let isStuck = context?.channel.isWritable == false
         guard isStuck || !isServing && waiting.isEmpty else { return }
-        if now - lastActivity > .milliseconds(Int64(edge.settings.idleTimeoutMs)) { context?.close(promise: nil) }
+        if now - lastActivity > .milliseconds(Int64(edge.settings.idleTimeoutMs)) {
+            context?.close(promise: nil)
+        }
     }
 }

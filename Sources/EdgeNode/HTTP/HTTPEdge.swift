@@ -30,7 +30,8 @@ public final class HTTPEdge {
 
     /// `board` is shared by the edges of a node: `/metrics` adds them up.
     public init(
-        gateway: any RequestGateway, settings: HTTPSettings, eventLoop: any EventLoop, board: StatisticsBoard
+        gateway: any RequestGateway, settings: HTTPSettings, eventLoop: any EventLoop,
+        board: StatisticsBoard
     ) {
         self.gateway = gateway
         self.settings = settings
@@ -83,7 +84,8 @@ public final class HTTPEdge {
         limits.maxHeaderFieldCount = settings.maximumHeaderCount
         let connection = HTTPConnection(edge: self, port: port)
         let decoder = HTTPRequestDecoder(
-            leftOverBytesStrategy: .dropBytes, informationalResponseStrategy: .drop, limitConfiguration: limits)
+            leftOverBytesStrategy: .dropBytes, informationalResponseStrategy: .drop,
+            limitConfiguration: limits)
         // What the decoder keeps is at most a part of a head; more means that nobody reads it.
         try channel.pipeline.syncOperations.addHandlers([
             ByteToMessageHandler(decoder, maximumBufferSize: settings.maximumBodyBytes), connection,

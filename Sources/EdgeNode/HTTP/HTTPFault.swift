@@ -35,11 +35,14 @@ extension HTTPFault {
     }
 
     static func unauthenticated(_ fault: String, _ message: String) -> HTTPFault {
-        HTTPFault(status: 401, name: "AuthenticationError", code: "authenticationError.\(fault)", message: message)
+        HTTPFault(
+            status: 401, name: "AuthenticationError", code: "authenticationError.\(fault)", message: message
+        )
     }
 
     static func forbidden(_ fault: String, _ message: String) -> HTTPFault {
-        HTTPFault(status: 403, name: "AuthorizationError", code: "authorizationError.\(fault)", message: message)
+        HTTPFault(
+            status: 403, name: "AuthorizationError", code: "authorizationError.\(fault)", message: message)
     }
 
     static let unknownRoute = HTTPFault(

@@ -39,7 +39,9 @@ enum JSONInput: Equatable {
 
     /// A whole number that a double holds exactly.
     var count: UInt64? {
-        guard case .number(let number) = self, number >= 0, number <= 9_007_199_254_740_991 else { return nil }
+        guard case .number(let number) = self, number >= 0, number <= 9_007_199_254_740_991 else {
+            return nil
+        }
         return UInt64(exactly: number)
     }
 

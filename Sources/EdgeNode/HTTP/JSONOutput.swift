@@ -15,7 +15,9 @@ struct JSONOutput {
         enclose(UInt8(ascii: "{"), UInt8(ascii: "}"), members)
     }
 
-    mutating func array<Element>(_ elements: some Sequence<Element>, _ write: (inout JSONOutput, Element) -> Void) {
+    mutating func array<Element>(
+        _ elements: some Sequence<Element>, _ write: (inout JSONOutput, Element) -> Void
+    ) {
         enclose(UInt8(ascii: "["), UInt8(ascii: "]")) { output in
             for element in elements { write(&output, element) }
         }

@@ -21,28 +21,42 @@ struct MetricsPage {
     private mutating func addNode(_ report: NodeReport) {
         gauge("holdfast_uptime_seconds", "Since the process began.", [([:], "\(report.uptimeMs / 1_000)")])
         gauge("holdfast_node_ready", "1 if the node serves.", [([:], report.isReady ? "1" : "0")])
-        gauge("holdfast_placement_leader", "1 on the placement leader.", [([:], report.role == .leader ? "1" : "0")])
+        gauge(
+            "holdfast_placement_leader", "1 on the placement leader.",
+            [([:], report.role == .leader ? "1" : "0")])
         gauge("holdfast_placement_term", "Term of the placement group.", [([:], "\(report.term)")])
-        gauge("holdfast_placement_applied_index", "Newest applied entry.", [([:], "\(report.placementIndex)")])
-        gauge("holdfast_leases_held", "1 while this node holds a lease.", [([:], report.leaseRemainingMs > 0 ? "1" : "0")])
-        gauge("holdfast_lease_remaining_seconds", "What is left of the lease.", [([:], seconds(ms: report.leaseRemainingMs))])
+        gauge(
+            "holdfast_placement_applied_index", "Newest applied entry.", [([:], "\(report.placementIndex)")]
+        )
+        gauge(
+            "holdfast_leases_held", "1 while this node holds a lease.",
+            [([:], report.leaseRemainingMs > 0 ? "1" : "0")])
+        gauge(
+            "holdfast_lease_remaining_seconds", "What is left of the lease.",
+            [([:], seconds(ms: report.leaseRemainingMs))])
     }
 
     private mutating func addShards(_ report: NodeReport) {
         let serving = report.shards.filter(\.isServing)
         let others = report.shards.filter { !$0.isServing }
         gauge("holdfast_shards_owned", "Shards served by this node.", [([:], "\(serving.count)")])
-        gauge("holdfast_queue_depth", "Requests waiting in shards.", [([:], "\(report.shards.reduce(0) { $0 + $1.queued })")])
+        gauge(
+            "holdfast_queue_depth", "Requests waiting in shards.",
+            [([:], "\(report.shards.reduce(0) { $0 + $1.queued })")])
         gauge(
             "holdfast_objects", "Objects in memory, by what this node is to their shard.",
             [
                 (["state": "owned"], "\(serving.reduce(0) { $0 + $1.objects })"),
                 (["state": "replica"], "\(others.reduce(0) { $0 + $1.objects })"),
             ])
-        gauge("holdfast_object_bytes", "Bytes of all objects in memory.", [([:], "\(report.shards.reduce(0) { $0 + $1.bytes })")])
+        gauge(
+            "holdfast_object_bytes", "Bytes of all objects in memory.",
+            [([:], "\(report.shards.reduce(0) { $0 + $1.bytes })")])
         var lag: [UInt64: UInt64] = [:]
         for shard in serving {
-            for replica in shard.replicaLag { lag[replica.node.rawValue] = max(lag[replica.node.rawValue] ?? 0, replica.lag) }
+            for replica in shard.replicaLag {
+                lag[replica.node.rawValue] = max(lag[replica.node.rawValue] ?? 0, replica.lag)
+            }
         }
         gauge(
             "holdfast_replication_lag_entries", "The most entries that a replica lacks in one shard.",
@@ -50,17 +64,30 @@ struct MetricsPage {
     }
 
     private mutating func addCounters(_ counters: NodeCounters) {
-        counter("holdfast_forwarded_ops_total", "Operations sent to another node's shard.", counters.forwardedOperations)
+        counter(
+            "holdfast_forwarded_ops_total", "Operations sent to another node's shard.",
+            counters.forwardedOperations)
         counter("holdfast_executed_ops_total", "Operations executed as owner.", counters.executedOperations)
-        counter("holdfast_fenced_replies_total", "Replies dropped because the epoch was lost.", counters.fencedReplies)
-        counter("holdfast_replayed_ops_total", "Retries that got the first answer.", counters.replayedOperations)
-        counter("holdfast_held_requests_total", "Requests held for a shard between owners.", counters.heldRequests)
-        counter("holdfast_refused_requests_total", "Requests refused, not applied.", counters.refusedRequests)
-        counter("holdfast_unknown_outcomes_total", "Operations with an unknown outcome.", counters.unknownOutcomes)
+        counter(
+            "holdfast_fenced_replies_total", "Replies dropped because the epoch was lost.",
+            counters.fencedReplies)
+        counter(
+            "holdfast_replayed_ops_total", "Retries that got the first answer.", counters.replayedOperations
+        )
+        counter(
+            "holdfast_held_requests_total", "Requests held for a shard between owners.",
+            counters.heldRequests)
+        counter(
+            "holdfast_refused_requests_total", "Requests refused, not applied.", counters.refusedRequests)
+        counter(
+            "holdfast_unknown_outcomes_total", "Operations with an unknown outcome.",
+            counters.unknownOutcomes)
         counter("holdfast_leases_gained_total", "Leases gained.", counters.leasesGained)
         counter("holdfast_leases_lost_total", "Leases lost.", counters.leasesLost)
         counter("holdfast_barrier_reads_total", "Reads that went by a barrier.", counters.barrierReads)
-        counter("holdfast_rejected_messages_total", "Messages of peers that were rejected.", counters.rejectedMessages)
+        counter(
+            "holdfast_rejected_messages_total", "Messages of peers that were rejected.",
+            counters.rejectedMessages)
         family(
             "holdfast_takeovers_total", "counter", "Shards taken over, by cause.",
             counters.takeovers.sorted { $0.key < $1.key }.map { (["cause": $0.key], "\($0.value)") })
@@ -73,15 +100,19 @@ struct MetricsPage {
         let measured = CallName.allCases.map { (name: "\($0)", duration: requests.durations[$0.rawValue]) }
         histogram(
             "holdfast_op_duration_seconds", "From the complete request to its answer, by operation.",
-            measured.filter { $0.duration.counts.contains { $0 > 0 } }.map { (["op": $0.name], $0.duration) })
+            measured.filter { $0.duration.counts.contains { $0 > 0 } }.map {
+                (["op": $0.name], $0.duration)
+            })
         family(
             "holdfast_http_answers_total", "counter", "Answers by class of status.",
             (1...5).map { (["class": "\($0)xx"], "\(requests.answersByClass[$0])") })
-        gauge("holdfast_http_connections", "Open client connections.", [([:], "\(requests.openConnections)")])
+        gauge(
+            "holdfast_http_connections", "Open client connections.", [([:], "\(requests.openConnections)")])
     }
 
     private mutating func addJournal(_ journal: JournalReport) {
-        counter("holdfast_journal_written_bytes_total", "Bytes written to the journal.", journal.bytesWritten)
+        counter(
+            "holdfast_journal_written_bytes_total", "Bytes written to the journal.", journal.bytesWritten)
         histogram(
             "holdfast_journal_fsync_duration_seconds", "Each fdatasync of the journal.",
             [([:], journal.syncDurations)])
@@ -101,13 +132,16 @@ extension MetricsPage {
         family(name, "counter", help, [([:], "\(value)")])
     }
 
-    private mutating func family(_ name: String, _ kind: String, _ help: String, _ samples: [(Labels, String)]) {
+    private mutating func family(
+        _ name: String, _ kind: String, _ help: String, _ samples: [(Labels, String)]
+    ) {
         guard !samples.isEmpty else { return }
         head(name, kind, help)
         for (labels, value) in samples { sample(name, labels.map { ($0.key, $0.value) }, value) }
     }
 
-    private mutating func histogram(_ name: String, _ help: String, _ series: [(Labels, DurationHistogram)]) {
+    private mutating func histogram(_ name: String, _ help: String, _ series: [(Labels, DurationHistogram)])
+    {
         guard !series.isEmpty else { return }
         head(name, "histogram", help)
         for (labels, histogram) in series {
@@ -135,7 +169,8 @@ extension MetricsPage {
     private mutating func sample(_ name: String, _ labels: [(String, String)], _ value: String) {
         text += name
         if !labels.isEmpty {
-            text += "{" + labels.map { "\($0.0)=\"\(MetricsPage.escaped($0.1))\"" }.joined(separator: ",") + "}"
+            text +=
+                "{" + labels.map { "\($0.0)=\"\(MetricsPage.escaped($0.1))\"" }.joined(separator: ",") + "}"
         }
         text += " \(value)\n"
     }

@@ -30,10 +30,12 @@ extension HTTPEdge {
         return index
     }
 
-    private func idempotencyKey(_ request: HTTPRequest, caller: Caller) throws(HTTPFault) -> IdempotencyKey? {
+    private func idempotencyKey(_ request: HTTPRequest, caller: Caller) throws(HTTPFault) -> IdempotencyKey?
+    {
         guard let key = request.headers.idempotencyKey else { return nil }
         guard (1...128).contains(key.utf8.count), key.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) else {
-            throw .validation("idempotencyKey", "Idempotency-Key must be 1 to 128 printable ASCII characters.")
+            throw .validation(
+                "idempotencyKey", "Idempotency-Key must be 1 to 128 printable ASCII characters.")
         }
         return IdempotencyKey(apiKey: caller.keyID, key: key, requestHash: requestHash(request))
     }
@@ -43,7 +45,8 @@ extension ObjectCall {
     func operation(target: RequestTarget, request: HTTPRequest) throws(Refusal) -> Operation {
         switch self {
         case .setItem(let name):
-            try OperationParser.setItem(body: request.bodyBytes, name: name, keyVersion: try keyVersion(request))
+            try OperationParser.setItem(
+                body: request.bodyBytes, name: name, keyVersion: try keyVersion(request))
         case .setItems:
             try OperationParser.setItems(body: request.bodyBytes, keyVersion: try keyVersion(request))
         case .getItem(let name): try OperationParser.getItem(name: name)
@@ -58,8 +61,10 @@ extension ObjectCall {
         }
     }
 
-    private func atomic(_ word: String, _ name: String, _ request: HTTPRequest) throws(Refusal) -> Operation {
-        guard let operation = try OperationParser.atomic(word: word, body: request.bodyBytes, name: name) else {
+    private func atomic(_ word: String, _ name: String, _ request: HTTPRequest) throws(Refusal) -> Operation
+    {
+        guard let operation = try OperationParser.atomic(word: word, body: request.bodyBytes, name: name)
+        else {
             throw .invalid("operation", "There is no operation of this name.")
         }
         return operation
@@ -87,7 +92,9 @@ extension ObjectCall {
 extension UInt64 {
     /// A number of digits only; `UInt64(_:)` would take a sign too.
     init?(digits text: String) {
-        guard text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else { return nil }
+        guard text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else {
+            return nil
+        }
         self.init(text)
     }
 }

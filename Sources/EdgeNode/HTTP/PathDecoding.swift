@@ -35,7 +35,9 @@ private func escapedCharacter(in source: [UInt8], at position: Int) -> [UInt8]? 
 
 private func escapedByte(in source: [UInt8], at position: Int) -> UInt8? {
     guard position + 2 < source.count, source[position] == UInt8(ascii: "%") else { return nil }
-    guard let high = hexDigit(source[position + 1]), let low = hexDigit(source[position + 2]) else { return nil }
+    guard let high = hexDigit(source[position + 1]), let low = hexDigit(source[position + 2]) else {
+        return nil
+    }
     return high << 4 | low
 }
 
@@ -97,7 +99,9 @@ struct RequestTarget {
         if uri.utf8.first == UInt8(ascii: "/") { return uri[...] }
         guard uri.hasPrefix("http://") || uri.hasPrefix("https://") else { return nil }
         let authority = uri.utf8.firstIndex(of: UInt8(ascii: ":")).map { uri.utf8.index($0, offsetBy: 3) }
-        guard let authority, let slash = uri[authority...].utf8.firstIndex(of: UInt8(ascii: "/")) else { return nil }
+        guard let authority, let slash = uri[authority...].utf8.firstIndex(of: UInt8(ascii: "/")) else {
+            return nil
+        }
         return uri[slash...]
     }
 

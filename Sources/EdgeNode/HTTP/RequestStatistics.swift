@@ -4,7 +4,8 @@ import NIOConcurrencyHelpers
 /// What the HTTP side counts. Each loop counts for itself; a `StatisticsBoard` adds them up.
 struct RequestStatistics: Sendable {
     /// By operation, from the complete request to the answer.
-    private(set) var durations = [DurationHistogram](repeating: DurationHistogram(), count: CallName.allCases.count)
+    private(set) var durations = [DurationHistogram](
+        repeating: DurationHistogram(), count: CallName.allCases.count)
     /// Answers by the hundreds of their status: 2xx, 4xx, …
     private(set) var answersByClass = [UInt64](repeating: 0, count: 6)
     var openConnections = 0

@@ -91,7 +91,10 @@ extension ByteBuffer {
                 digits[first] = UInt8(ascii: "0") + UInt8(rest % 10)
                 rest /= 10
             }
-            _ = writeBytes(UnsafeRawBufferPointer(UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(digits)[first...])))
+            _ = writeBytes(
+                UnsafeRawBufferPointer(
+                    UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(digits)[first...])
+                ))
         }
     }
 

@@ -52,7 +52,9 @@ final class TokenSigner {
             throw Fault.unknownSigningKey
         }
         let signed = token[token.startIndex..<parts[1].endIndex]
-        guard try authenticator(key).isAuthentic(code, of: Array(signed)) else { throw Fault.wrongSignature }
+        guard try authenticator(key).isAuthentic(code, of: Array(signed)) else {
+            throw Fault.wrongSignature
+        }
         guard let payload = Base64.decode(parts[1]).flatMap(JSONInput.init),
             let keyID = payload["sub"]?.text, let project = payload["projectId"]?.text,
             let issued = payload["iat"]?.count, let expires = payload["exp"]?.count

@@ -28,6 +28,8 @@ final class Authenticator {
     /// In which projects a key id exists; made when first needed under a view.
     private var projectsOfKeys: [String: [String]]?
 
+    var rememberedCount: Int { proofs.count }
+
     init(settings: HTTPSettings) {
         self.settings = settings
     }
@@ -76,7 +78,9 @@ final class Authenticator {
 // MARK: - Proofs
 
 extension Authenticator {
-    private func proof(_ authorization: String, project: String, view: ClusterView) throws(HTTPFault) -> Proof {
+    private func proof(_ authorization: String, project: String, view: ClusterView) throws(HTTPFault)
+        -> Proof
+    {
         if self.view !== view {
             self.view = view
             proofs.removeAll(keepingCapacity: true)
@@ -90,13 +94,17 @@ extension Authenticator {
         return fresh
     }
 
-    private func verify(_ authorization: String, project: String, tenants: Tenants) throws(HTTPFault) -> Proof {
+    private func verify(_ authorization: String, project: String, tenants: Tenants) throws(HTTPFault)
+        -> Proof
+    {
         guard let space = authorization.utf8.firstIndex(of: UInt8(ascii: " ")) else {
             throw .unauthenticated("malformed", "The Authorization header names no scheme.")
         }
         let rest = authorization[space...].utf8.drop { $0 == UInt8(ascii: " ") }
         if authorization.hasScheme("bearer") { return try verifyToken(rest, tenants: tenants) }
-        if authorization.hasScheme("basic") { return try verifyBasic(rest, project: project, tenants: tenants) }
+        if authorization.hasScheme("basic") {
+            return try verifyBasic(rest, project: project, tenants: tenants)
+        }
         throw .unauthenticated("scheme", "Only Basic and Bearer credentials are known.")
     }
 
@@ -127,7 +135,8 @@ extension Authenticator {
         }
         guard !key.isRevoked else { throw .unauthenticated("apiKey.revoked", "The API key is revoked.") }
         return Proof(
-            caller: Caller(project: key.project, keyID: keyID), expiresAtMs: .max, originRule: .key(key.origins))
+            caller: Caller(project: key.project, keyID: keyID), expiresAtMs: .max,
+            originRule: .key(key.origins))
     }
 
     /// The key in its project, or else those of the same id in others: they prove who is calling, and
@@ -163,7 +172,8 @@ enum OriginRule: Equatable {
         case .key(let allowed):
             guard !allowed.isEmpty else { return }
             guard let origin else {
-                throw .forbidden("origin.server.notFound", "This API key is restricted to origins; none was given.")
+                throw .forbidden(
+                    "origin.server.notFound", "This API key is restricted to origins; none was given.")
             }
             guard allowed.contains(origin) else { throw .wrongOrigin }
         case .token(let bound):
@@ -175,7 +185,8 @@ enum OriginRule: Equatable {
 }
 
 extension HTTPFault {
-    fileprivate static let wrongOrigin = forbidden("origin.mismatch", "This origin may not use these credentials.")
+    fileprivate static let wrongOrigin = forbidden(
+        "origin.mismatch", "This origin may not use these credentials.")
 
     static let notFormed = unavailable("This node does not belong to a cluster yet")
 }
@@ -184,7 +195,8 @@ extension String {
     /// Whether a header begins with this scheme, in any case, and a blank.
     func hasScheme(_ scheme: String) -> Bool {
         let length = scheme.utf8.count
-        guard utf8.count > length, utf8[utf8.index(utf8.startIndex, offsetBy: length)] == UInt8(ascii: " ") else {
+        guard utf8.count > length, utf8[utf8.index(utf8.startIndex, offsetBy: length)] == UInt8(ascii: " ")
+        else {
             return false
         }
         return zip(utf8, scheme.utf8).allSatisfy { $0 | 0x20 == $1 }

@@ -1,0 +1,129 @@
+import Binary
+import Cluster
+import ObjectRuntime
+import Placement
+import Raft
+
+@testable import EdgeNode
+
+/// Stands in for the cluster: one shard in memory that executes at once, and a placement state that
+/// applies every command at once. Answers can be held back, or given by the test.
+final class ExecutingGateway: RequestGateway {
+    private(set) var view: ClusterView
+    private var state: PlacementState
+    private var shard = ShardState()
+    private var placementIndex: UInt64 = 0
+    private var randomState: UInt64 = 1
+
+    var nowMs: UInt64 = 1_800_000_000_000
+    var epoch: UInt64 = 7
+    var report = NodeReport()
+    var otherReports: [NodeReport] = []
+    var journal: JournalReport?
+    /// What every proposal fails with, if anything.
+    var proposalFailure: ProposalFailure?
+    /// What every request is answered, instead of being executed.
+    var scriptedAnswer: ClientAnswer?
+
+    /// Keeps answers until `release`.
+    var holdsAnswers = false
+    private(set) var held: [() -> Void] = []
+    private(set) var requests: [ClientRequest] = []
+
+    init() {
+        let members = (1...3).map { number in
+            Genesis.Member(
+                node: NodeID(rawValue: UInt64(number)), name: "n\(number)",
+                peerAddress: "127.0.0.1:710\(number)", clientURL: "http://127.0.0.1:700\(number)")
+        }
+        let genesis = Genesis(
+            clusterID: 1, hashKey: SipHash(key0: 1, key1: 2), members: members, shardCount: 4,
+            signingKey: Array("an-old-signing-key-of-32-bytes!!".utf8))
+        state = PlacementState(genesis: genesis)
+        view = ExecutingGateway.view(state, index: 0)
+        report.name = "n1"
+        report.role = .leader
+        report.isReady = true
+        for member in members {
+            apply(
+                .register(
+                    Registration(
+                        node: member.node, nonce: member.node.rawValue, name: member.name,
+                        peerAddress: member.peerAddress, clientURL: member.clientURL, version: "0.1.0")))
+        }
+        apply(.createProject(id: "demo", createdAtMs: nowMs))
+    }
+
+    private static func view(_ state: PlacementState?, index: UInt64) -> ClusterView {
+        ClusterView(
+            state: state, index: LogIndex(rawValue: index), nodeID: NodeID(rawValue: 1), nodeName: "n1",
+            process: NodeProcess(node: NodeID(rawValue: 1), incarnation: Incarnation(rawValue: 1)),
+            leader: NodeID(rawValue: 1))
+    }
+
+    @discardableResult
+    func apply(_ command: Command) -> CommandResult {
+        placementIndex += 1
+        let result = state.apply(command, at: LogIndex(rawValue: placementIndex))
+        view = ExecutingGateway.view(state, index: placementIndex)
+        return result
+    }
+
+    func leaveCluster() {
+        view = ExecutingGateway.view(nil, index: placementIndex)
+    }
+
+    /// Gives the answers that were held back, in the order of their requests.
+    func release() {
+        let answers = held
+        held.removeAll()
+        for answer in answers { answer() }
+    }
+
+    func submit(_ request: ClientRequest, answer: @escaping (ClientAnswer) -> Void) {
+        requests.append(request)
+        let result = scriptedAnswer ?? execute(request)
+        if holdsAnswers { held.append { answer(result) } } else { answer(result) }
+    }
+
+    private func execute(_ request: ClientRequest) -> ClientAnswer {
+        let object = ObjectID(
+            project: request.project, objectClass: request.objectClass, id: request.objectID,
+            hashKey: SipHash(key0: 1, key1: 2))
+        let id = request.idempotency.map {
+            OperationID.client(apiKey: $0.apiKey, key: $0.key, requestHash: $0.requestHash)
+        }
+        let context = ExecutionContext(
+            nowMs: nowMs, epoch: epoch, nextIndex: shard.lastIndex + 1, random: (1, 2),
+            defaultTTLMs: state.classSettings(project: request.project, class: request.objectClass).defaultTTLMs)
+        let execution = shard.execute(Request(object: object, operation: request.operation, id: id), context)
+        shard.committed(through: shard.lastIndex)
+        let answer = execution.answer
+        return ClientAnswer(
+            reply: answer.reply, applied: answer.applied, epoch: epoch, index: answer.index, owner: "n2",
+            replayed: answer.replayed)
+    }
+
+    func propose(_ command: Command, answer: @escaping (Result<CommandResult, ProposalFailure>) -> Void) {
+        if let proposalFailure {
+            answer(.failure(proposalFailure))
+        } else {
+            answer(.success(apply(command)))
+        }
+    }
+
+    func nodeReport(_ answer: @escaping (NodeReport) -> Void) { answer(report) }
+
+    func clusterReport(_ answer: @escaping ([NodeReport]) -> Void) { answer([report] + otherReports) }
+
+    func journalReport() -> JournalReport? { journal }
+
+    func wallMs() -> UInt64 { nowMs }
+
+    func randomBytes(_ count: Int) -> [UInt8] {
+        (0..<count).map { _ in
+            randomState = randomState &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return UInt8(truncatingIfNeeded: randomState >> 33)
+        }
+    }
+}
