@@ -82,8 +82,7 @@ import Testing
     @Test func wellSealedNonsenseNeverTraps() {
         var generator = SeededGenerator(state: 5)
         for _ in 0..<1000 {
-            let segment = SegmentHeader(
-                sequence: 1, capacity: 8192, salt: generator.next(), firstBatch: 1)
+            let segment = SegmentHeader(firstOf: 8192, salt: generator.next())
             let header = BatchHeader(
                 number: Int.random(in: 0...2, using: &generator) == 0 ? generator.next() : 1,
                 session: generator.next(),

@@ -178,25 +178,43 @@ private func append(_ numbers: ClosedRange<UInt64>, to journal: Journal, payload
         try open(directory).journal.close()
     }
 
-    @Test func aFileThatWasASegmentBeforeResurrectsNothing() throws {
+    /// Old batches wait in the spare that becomes the second segment; once they were in a first one, once in
+    /// a second one.
+    @Test(arguments: [1, 2] as [UInt64])
+    func aFileThatWasASegmentBeforeResurrectsNothing(_ sequence: UInt64) throws {
         let (journal, _) = try open(directory)
-        for number in 1...20 as ClosedRange<UInt64> {
+        for number in 1...60 as ClosedRange<UInt64> {
             append(number...number, to: journal, payloadBytes: 500)
         }
         journal.close()
-        let old = readFile(segment(1))
+        var old = readFile(segment(sequence))
         #expect(MemoryJournal.batches(in: old).count > 20)
+        while old.count < 64 << 10 { old += old }
         let other = temporary.path + "/other"
         try open(other).journal.close()
-        // Old batches wait in the spare that becomes the second segment.
-        writeFile(other + "/spare", old + old + old + old)
+        writeFile(other + "/spare", old)
         let (again, _) = try open(other)
-        append(201...300, to: again, payloadBytes: 300)
+        for number in 201...230 as ClosedRange<UInt64> {
+            append(number...number, to: again, payloadBytes: 500)
+        }
         again.abandon()
-        #expect(readFile(other + "/" + SegmentFiles.name(of: 2)).count == 4 * old.count)
+        let second = readFile(other + "/" + SegmentFiles.name(of: 2))
+        let beyond = 16 << 10..<24 << 10
+        #expect(second[beyond] == old[beyond] && second[beyond].contains { $0 != 0 })
         let (last, records) = try open(other)
-        #expect(records.map(\.index) == Array(201...300))
+        #expect(records.map(\.index) == Array(201...230))
         last.close()
+    }
+
+    @Test func aSegmentOfAnotherJournalIsNamed() throws {
+        let other = temporary.path + "/other"
+        for place in [directory, other] {
+            let (journal, _) = try open(place)
+            append(1...60, to: journal, payloadBytes: 500)
+            journal.close()
+        }
+        writeFile(segment(2), readFile(other + "/" + SegmentFiles.name(of: 2)))
+        #expect(failure(directory)?.what.contains("another journal") == true)
     }
 
     @Test func damageIsNamedAndNothingIsChanged() throws {
@@ -251,9 +269,10 @@ private func append(_ numbers: ClosedRange<UInt64>, to journal: Journal, payload
         try open(directory).journal.close()
         var bytes = readFile(segment(1))
         bytes[8] = 2
-        let checksum = Checksum.of([UInt8](bytes[0..<48]))
+        let end = SegmentHeader.encodedBytes - 4
+        let checksum = Checksum.of([UInt8](bytes[0..<end]))
         for position in 0..<4 {
-            bytes[48 + position] = UInt8(truncatingIfNeeded: checksum >> (8 * UInt32(position)))
+            bytes[end + position] = UInt8(truncatingIfNeeded: checksum >> (8 * UInt32(position)))
         }
         writeFile(segment(1), bytes)
         #expect(failure(directory)?.kind == .otherVersion)

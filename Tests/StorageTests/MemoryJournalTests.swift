@@ -241,7 +241,7 @@ private struct Model {
         }
         // Every byte of the batches, of the seal and of both segment headers, but not of the close mark.
         let batch = BatchFormat.headerBytes + 2 * BatchFormat.recordHeaderBytes + 53
-        #expect(named == 3 * batch + BatchFormat.headerBytes + 2 * 52)
+        #expect(named == 3 * batch + BatchFormat.headerBytes + 2 * SegmentHeader.encodedBytes)
     }
 
     @Test func withoutACloseMarkOnlyTheLastBatchCanGoUnnoticed() throws {

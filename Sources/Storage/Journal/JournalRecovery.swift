@@ -78,6 +78,9 @@ struct JournalRecovery {
         guard header.sequence == before.sequence + 1 else {
             throw .damaged("segment \(before.sequence + 1) is missing", file: file, offset: 0)
         }
+        guard header.predecessorSalt == before.salt else {
+            throw .damaged("the segment is one of another journal", file: file, offset: 0)
+        }
         if isSealed {
             guard header.firstBatch == nextBatch else {
                 throw .damaged(

@@ -24,8 +24,7 @@ struct JournalStart {
     ) throws(JournalError) -> JournalStart {
         let capacity = options.capacity(of: 1)
         _ = try files.makeSpare(capacity: capacity, isStopped: { false })
-        let header = SegmentHeader(
-            sequence: 1, capacity: capacity, salt: Journal.randomNumber(), firstBatch: 1)
+        let header = SegmentHeader(firstOf: capacity, salt: Journal.randomNumber())
         let file = try files.install(header)
         let writer = JournalWriter(
             segment: header, offset: SegmentHeader.reservedBytes, nextBatch: 1, session: session)

@@ -38,7 +38,8 @@ struct JournalWriter: Sendable {
     /// The header of the segment after this one, if the seal is the next batch.
     func successor(capacity: Int, salt: UInt64) -> SegmentHeader {
         SegmentHeader(
-            sequence: segment.sequence + 1, capacity: capacity, salt: salt, firstBatch: nextBatch + 1)
+            sequence: segment.sequence + 1, capacity: capacity, salt: salt, firstBatch: nextBatch + 1,
+            predecessorSalt: segment.salt)
     }
 
     /// Goes on in `successor`, after the seal is durable.

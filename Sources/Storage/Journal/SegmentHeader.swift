@@ -13,12 +13,14 @@ struct SegmentHeader: Equatable, Sendable {
     let salt: UInt64
     /// The number of the first batch that may be here.
     let firstBatch: UInt64
+    /// The salt of the segment before, 0 in the first one: a file of another journal does not fit in.
+    let predecessorSalt: UInt64
 
     /// Batches start here: a block of its own, so that appending never rewrites the header.
     static let reservedBytes = 4096
     static let version: UInt32 = 1
     private static let magic: UInt64 = 0x5453_4146_444C_4F48  // "HOLDFAST"
-    private static let encodedBytes = 52
+    static let encodedBytes = 60
 
     /// The seed of every checksum in this segment (O12).
     var seed: UInt32 {
@@ -37,6 +39,7 @@ struct SegmentHeader: Equatable, Sendable {
         writer.write(UInt64(capacity))
         writer.write(salt)
         writer.write(firstBatch)
+        writer.write(predecessorSalt)
         writer.write(Checksum.of(writer.bytes))
         return writer.bytes
     }
@@ -55,6 +58,7 @@ struct SegmentHeader: Equatable, Sendable {
             capacity = Int(truncatingIfNeeded: try reader.readUInt64())
             salt = try reader.readUInt64()
             firstBatch = try reader.readUInt64()
+            predecessorSalt = try reader.readUInt64()
             let checksum = try reader.readUInt32()
             guard magic == Self.magic, checksum == Checksum.of(bytes[0..<Self.encodedBytes - 4]) else {
                 throw JournalError.damaged("the header of a segment is damaged", file: file, offset: 0)
@@ -72,11 +76,17 @@ struct SegmentHeader: Equatable, Sendable {
         }
     }
 
-    init(sequence: UInt64, capacity: Int, salt: UInt64, firstBatch: UInt64) {
+    /// The first segment of a journal.
+    init(firstOf capacity: Int, salt: UInt64) {
+        self.init(sequence: 1, capacity: capacity, salt: salt, firstBatch: 1, predecessorSalt: 0)
+    }
+
+    init(sequence: UInt64, capacity: Int, salt: UInt64, firstBatch: UInt64, predecessorSalt: UInt64) {
         self.sequence = sequence
         self.capacity = capacity
         self.salt = salt
         self.firstBatch = firstBatch
+        self.predecessorSalt = predecessorSalt
     }
 }
 

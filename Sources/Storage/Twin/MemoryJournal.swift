@@ -41,7 +41,7 @@ public struct MemoryJournal: Sendable {
     public init(segmentBytes: Int = 64 << 10, seed: UInt64) {
         self.segmentBytes = segmentBytes
         generator = SeededGenerator(state: seed)
-        let header = SegmentHeader(sequence: 1, capacity: segmentBytes, salt: generator.next(), firstBatch: 1)
+        let header = SegmentHeader(firstOf: segmentBytes, salt: generator.next())
         writer = JournalWriter(
             segment: header, offset: SegmentHeader.reservedBytes, nextBatch: 1, session: generator.next())
         carryOut(.create(header))
