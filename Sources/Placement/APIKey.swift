@@ -38,6 +38,12 @@ public struct APIKey: Sendable, Equatable {
         isRevoked = false
     }
 
+    var unrevoked: APIKey {
+        var key = self
+        key.isRevoked = false
+        return key
+    }
+
     var isAcceptable: Bool {
         credential.isAcceptable && label.utf8.count <= PlacementLimits.labelBytes
             && origins.count <= PlacementLimits.originsPerKey

@@ -1,6 +1,6 @@
 /// Text compared byte for byte. Swift's own comparison follows Unicode tables, which differ between
 /// releases; replicas must agree whatever they were built with.
-struct ExactText: Hashable, Comparable, Sendable {
+struct ExactText: Comparable, Sendable {
     let text: String
 
     init(_ text: String) {
@@ -13,11 +13,6 @@ struct ExactText: Hashable, Comparable, Sendable {
 
     static func < (left: ExactText, right: ExactText) -> Bool {
         left.text.utf8.lexicographicallyPrecedes(right.text.utf8)
-    }
-
-    func hash(into hasher: inout Hasher) {
-        for byte in text.utf8 { hasher.combine(byte) }
-        hasher.combine(UInt8(0xFF))
     }
 }
 

@@ -32,8 +32,8 @@
 // are idempotent or expect an epoch or revision, because a proposer that saw no outcome tries again.
 //
 // The state is a value. A node hands copies to its event loops after each change; the parts that a
-// command does not touch are shared between the copies. Reading is lookup in sorted arrays or
-// dictionaries, and whatever leaves in order (snapshots, lists, choices) is sorted first.
+// command does not touch are shared between the copies. Everything is kept in order, so lookups are
+// binary searches, and snapshots, lists and choices come out the same on every node.
 //
 // ## What is left out
 //

@@ -24,7 +24,7 @@ extension Tenants {
         if projectsByID[key] != nil { return .done }
         guard isPlainName(id) else { return .refused(.invalidValue) }
         guard projectsByID.count < PlacementLimits.projects else { return .refused(.limitReached) }
-        projectsByID[key] = Project(id: id, createdAtMs: createdAtMs)
+        projectsByID.set(Project(id: id, createdAtMs: createdAtMs), for: key)
         return .done
     }
 
@@ -38,16 +38,15 @@ extension Tenants {
         }
         guard isPlainName(key.keyID), key.isAcceptable else { return .refused(.invalidValue) }
         guard count < PlacementLimits.keysPerProject else { return .refused(.limitReached) }
-        var fresh = key
-        fresh.isRevoked = false
-        projectsByID[project]?.keysByID[id] = fresh
+        let fresh = key.unrevoked
+        projectsByID.update(project) { $0.keysByID.set(fresh, for: id) }
         return .done
     }
 
     private mutating func revokeKey(project: ExactText, keyID: ExactText) -> CommandResult {
         guard projectsByID[project] != nil else { return .refused(.unknownProject) }
         guard projectsByID[project]?.keysByID[keyID] != nil else { return .refused(.unknownKey) }
-        projectsByID[project]?.keysByID[keyID]?.isRevoked = true
+        projectsByID.update(project) { $0.keysByID.update(keyID) { $0.isRevoked = true } }
         return .done
     }
 
@@ -62,11 +61,11 @@ extension Tenants {
         }
         let isNew = projectsByID[project]?.classesByName[name] == nil
         if settings == .standard {
-            projectsByID[project]?.classesByName[name] = nil
+            projectsByID.update(project) { $0.classesByName.remove(name) }
         } else if isNew, count >= PlacementLimits.classesPerProject {
             return .refused(.limitReached)
         } else {
-            projectsByID[project]?.classesByName[name] = settings
+            projectsByID.update(project) { $0.classesByName.set(settings, for: name) }
         }
         return .done
     }

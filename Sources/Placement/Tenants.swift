@@ -4,8 +4,8 @@ import Binary
 public struct Project: Sendable, Equatable {
     public let id: String
     public let createdAtMs: UInt64
-    var keysByID: [ExactText: APIKey] = [:]
-    var classesByName: [ExactText: ClassSettings] = [:]
+    var keysByID = SharedMap<APIKey>()
+    var classesByName = SharedMap<ClassSettings>()
 
     init(id: String, createdAtMs: UInt64) {
         self.id = id
@@ -13,20 +13,19 @@ public struct Project: Sendable, Equatable {
     }
 
     /// All keys, revoked ones too, by key id.
-    public var keys: [APIKey] { keysByID.sorted { $0.key < $1.key }.map(\.value) }
+    public var keys: [APIKey] { keysByID.entries.map(\.value) }
 
     /// The classes that have settings of their own, by name.
     public var classes: [(name: String, settings: ClassSettings)] {
-        classesByName.sorted { $0.key < $1.key }.map { ($0.key.text, $0.value) }
+        classesByName.entries.map { ($0.key.text, $0.value) }
     }
 }
 
 /// Projects with their API keys and classes, and the secrets of the cluster itself.
 ///
-/// Kept in dictionaries, because the edge looks up a key for every request; whatever is listed or
-/// stored is sorted first. A revoked key stays, so that its id is never given again.
+/// A revoked key stays, so that its id is never given again.
 public struct Tenants: Sendable, Equatable {
-    var projectsByID: [ExactText: Project] = [:]
+    var projectsByID = SharedMap<Project>()
     /// Oldest first; the last one signs. Never empty.
     public internal(set) var signingKeys: [SigningKey]
     /// Whoever knows its secret administers the cluster; nil until one is set.
@@ -37,7 +36,7 @@ public struct Tenants: Sendable, Equatable {
     }
 
     /// All projects, by id.
-    public var projects: [Project] { projectsByID.sorted { $0.key < $1.key }.map(\.value) }
+    public var projects: [Project] { projectsByID.entries.map(\.value) }
 
     public func project(_ id: String) -> Project? {
         projectsByID[ExactText(id)]
@@ -81,14 +80,14 @@ extension Project: BinaryCoded {
         guard isStrictlyRising(keys, by: { ExactText($0.keyID) < ExactText($1.keyID) }) else {
             throw DecodingFailure("the keys of a project are out of order")
         }
-        for key in keys { keysByID[ExactText(key.keyID)] = key }
+        for key in keys { keysByID.set(key, for: ExactText(key.keyID)) }
         var last: ExactText?
         for _ in 0..<(try reader.readCount(limit: PlacementLimits.classesPerProject)) {
             let name = ExactText(try reader.readString(limit: PlacementLimits.classNameBytes))
             guard last.map({ $0 < name }) ?? true else {
                 throw DecodingFailure("the classes of a project are out of order")
             }
-            classesByName[name] = try ClassSettings(from: &reader)
+            classesByName.set(try ClassSettings(from: &reader), for: name)
             last = name
         }
     }
@@ -106,7 +105,7 @@ extension Tenants: BinaryCoded {
         guard isStrictlyRising(projects, by: { ExactText($0.id) < ExactText($1.id) }) else {
             throw DecodingFailure("the projects are out of order")
         }
-        for project in projects { projectsByID[ExactText(project.id)] = project }
+        for project in projects { projectsByID.set(project, for: ExactText(project.id)) }
         signingKeys = try reader.readAll(limit: PlacementLimits.signingKeys)
         guard !signingKeys.isEmpty, isStrictlyRising(signingKeys, by: { $0.id < $1.id }) else {
             throw DecodingFailure("the signing keys are missing or out of order")

@@ -61,13 +61,16 @@ struct RegistrationTests {
         #expect(!machine.state.isFenced(process(1, 1)))
         #expect(machine.state.isFenced(process(1, 4)))
         #expect(!machine.state.isFenced(process(1, 5)))
+        #expect([0, 1, 4, 5, 6].filter { machine.state.registry.isLive(incarnation: $0) } == [1, 5])
         #expect(machine.state.newestIncarnation(of: node(1)) == Incarnation(5))
     }
 
     @Test("an obituary that comes before the registration bars it")
     func obituaryFirst() {
         var machine = Machine()
+        #expect(!machine.state.registry.isBuried(node: node(1), nonce: 5))
         #expect(machine.apply(.bury(node: node(1), nonce: 5, candidates: [])) == .barred)
+        #expect(machine.state.registry.isBuried(node: node(1), nonce: 5))
         #expect(machine.apply(.register(registration(1, nonce: 5))) == .refused(.runIsOver))
         #expect(machine.apply(.register(registration(1, nonce: 6))) == .registered(process(1, 1)))
         #expect(machine.apply(.register(registration(1, nonce: 5))) == .refused(.runIsOver))
@@ -99,6 +102,8 @@ struct RegistrationTests {
         #expect(result == .fenced(process(1, 1), shards: 4))
         #expect(machine.state.isFenced(process(1, 1)))
         #expect(!machine.state.isFenced(process(1, 4)))
+        #expect(machine.state.registry.isBuried(node: node(1), nonce: 10))
+        #expect(!machine.state.registry.isBuried(node: node(1), nonce: 11))
         #expect(machine.apply(.bury(node: node(1), nonce: 10, candidates: [])) == .barred)
     }
 
