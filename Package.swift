@@ -90,6 +90,10 @@ let package = Package(
             dependencies: ["Cluster", "Placement", "Raft", "ObjectRuntime", "Binary"], swiftSettings: strict),
         .testTarget(name: "SimulationTests", dependencies: ["Simulation"], swiftSettings: strict),
         .testTarget(
+            name: "HoldfastClientTests",
+            dependencies: nio + ["HoldfastClient", "holdfast", "EdgeNode"],
+            swiftSettings: strict),
+        .testTarget(
             name: "EdgeNodeTests",
             dependencies: nio + [
                 "EdgeNode", "TLS",

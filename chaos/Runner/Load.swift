@@ -21,6 +21,8 @@ final class Load: @unchecked Sendable {
     private(set) var isHarmed: [Bool]
 
     private var clients: [LoadClient] = []
+    /// Keeps the objects of this run apart from those that earlier runs left in the cluster.
+    private let runName = String(monotonicNs(), radix: 36)
     private var round = 0
     private var listSegments = [UInt64](repeating: 0, count: objectsPerKind)
     private var knownVersions: [String: UInt64] = [:]
@@ -152,10 +154,10 @@ final class Load: @unchecked Sendable {
         return PlannedOperation(object: list(position), call: .push(nextValue))
     }
 
-    private func counter(_ position: Int) -> String { "r\(round)-counter-\(position)" }
-    private func register(_ position: Int) -> String { "r\(round)-register-\(position)" }
+    private func counter(_ position: Int) -> String { "\(runName)-\(round)-counter-\(position)" }
+    private func register(_ position: Int) -> String { "\(runName)-\(round)-register-\(position)" }
     private func list(_ position: Int) -> String {
-        "r\(round)-list-\(position)-\(listSegments[position] / Self.listLengthMax)"
+        "\(runName)-\(round)-list-\(position)-\(listSegments[position] / Self.listLengthMax)"
     }
 
     static func isRegister(_ object: String) -> Bool { object.contains("-register-") }

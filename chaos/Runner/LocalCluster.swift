@@ -68,7 +68,8 @@ final class LocalCluster {
 
     /// Has `scripts/cluster` start a node; the answer is the process that does it.
     func beginStart(_ position: Int) throws -> pid_t {
-        try spawn([script, "start", file.nodes[position].name, "--dir", directory])
+        let quietly = #"exec "$0" start "$1" --dir "$2" >/dev/null"#
+        return try spawn(["/bin/sh", "-c", quietly, script, file.nodes[position].name, directory])
     }
 
     func finish(_ pid: pid_t) async throws {

@@ -1,0 +1,137 @@
+import EdgeNode
+import Testing
+
+@testable import holdfast
+
+@Suite struct ConfigurationTests {
+    private static let file = """
+        # a node
+        name = "n1"   # its name
+        data = '/var/lib/holdfast'
+        lease-ms = 2_000
+        bootstrap = true
+        initial-nodes = 3
+        join = ["10.0.0.2:7101", "[::1]:7102"]
+        reads = "quorum"
+        """
+
+    private func configuration(
+        toml: String = "", environment: [String: String] = [:], flags: [(String, String)] = []
+    ) throws -> NodeConfiguration {
+        var layers = ConfigurationLayers()
+        layers.add(try ConfigurationText.settings(toml, file: "holdfast.toml"))
+        layers.addEnvironment { environment[$0] }
+        layers.add(flags.map { RawSetting(name: $0.0, value: .scalar($0.1), source: "flag --\($0.0)") })
+        return try layers.configuration()
+    }
+
+    private func complaint(
+        toml: String = "name = \"n\"\ndata = \"d\"\n", more: String = "", environment: [String: String] = [:],
+        flags: [(String, String)] = []
+    ) -> String {
+        do {
+            _ = try configuration(toml: toml + more, environment: environment, flags: flags)
+            return ""
+        } catch {
+            return (error as? ConfigurationFault)?.message ?? "\(error)"
+        }
+    }
+
+    @Test func readsAFile() throws {
+        let result = try configuration(toml: Self.file)
+        #expect(result.name == "n1")
+        #expect(result.dataDirectory == "/var/lib/holdfast")
+        #expect(result.leaseMs == 2_000)
+        #expect(result.bootstrap)
+        #expect(result.join.map(\.description) == ["10.0.0.2:7101", "[::1]:7102"])
+        #expect(result.reads == .quorum)
+        #expect(result.shards == 64)
+    }
+
+    @Test func laysEnvironmentOverFileAndFlagsOverBoth() throws {
+        let environment = ["HOLDFAST_LEASE_MS": "3000", "HOLDFAST_SHARDS": "8", "HOLDFAST_JOIN": "a:1, b:2"]
+        let result = try configuration(toml: Self.file, environment: environment, flags: [("shards", "16")])
+        #expect(result.leaseMs == 3_000)
+        #expect(result.shards == 16)
+        #expect(result.join.map(\.description) == ["a:1", "b:2"])
+        #expect(result.initialNodes == 3)
+    }
+
+    @Test func readsTheSameFromJSON() throws {
+        let json = """
+            {"name":"n1","data":"/var/lib/holdfast","lease-ms":2000,"bootstrap":true,"initial-nodes":3,
+             "join":["10.0.0.2:7101","[::1]:7102"],"reads":"quorum"}
+            """
+        var layers = ConfigurationLayers()
+        layers.add(try ConfigurationText.settings(json, file: "holdfast.json"))
+        #expect(try layers.configuration() == configuration(toml: Self.file))
+    }
+
+    @Test func printsWhatItWouldReadAgain() throws {
+        let result = try configuration(toml: Self.file)
+        #expect(try configuration(toml: result.fileText) == result)
+    }
+
+    @Test func refusesUnknownSettingsByNameAndPlace() {
+        let text = complaint(more: "\nleese-ms = 5\n")
+        #expect(text.contains("holdfast.toml line 4: unknown setting 'leese-ms'"))
+    }
+
+    @Test func passesOverForeignVariables() throws {
+        #expect(complaint(environment: ["HOLDFAST_PORT": "tcp://10.0.0.1:80"]).isEmpty)
+    }
+
+    @Test(arguments: [
+        ("lease-ms", "199", "200 to 60000"), ("lease-ms", "abc", "200 to 60000"), ("shards", "0", "1 to 4096"),
+        ("loops", "-1", "0 to 256"), ("initial-nodes", "65", "1 to 64"), ("name", "a b", "letters"),
+        ("client", "7001", "HOST:PORT"), ("peer", "h:70000", "HOST:PORT"), ("admin", "http://h:1", "HOST:PORT"),
+        ("reads", "fast", "lease, quorum"), ("log-level", "loud", "trace, debug"), ("bootstrap", "yes", "true or false"),
+        ("admin-token-file", "/nowhere/token", "readable file"),
+    ])
+    func refusesBadValuesWithNameAndRange(name: String, value: String, expectation: String) {
+        let text = complaint(flags: [(name, value)])
+        #expect(text.contains("flag --\(name): \(name) cannot be \"\(value)\""))
+        #expect(text.contains(expectation))
+    }
+
+    @Test func complainsAboutEverythingAtOnce() {
+        let text = complaint(toml: "shards = 0\nleese = 1\n")
+        for part in ["shards cannot be", "unknown setting 'leese'", "name is missing", "data is missing"] {
+            #expect(text.contains(part))
+        }
+    }
+
+    @Test func takesTheAdminTokenFromTheEnvironmentOnlyAndNeverShowsIt() throws {
+        let secret = "0123456789abcdef0123"
+        let result = try configuration(
+            toml: "name = \"n\"\ndata = \"d\"", environment: ["HOLDFAST_ADMIN_TOKEN": secret])
+        #expect(result.adminToken == secret)
+        #expect(!result.fileText.contains(secret))
+        #expect(complaint(more: "admin-token = \"\(secret)\"").contains("HOLDFAST_ADMIN_TOKEN only"))
+        let short = complaint(environment: ["HOLDFAST_ADMIN_TOKEN": "short"])
+        #expect(short.contains("at least 16") && !short.contains("\"short\""))
+    }
+
+    @Test func refusesAddressesThatCollide() {
+        #expect(complaint(flags: [("peer", "127.0.0.1:7001")]).contains("different addresses"))
+    }
+
+    @Test(arguments: [
+        "name", "name =", "= 1", "name = n1", "name = \"n1", "name = 'n1", "[section]", "join = [1]", "join = [\"a:1\"", "name = \"a\" b",
+        "name = \"\\x\"", "shards = 1.5", "bootstrap = maybe",
+    ])
+    func refusesLinesThatAreNoSettings(line: String) {
+        #expect(throws: ConfigurationFault.self) { try ConfigurationText.settings("\n\(line)\n", file: "f.toml") }
+        #expect(complaint(toml: "\n\(line)\n").contains("holdfast.toml line 2"))
+    }
+
+    @Test func refusesASettingThatIsThereTwice() {
+        #expect(complaint(toml: "shards = 1\nshards = 2\n").contains("already set, holdfast.toml line 1"))
+    }
+
+    @Test func survivesEveryCutOfAFile() {
+        for cut in 0..<Self.file.count {
+            _ = try? ConfigurationText.settings(String(Self.file.prefix(cut)), file: "f.toml")
+        }
+    }
+}
