@@ -88,8 +88,7 @@ final class JournalWorker: @unchecked Sendable {
 
     private func run() {
         var taken: [JournalAppend] = []
-        while let ending = waitForWork(&taken) {
-            if ending == .abandoned { break }
+        while waitForWork(&taken) {
             var rest = taken[...]
             while !rest.isEmpty { write(takeBatch(from: &rest)) }
             taken.removeAll(keepingCapacity: taken.count <= 4096)
@@ -97,23 +96,17 @@ final class JournalWorker: @unchecked Sendable {
         leave()
     }
 
-    private enum Turn {
-        case work
-        case abandoned
-    }
-
-    /// Moves all that is queued to `taken`. Nil when the journal was closed and nothing is left to do.
-    private func waitForWork(_ taken: inout [JournalAppend]) -> Turn? {
+    /// Moves all that is queued to `taken`. False at the end: closed with nothing left to do, or abandoned.
+    private func waitForWork(_ taken: inout [JournalAppend]) -> Bool {
         monitor.locked {
             while queue.isEmpty && ending == nil {
                 isWaiting = true
                 monitor.wait()
             }
             isWaiting = false
-            if ending == .abandoned { return .abandoned }
-            if queue.isEmpty { return nil }
+            guard ending != .abandoned, !queue.isEmpty else { return false }
             swap(&queue, &taken)
-            return .work
+            return true
         }
     }
 
