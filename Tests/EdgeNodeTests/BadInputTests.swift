@@ -22,7 +22,8 @@ struct BadInputTests {
 
     @Test(arguments: [
         ("GET", "/"), ("GET", "/nothing"), ("GET", "/project"), ("GET", "/project/demo"),
-        ("GET", "/project/demo/cache"), ("GET", "/project/demo/cache/c"), ("GET", "/project/demo/other/c/o"),
+        ("GET", "/project/demo/cache"), ("GET", "/project/demo/cache/c"),
+        ("GET", "/project/demo/other/c/o"),
         ("GET", "/project/demo/cache-keys/c/o/x"), ("POST", "/project/demo/cache-query/c/o/x"),
         ("GET", "/project/demo/ws/c/o"), ("POST", "/project/demo/message/c/o"),
         ("GET", "/project/demo/presence-list/c/o"), ("GET", "/project/demo/auth/other"),
@@ -52,9 +53,11 @@ struct BadInputTests {
     }
 
     @Test(arguments: [
-        "", "{", "null", "[]", "\"x\"", "{}", "{\"value\":}", "{\"value\":1} x", "{\"value\":01}", "\u{FEFF}{}",
+        "", "{", "null", "[]", "\"x\"", "{}", "{\"value\":}", "{\"value\":1} x", "{\"value\":01}",
+        "\u{FEFF}{}",
         "{\"value\":1,\"ttl\":0}", "{\"value\":1,\"ttl\":-5}", "{\"value\":1,\"ttl\":\"5\"}",
-        "{\"value\":1,\"ttl\":null}", "{\"value\":1,\"updatedAt\":\"x\"}", "{\"value\":1,\"ifAbsent\":\"yes\"}",
+        "{\"value\":1,\"ttl\":null}", "{\"value\":1,\"updatedAt\":\"x\"}",
+        "{\"value\":1,\"ifAbsent\":\"yes\"}",
     ])
     func wrongBodiesOfSetItemAre400(_ body: String) throws {
         let edge = try TestEdge()
@@ -87,7 +90,8 @@ struct BadInputTests {
     }
 
     @Test(arguments: [
-        "/project/demo/cache//o/n", "/project/demo/cache/c//n", "/project/demo/cache//o", "/project/demo/cache/c/",
+        "/project/demo/cache//o/n", "/project/demo/cache/c//n", "/project/demo/cache//o",
+        "/project/demo/cache/c/",
         "/project/demo/cache/c/o/",
     ])
     func emptyNamesAre400(_ path: String) throws {
@@ -121,7 +125,8 @@ struct BadInputTests {
         #expect(fits.utf8.count == 100)
         #expect(try client.call("POST", item, fits).status == 200)
         // Refused by its announced length, before any byte of it came.
-        try client.send("POST \(item) HTTP/1.1\r\nAuthorization: \(edge.basic)\r\nContent-Length: 101\r\n\r\n")
+        try client.send(
+            "POST \(item) HTTP/1.1\r\nAuthorization: \(edge.basic)\r\nContent-Length: 101\r\n\r\n")
         let answer = try #require(try client.received().first)
         #expect(answer.status == 413)
         #expect(answer.code == "payloadTooLargeError.body")
@@ -146,7 +151,8 @@ struct BadInputTests {
         "POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
         "POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
         "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-        "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n", "\u{16}\u{03}\u{01}\u{02}\0\u{01}",
+        "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n",
+        "\u{16}\u{03}\u{01}\u{02}\0\u{01}",
     ])
     func whatIsNoHTTPIs400AndEndsTheConnection(_ bytes: String) throws {
         let edge = try TestEdge()

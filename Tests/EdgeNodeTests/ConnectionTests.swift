@@ -59,7 +59,8 @@ struct ConnectionTests {
         let client = try edge.connect()
         let flushes = FlushCounter()
         try client.channel.pipeline.syncOperations.addHandler(flushes, position: .first)
-        try client.send(client.request("GET", item) + String(repeating: client.request("GET", "/livez"), count: 9))
+        try client.send(
+            client.request("GET", item) + String(repeating: client.request("GET", "/livez"), count: 9))
         edge.gateway.release()
         #expect(try client.received().isEmpty)
         edge.edge.flushAnswers()
@@ -139,7 +140,8 @@ struct ConnectionTests {
     @Test func aRequestToUpgradeIsAnsweredAndEndsTheConnection() throws {
         let client = try TestEdge().connect()
         try client.send(
-            "GET /project/demo/ws/c/o?auth=x HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nrest")
+            "GET /project/demo/ws/c/o?auth=x HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nrest"
+        )
         let answer = try #require(try client.received().first)
         #expect(answer.status == 404)
         #expect(answer["Connection"] == "close")
@@ -278,7 +280,8 @@ struct ConnectionTests {
         #expect(answer["Access-Control-Max-Age"] == "86400")
         let allowed = try #require(answer["Access-Control-Allow-Headers"]).lowercased()
         for header in [
-            "authorization", "content-type", "x-enc-kv", "x-id-sig", "x-id-sig-kv", "x-vaultrice-auth-token",
+            "authorization", "content-type", "x-enc-kv", "x-id-sig", "x-id-sig-kv",
+            "x-vaultrice-auth-token",
             "x-vaultrice-auth-signature", "idempotency-key", "holdfast-min-index",
         ] { #expect(allowed.split(separator: ", ").contains(Substring(header)), "\(header)") }
         #expect(client.isOpen)

@@ -53,7 +53,8 @@ struct CredentialTests {
         #expect(payload["exp"]?.count == edge.gateway.nowMs + 3_600_000)
         #expect(payload["origin"] == nil)
         #expect(!token.contains("="))
-        #expect(try edge.call("POST", item, #"{"value":1}"#, authorization: "Bearer " + token).status == 200)
+        #expect(
+            try edge.call("POST", item, #"{"value":1}"#, authorization: "Bearer " + token).status == 200)
         #expect(try edge.call("GET", item, authorization: "bearer   " + token).status == 200)
     }
 
@@ -85,7 +86,8 @@ struct CredentialTests {
         // The last character has bits that belong to no byte; they are checked too.
         for position in stride(from: 0, to: token.count, by: 7) + [token.count - 1] {
             var changed = token
-            changed[position] = changed[position] == UInt8(ascii: "A") ? UInt8(ascii: "B") : UInt8(ascii: "A")
+            changed[position] =
+                changed[position] == UInt8(ascii: "A") ? UInt8(ascii: "B") : UInt8(ascii: "A")
             if changed == token { continue }
             let bearer = "Bearer " + String(decoding: changed, as: UTF8.self)
             expect401(try edge.call("GET", item, authorization: bearer), "token.invalid")
@@ -96,9 +98,11 @@ struct CredentialTests {
         let edge = try TestEdge()
         let parts = try token(edge).split(separator: ".").map(String.init)
         let unsigned = Base64.encodeURL(Array(#"{"alg":"none","kid":"0"}"#.utf8)) + "." + parts[1]
-        let unknownKey = Base64.encodeURL(Array(#"{"alg":"HS256","kid":"9"}"#.utf8)) + "." + parts[1] + "." + parts[2]
+        let unknownKey =
+            Base64.encodeURL(Array(#"{"alg":"HS256","kid":"9"}"#.utf8)) + "." + parts[1] + "." + parts[2]
         for token in [
-            "", "a", "..", "a.b.c", parts[0] + "." + parts[1], unsigned + ".", unsigned + "." + parts[2], unknownKey,
+            "", "a", "..", "a.b.c", parts[0] + "." + parts[1], unsigned + ".", unsigned + "." + parts[2],
+            unknownKey,
             parts.joined(separator: ".") + ".x",
         ] {
             expect401(try edge.call("GET", item, authorization: "Bearer " + token))
@@ -108,13 +112,17 @@ struct CredentialTests {
     @Test func everyKeptSigningKeyVerifiesAndTheNewestSigns() throws {
         let edge = try TestEdge()
         let old = try token(edge)
-        let fresh = SigningKey(id: 1, secret: Array("another-signing-key-of-32-bytes!".utf8), createdAtMs: 1)
+        let fresh = SigningKey(
+            id: 1, secret: Array("another-signing-key-of-32-bytes!".utf8), createdAtMs: 1)
         #expect(edge.gateway.apply(.addSigningKey(fresh)) == .done)
         let new = try token(edge)
-        let header = new.split(separator: ".").first.flatMap { Base64.decode($0.utf8) }.flatMap(JSONInput.init)
+        let header = new.split(separator: ".").first.flatMap { Base64.decode($0.utf8) }.flatMap(
+            JSONInput.init)
         #expect(header?["kid"]?.text == "1")
         for token in [old, new] {
-            #expect(try edge.call("GET", "/project/demo/cache/c/o", authorization: "Bearer " + token).status == 200)
+            #expect(
+                try edge.call("GET", "/project/demo/cache/c/o", authorization: "Bearer " + token).status
+                    == 200)
         }
     }
 
@@ -133,7 +141,8 @@ struct CredentialTests {
         #expect(try edge.call("GET", "/project/other/auth/token").status == 403)
         // Without the right secret nobody learns that the key exists elsewhere.
         let wrong = TestEdge.basic(edge.keyID, "wrong")
-        expect401(try edge.call("GET", "/project/other/cache/c/o/n", authorization: wrong), "apiKey.invalid")
+        expect401(
+            try edge.call("GET", "/project/other/cache/c/o/n", authorization: wrong), "apiKey.invalid")
         #expect(edge.gateway.requests.isEmpty)
     }
 
@@ -150,9 +159,12 @@ struct CredentialTests {
     @Test func wrongCredentialsAre401() throws {
         let edge = try TestEdge()
         for (authorization, code) in [
-            (TestEdge.basic(edge.keyID, "wrong"), "apiKey.invalid"), (TestEdge.basic("nobody", "x"), "apiKey.invalid"),
-            (TestEdge.basic(edge.keyID, ""), "apiKey.invalid"), ("Basic " + Base64.encodeURL([1, 2]), "malformed"),
-            ("Basic !!!", "malformed"), ("Basic", "malformed"), ("Digest x", "scheme"), ("nothing", "malformed"),
+            (TestEdge.basic(edge.keyID, "wrong"), "apiKey.invalid"),
+            (TestEdge.basic("nobody", "x"), "apiKey.invalid"),
+            (TestEdge.basic(edge.keyID, ""), "apiKey.invalid"),
+            ("Basic " + Base64.encodeURL([1, 2]), "malformed"),
+            ("Basic !!!", "malformed"), ("Basic", "malformed"), ("Digest x", "scheme"),
+            ("nothing", "malformed"),
         ] {
             expect401(try edge.call("POST", item, #"{"value":1}"#, authorization: authorization), code)
         }
@@ -167,7 +179,9 @@ struct CredentialTests {
         let pair = Array("\(edge.keyID):\(edge.secret)".utf8)
         let padding = String(repeating: "=", count: (3 - pair.count % 3) % 3)
         let standard = Base64.encodeURL(pair).map { $0 == "-" ? "+" : $0 == "_" ? "/" : $0 } + padding
-        #expect(try edge.call("GET", "/project/demo/cache/c/o", authorization: "Basic " + standard).status == 200)
+        #expect(
+            try edge.call("GET", "/project/demo/cache/c/o", authorization: "Basic " + standard).status
+                == 200)
     }
 
     @Test func rememberedCredentialsStayBounded() throws {
@@ -244,7 +258,9 @@ struct SecretTests {
             project: "demo", label: "l", origins: [], nowMs: 5, random: { gateway.randomBytes($0) })
         #expect(Base64.decode(new.secret.utf8)?.count == 32)
         #expect(new.key.credential.salt.count == 16)
-        #expect(new.key.credential.secretHash == (try SHA256.hash(new.key.credential.salt + Array(new.secret.utf8))))
+        #expect(
+            new.key.credential.secretHash
+                == (try SHA256.hash(new.key.credential.salt + Array(new.secret.utf8))))
         #expect(isSecret(Array(new.secret.utf8), of: new.key.credential))
         #expect(!isSecret(Array(new.secret.dropLast().utf8), of: new.key.credential))
         #expect(gateway.apply(.createKey(new.key)) == .done)
@@ -259,7 +275,10 @@ struct SecretTests {
     }
 
     /// RFC 4648, section 10.
-    @Test(arguments: [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("foobar", "Zm9vYmFy")])
+    @Test(arguments: [
+        ("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="),
+        ("foobar", "Zm9vYmFy"),
+    ])
     func base64MatchesTheStandard(_ plain: String, _ encoded: String) {
         #expect(Base64.decode(encoded.utf8) == Array(plain.utf8))
     }

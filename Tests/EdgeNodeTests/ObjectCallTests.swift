@@ -15,7 +15,8 @@ struct ObjectCallTests {
         #expect(set["Content-Type"] == "application/json")
         let expires = "253402300799999"
         let now = "\(edge.gateway.nowMs)"
-        let item = #"{"value":{"b":1,"a":[1.50]},"createdAt":\#(now),"updatedAt":\#(now),"expiresAt":\#(expires)}"#
+        let item =
+            #"{"value":{"b":1,"a":[1.50]},"createdAt":\#(now),"updatedAt":\#(now),"expiresAt":\#(expires)}"#
         #expect(set.body == item)
         #expect(try edge.call("GET", object + "/n").body == item)
 
@@ -87,7 +88,8 @@ struct ObjectCallTests {
     @Test(arguments: [
         ("increment", #"{"value":2}"#, "2"), ("decrement", #"{"value":2}"#, "-2"),
         ("push", #"{"value":"x"}"#, #"["x"]"#), ("splice", #"{"items":[1,2]}"#, "[1,2]"),
-        ("merge", #"{"value":{"a":1}}"#, #"{"a":1}"#), ("set-in", #"{"path":"a.b","value":1}"#, #"{"a":{"b":1}}"#),
+        ("merge", #"{"value":{"a":1}}"#, #"{"a":1}"#),
+        ("set-in", #"{"path":"a.b","value":1}"#, #"{"a":{"b":1}}"#),
     ])
     func theSixOperationsAnswerTheWholeItem(_ word: String, _ body: String, _ value: String) throws {
         let answer = try TestEdge().call("POST", object + "/n/" + word, body)
@@ -101,7 +103,8 @@ struct ObjectCallTests {
         #expect(first.status == 200)
         #expect(first.json?["encryptionSettings"]?["keyVersion"] == .number(0))
         #expect(try edge.call("POST", "/project/demo/cache-encryption/c/o", "{}").body == first.body)
-        let rotated = try edge.call("POST", "/project/demo/cache-encryption-rotate/c/o", #"{"saltLength":24}"#)
+        let rotated = try edge.call(
+            "POST", "/project/demo/cache-encryption-rotate/c/o", #"{"saltLength":24}"#)
         #expect(rotated.json?["encryptionSettings"]?["keyVersion"] == .number(1))
 
         let version = [("X-Enc-KV", "1")]
@@ -137,7 +140,8 @@ struct ObjectCallTests {
         let edge = try TestEdge()
         for answer in [
             try edge.call("POST", object + "/n", #"{"value":1}"#), try edge.call("GET", object + "/n"),
-            try edge.call("GET", object + "/none"), try edge.call("POST", object + "/n/push", #"{"value":1}"#),
+            try edge.call("GET", object + "/none"),
+            try edge.call("POST", object + "/n/push", #"{"value":1}"#),
         ] {
             #expect(answer["Holdfast-Epoch"] == "7")
             #expect(answer["Holdfast-Index"] == "1")
@@ -218,8 +222,10 @@ struct RequestHeaderTests {
     @Test func aRefusalByTheClusterCarriesItsRetryTime() throws {
         let edge = try TestEdge()
         let refusal = Refusal(
-            status: 503, name: "ServiceUnavailableError", code: "unavailable.retry", message: "please retry")
-        edge.gateway.scriptedAnswer = ClientAnswer(reply: .refused(refusal), applied: .no, retryAfterMs: 1_500)
+            status: 503, name: "ServiceUnavailableError", code: "unavailable.retry", message: "please retry"
+        )
+        edge.gateway.scriptedAnswer = ClientAnswer(
+            reply: .refused(refusal), applied: .no, retryAfterMs: 1_500)
         let answer = try edge.call("POST", path, one)
         #expect(answer.status == 503)
         #expect(answer.applied == "no")

@@ -12,7 +12,8 @@ struct PathDecodingTests {
         // Not two hexadecimal digits: literal.
         ("100%", "100%"), ("%4", "%4"), ("%zz", "%zz"), ("%%41", "%A"), ("50%-off", "50%-off"),
         // Not UTF-8: literal.
-        ("%FF", "%FF"), ("%C3", "%C3"), ("%C3%28", "%C3("), ("%C0%AF", "%C0%AF"), ("%ED%A0%80", "%ED%A0%80"),
+        ("%FF", "%FF"), ("%C3", "%C3"), ("%C3%28", "%C3("), ("%C0%AF", "%C0%AF"),
+        ("%ED%A0%80", "%ED%A0%80"),
         ("%F4%90%80%80", "%F4%90%80%80"), ("%C3%A9%FF", "é%FF"), ("%E2%82", "%E2%82"),
         ("%00", "\0"), ("ключ", "ключ"),
     ])
@@ -32,7 +33,8 @@ struct PathDecodingTests {
     }
 
     @Test(arguments: [
-        ("prefix=a%20b", "a b"), ("prefix=a+b", "a+b"), ("x=1&prefix=p", "p"), ("prefix=", ""), ("prefix", ""),
+        ("prefix=a%20b", "a b"), ("prefix=a+b", "a+b"), ("x=1&prefix=p", "p"), ("prefix=", ""),
+        ("prefix", ""),
         ("prefix=a=b", "a=b"), ("%70refix=p", "p"),
     ])
     func aPlusInAPrefixIsAPlus(_ query: String, _ wanted: String) throws {
@@ -60,7 +62,9 @@ struct PathDecodingTests {
 
     private func call(_ method: HTTPMethod, _ rest: String) throws -> ObjectCall? {
         let target = try #require(RequestTarget("/project/p/" + rest))
-        guard case .object(let route) = try Route(method: method, segments: target.segments) else { return nil }
+        guard case .object(let route) = try Route(method: method, segments: target.segments) else {
+            return nil
+        }
         #expect(route.project == "p" && route.objectClass == "c" && route.objectID == "o")
         return route.call
     }

@@ -95,8 +95,10 @@ final class ExecutingGateway: RequestGateway {
         }
         let context = ExecutionContext(
             nowMs: nowMs, epoch: epoch, nextIndex: shard.lastIndex + 1, random: (1, 2),
-            defaultTTLMs: state.classSettings(project: request.project, class: request.objectClass).defaultTTLMs)
-        let execution = shard.execute(Request(object: object, operation: request.operation, id: id), context)
+            defaultTTLMs: state.classSettings(project: request.project, class: request.objectClass)
+                .defaultTTLMs)
+        let execution = shard.execute(
+            Request(object: object, operation: request.operation, id: id), context)
         shard.committed(through: shard.lastIndex)
         let answer = execution.answer
         return ClientAnswer(

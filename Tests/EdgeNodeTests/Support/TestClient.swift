@@ -44,7 +44,11 @@ final class TestEdge {
 
     func connect(admin: Bool = false) throws -> TestClient {
         let channel = EmbeddedChannel(loop: loop)
-        if admin { try edge.configureAdminChannel(channel) } else { try edge.configureClientChannel(channel) }
+        if admin {
+            try edge.configureAdminChannel(channel)
+        } else {
+            try edge.configureClientChannel(channel)
+        }
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
         return TestClient(channel: channel, authorization: basic)
     }
@@ -108,7 +112,9 @@ final class TestClient {
     /// All answers that have been flushed, in order.
     func received(bodiless: Bool = false) throws -> [TestResponse] {
         var bytes: [UInt8] = []
-        while let part = try channel.readOutbound(as: ByteBuffer.self) { bytes += Array(part.readableBytesView) }
+        while let part = try channel.readOutbound(as: ByteBuffer.self) {
+            bytes += Array(part.readableBytesView)
+        }
         var responses: [TestResponse] = []
         while !bytes.isEmpty { responses.append(try TestResponse(&bytes, bodiless: bodiless)) }
         return responses
