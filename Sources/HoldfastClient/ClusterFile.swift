@@ -56,7 +56,9 @@ public struct ClusterFile: Sendable, Hashable {
     public func refreshed() -> ClusterFile {
         var file = self
         for position in file.nodes.indices {
-            guard let text = try? LocalFile.readText(file.nodes[position].dataDirectory + "/pids") else { continue }
+            guard let text = try? LocalFile.readText(file.nodes[position].dataDirectory + "/pids") else {
+                continue
+            }
             for line in text.split(separator: "\n") {
                 let words = line.split(separator: " ")
                 guard words.count == 2, let number = Int32(words[1]) else { continue }

@@ -102,7 +102,9 @@ public final class ConnectionPool: @unchecked Sendable {
         }
     }
 
-    private func withConnection(at position: Int, _ body: @escaping (Result<HTTPConnection, HTTPFailure>) -> Void) {
+    private func withConnection(
+        at position: Int, _ body: @escaping (Result<HTTPConnection, HTTPFailure>) -> Void
+    ) {
         while let connection = idle[position].popLast() {
             if connection.isOpen { return body(.success(connection)) }
         }

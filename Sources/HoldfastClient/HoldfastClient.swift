@@ -76,7 +76,9 @@ public struct HoldfastClient: Sendable {
     }
 
     /// Those of the named items that exist.
-    public func getItems(_ names: [String], of object: ObjectName) async throws(HoldfastError) -> [(String, Item)] {
+    public func getItems(_ names: [String], of object: ObjectName) async throws(HoldfastError) -> [(
+        String, Item
+    )] {
         let body = JSON.array(names.map(JSON.string)).bytes
         let request = HTTPRequest("POST", path("cache-query", object), body: body)
         return try await items(request, isWrite: false)
@@ -88,7 +90,9 @@ public struct HoldfastClient: Sendable {
         try await items(HTTPRequest("GET", path("cache", object, prefix: prefix)), isWrite: false)
     }
 
-    public func getAllKeys(of object: ObjectName, prefix: String? = nil) async throws(HoldfastError) -> [String] {
+    public func getAllKeys(of object: ObjectName, prefix: String? = nil) async throws(HoldfastError)
+        -> [String]
+    {
         let request = HTTPRequest("GET", path("cache-keys", object, prefix: prefix))
         let answer = try await document(request, isWrite: false)
         guard let elements = answer.elements else { throw Self.malformed("a list of names", isWrite: false) }
@@ -116,7 +120,9 @@ public struct HoldfastClient: Sendable {
     }
 
     /// Removes every item of the object.
-    public func clear(_ object: ObjectName, _ options: WriteOptions = WriteOptions()) async throws(HoldfastError) {
+    public func clear(_ object: ObjectName, _ options: WriteOptions = WriteOptions())
+        async throws(HoldfastError)
+    {
         _ = try await answer(write("DELETE", path("cache", object), nil, options), isWrite: true)
     }
 
@@ -147,7 +153,8 @@ public struct HoldfastClient: Sendable {
         _ options: WriteOptions = WriteOptions()
     ) async throws(HoldfastError) -> Item {
         let members = [
-            JSON.Member("startIndex", .integer(startIndex)), JSON.Member("deleteCount", .integer(deleteCount)),
+            JSON.Member("startIndex", .integer(startIndex)),
+            JSON.Member("deleteCount", .integer(deleteCount)),
             JSON.Member("items", .array(items)),
         ]
         return try await operation("splice", name, object, members, options)
@@ -192,9 +199,11 @@ extension HoldfastClient {
     }
 
     private func operation(
-        _ word: String, _ name: String, _ object: ObjectName, _ members: [JSON.Member], _ options: WriteOptions
+        _ word: String, _ name: String, _ object: ObjectName, _ members: [JSON.Member],
+        _ options: WriteOptions
     ) async throws(HoldfastError) -> Item {
-        let request = write("POST", path("cache", object, name) + "/" + word, members + options.members, options)
+        let request = write(
+            "POST", path("cache", object, name) + "/" + word, members + options.members, options)
         guard let item = try await optionalItem(request, isWrite: true) else {
             throw Self.malformed("an item", isWrite: true)
         }
@@ -210,7 +219,8 @@ extension HoldfastClient {
         return item
     }
 
-    private func items(_ request: HTTPRequest, isWrite: Bool) async throws(HoldfastError) -> [(String, Item)] {
+    private func items(_ request: HTTPRequest, isWrite: Bool) async throws(HoldfastError) -> [(String, Item)]
+    {
         let answer = try await document(request, isWrite: isWrite)
         guard let members = answer.members else { throw Self.malformed("named items", isWrite: isWrite) }
         return members.compactMap { member in Item(member.value).map { (member.name, $0) } }

@@ -1,9 +1,9 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// A file that could not be read or written.
@@ -42,11 +42,11 @@ public enum LocalFile {
 
     private static func readPiece(_ descriptor: Int32, _ bytes: UnsafeMutableRawBufferPointer) -> Int {
         #if canImport(Glibc)
-        Glibc.read(descriptor, bytes.baseAddress, bytes.count)
+            Glibc.read(descriptor, bytes.baseAddress, bytes.count)
         #elseif canImport(Musl)
-        Musl.read(descriptor, bytes.baseAddress, bytes.count)
+            Musl.read(descriptor, bytes.baseAddress, bytes.count)
         #else
-        Darwin.read(descriptor, bytes.baseAddress, bytes.count)
+            Darwin.read(descriptor, bytes.baseAddress, bytes.count)
         #endif
     }
 

@@ -44,7 +44,8 @@ struct ClusterMembersCommand: ClusterVerb {
         var table = TextTable("NODE", "ROLE", "PEER", "URL", "READY")
         for node in nodes {
             table.add(
-                cell(node["name"]), cell(node["role"]), cell(node["peer"]), cell(node["url"]), cell(node["ready"]))
+                cell(node["name"]), cell(node["role"]), cell(node["peer"]), cell(node["url"]),
+                cell(node["ready"]))
         }
         print(table.text)
     }
@@ -71,7 +72,8 @@ struct ExplainCommand: ClusterVerb {
         guard let project = project ?? environment("HOLDFAST_PROJECT") ?? local?.project else {
             throw ValidationError("Which project? Give --project or HOLDFAST_PROJECT.")
         }
-        let query = "project=\(percentEncoded(project))&class=\(percentEncoded(self.class))&id=\(percentEncoded(id))"
+        let query =
+            "project=\(percentEncoded(project))&class=\(percentEncoded(self.class))&id=\(percentEncoded(id))"
         let answer = try await admin.client().get("explain?" + query)
         if output.json { return print(answer) }
         show(answer)

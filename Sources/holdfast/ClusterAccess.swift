@@ -81,7 +81,9 @@ struct AdminAccess: ParsableArguments {
 
     @Option(
         name: .long,
-        help: ArgumentHelp("File with the admin token; else HOLDFAST_ADMIN_TOKEN, else the cluster file.", valueName: "file"))
+        help: ArgumentHelp(
+            "File with the admin token; else HOLDFAST_ADMIN_TOKEN, else the cluster file.", valueName: "file")
+    )
     var adminTokenFile: String?
 
     func client() throws -> AdminClient {
@@ -102,13 +104,16 @@ struct ProjectAccess: ParsableArguments {
     @Option(name: .long, help: "Project; else HOLDFAST_PROJECT, else the cluster file.")
     var project: String?
 
-    @Option(name: .long, help: ArgumentHelp("API key; else HOLDFAST_API_KEY, else the cluster file.", valueName: "key"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp("API key; else HOLDFAST_API_KEY, else the cluster file.", valueName: "key"))
     var apiKey: String?
 
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "File with the key's secret; else HOLDFAST_API_SECRET, else the cluster file.", valueName: "file"))
+            "File with the key's secret; else HOLDFAST_API_SECRET, else the cluster file.", valueName: "file")
+    )
     var apiSecretFile: String?
 
     func client() throws -> HoldfastClient {
@@ -116,7 +121,8 @@ struct ProjectAccess: ParsableArguments {
     }
 
     func projectName() throws -> String {
-        guard let name = try project ?? environment("HOLDFAST_PROJECT") ?? cluster.localCluster()?.project else {
+        guard let name = try project ?? environment("HOLDFAST_PROJECT") ?? cluster.localCluster()?.project
+        else {
             throw ValidationError("Which project? Give --project or HOLDFAST_PROJECT.")
         }
         return name
@@ -130,7 +136,8 @@ struct ProjectAccess: ParsableArguments {
             let secret = secretText ?? environment("HOLDFAST_API_SECRET") ?? local?.apiSecret
         else {
             throw ValidationError(
-                "Which key? Give --api-key with --api-secret-file, or HOLDFAST_API_KEY with HOLDFAST_API_SECRET.")
+                "Which key? Give --api-key with --api-secret-file, or HOLDFAST_API_KEY with HOLDFAST_API_SECRET."
+            )
         }
         return .key(key, secret: secret)
     }

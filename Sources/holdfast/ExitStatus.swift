@@ -11,7 +11,9 @@ enum ExitStatus {
 
     /// Says what went wrong, on the stream where it belongs.
     static func report(_ error: any Error) -> Int32 {
-        if let failure = error as? HTTPFailure { return report(HoldfastError(failure: failure, isWrite: false)) }
+        if let failure = error as? HTTPFailure {
+            return report(HoldfastError(failure: failure, isWrite: false))
+        }
         if let error = error as? HoldfastError {
             complain("\(error)")
             return error.isTemporary ? temporary : failed

@@ -26,7 +26,8 @@ struct ObjectAddress: ParsableArguments {
 private func document(_ item: Item) -> JSON {
     var members = [
         JSON.Member("value", item.value), JSON.Member("createdAt", .integer(item.createdAt)),
-        JSON.Member("updatedAt", .integer(item.updatedAt)), JSON.Member("expiresAt", .integer(item.expiresAt)),
+        JSON.Member("updatedAt", .integer(item.updatedAt)),
+        JSON.Member("expiresAt", .integer(item.expiresAt)),
     ]
     if let version = item.keyVersion { members.append(JSON.Member("keyVersion", .integer(version))) }
     return .object(members)
@@ -84,7 +85,8 @@ struct ObjectSetCommand: ClusterVerb {
     func execute() async throws {
         let json = (try? JSON(parsing: value)) ?? .string(value)
         let stored = try await address.access.client().setItem(
-            item, json, of: address.object, ifAbsent: ifAbsent, WriteOptions(ttlMs: ttlMs, updatedAt: updatedAt))
+            item, json, of: address.object, ifAbsent: ifAbsent,
+            WriteOptions(ttlMs: ttlMs, updatedAt: updatedAt))
         guard let stored else { throw CommandFailure(message: "item '\(item)' exists, nothing written") }
         print(address.output.json ? document(stored).description : "updatedAt \(stored.updatedAt)")
     }

@@ -12,13 +12,16 @@ struct ServeCommand: ParsableCommand {
             flags over both.
             """)
 
-    @Option(name: .long, help: ArgumentHelp("Configuration, TOML or JSON; else HOLDFAST_CONFIG.", valueName: "file"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Configuration, TOML or JSON; else HOLDFAST_CONFIG.", valueName: "file"))
     var config: String?
 
     @Option(name: .long, help: "What people call this node; unique in the cluster.")
     var name: String?
 
-    @Option(name: .long, help: ArgumentHelp("Directory for everything this node keeps.", valueName: "directory"))
+    @Option(
+        name: .long, help: ArgumentHelp("Directory for everything this node keeps.", valueName: "directory"))
     var data: String?
 
     @Option(name: .long, help: ArgumentHelp("Where clients connect.", valueName: "host:port"))
@@ -31,13 +34,16 @@ struct ServeCommand: ParsableCommand {
     var admin: String?
 
     @Option(
-        name: .long, help: ArgumentHelp("File with the admin token; or HOLDFAST_ADMIN_TOKEN.", valueName: "file"))
+        name: .long,
+        help: ArgumentHelp("File with the admin token; or HOLDFAST_ADMIN_TOKEN.", valueName: "file"))
     var adminTokenFile: String?
 
     @Flag(name: .long, help: "Answer the admin API on the client port too.")
     var adminOnClientPort = false
 
-    @Option(name: .long, help: ArgumentHelp("Peer address of a member to join by; repeatable.", valueName: "host:port"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Peer address of a member to join by; repeatable.", valueName: "host:port"))
     var join: [String] = []
 
     @Flag(name: .long, help: "Form a new cluster if the data directory belongs to none.")
@@ -91,7 +97,9 @@ struct ServeCommand: ParsableCommand {
         var settings = scalars.compactMap { key, text in
             text.map { RawSetting(name: key.rawValue, value: .scalar($0), source: "flag --\(key.rawValue)") }
         }
-        if !join.isEmpty { settings.append(RawSetting(name: "join", value: .list(join), source: "flag --join")) }
+        if !join.isEmpty {
+            settings.append(RawSetting(name: "join", value: .list(join), source: "flag --join"))
+        }
         return settings
     }
 }

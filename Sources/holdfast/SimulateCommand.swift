@@ -17,7 +17,9 @@ struct SimulateCommand: ParsableCommand {
     @Option(name: .long, help: "Virtual seconds of each run's faulty phase.")
     var seconds = 10.0
 
-    @Option(name: .long, help: ArgumentHelp("Activate a planted bug (only in a build that has them).", valueName: "bug"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Activate a planted bug (only in a build that has them).", valueName: "bug"))
     var plant: String?
 
     @Flag(name: .long, help: "Print every event.")
@@ -44,7 +46,8 @@ struct SimulateCommand: ParsableCommand {
         }
         guard let seeds else { return 1...1 }
         let ends = seeds.split(separator: ".", omittingEmptySubsequences: true).map { UInt64($0) }
-        guard seeds.contains(".."), ends.count == 2, let first = ends[0], let last = ends[1], first <= last else {
+        guard seeds.contains(".."), ends.count == 2, let first = ends[0], let last = ends[1], first <= last
+        else {
             throw ValidationError("--seeds wants first..last, for example 1..500.")
         }
         return first...last

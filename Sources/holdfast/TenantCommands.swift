@@ -84,7 +84,8 @@ struct KeyListCommand: ClusterVerb {
         var table = TextTable("KEY", "ORIGINS", "REVOKED")
         for key in answer["keys"]?.elements ?? [] {
             let origins = key["origins"]?.elements?.map(cell).joined(separator: " ") ?? ""
-            table.add(key.text ?? cell(key["apiKey"]), origins.isEmpty ? "any" : origins, cell(key["revoked"]))
+            table.add(
+                key.text ?? cell(key["apiKey"]), origins.isEmpty ? "any" : origins, cell(key["revoked"]))
         }
         print(table.text)
     }
@@ -110,7 +111,8 @@ struct KeyRevokeCommand: ClusterVerb {
 
 struct ClassCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "class", abstract: "Settings of a class of objects.", subcommands: [ClassSetCommand.self])
+        commandName: "class", abstract: "Settings of a class of objects.", subcommands: [ClassSetCommand.self]
+    )
 }
 
 struct ClassSetCommand: ClusterVerb {

@@ -31,8 +31,9 @@ struct TextTable {
     }
 
     private static func looksNumeric(_ cell: String) -> Bool {
-        cell == "-" || cell.isEmpty || (cell.first.map { $0.isNumber || $0 == "-" } ?? false)
-            && cell.allSatisfy { $0.isNumber || ".,-%".contains($0) }
+        cell == "-" || cell.isEmpty
+            || (cell.first.map { $0.isNumber || $0 == "-" } ?? false)
+                && cell.allSatisfy { $0.isNumber || ".,-%".contains($0) }
     }
 
     private func trimmedRight(_ text: String) -> String {

@@ -5,7 +5,8 @@ import Testing
 @Suite struct BenchTests {
     private func figures(_ rate: Double, server: Double?, errors: [String: UInt64] = [:]) -> BenchFigures {
         BenchFigures(
-            workload: .get, connections: 4, operationsPerSecond: rate, p50Ms: rate / 10, p90Ms: 2, p99Ms: 3, maxMs: 4,
+            workload: .get, connections: 4, operationsPerSecond: rate, p50Ms: rate / 10, p90Ms: 2, p99Ms: 3,
+            maxMs: 4,
             serverMicrosecondsPerOperation: server, clientMicrosecondsPerOperation: 9, errors: errors)
     }
 
@@ -25,7 +26,10 @@ import Testing
         #expect(BenchReport.median([4, 1, 3, 2]) == 2.5)
     }
 
-    @Test(arguments: [(1.005, 1, "1.0"), (12.34, 2, "12.34"), (0.05, 2, "0.05"), (9.999, 2, "10.00"), (1_234.5, 0, "1235"), (-0.001, 2, "0.00")])
+    @Test(arguments: [
+        (1.005, 1, "1.0"), (12.34, 2, "12.34"), (0.05, 2, "0.05"), (9.999, 2, "10.00"), (1_234.5, 0, "1235"),
+        (-0.001, 2, "0.00"),
+    ])
     func writesNumbersWithAFixedNumberOfDigits(value: Double, digits: Int, text: String) {
         #expect(BenchReport.fixed(value, digits) == text)
     }

@@ -36,12 +36,15 @@ import Testing
     }
 
     @Test func takesAnEmpty404AsNoValue() async throws {
-        let server = try await ScriptedServer([.answer("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")])
+        let server = try await ScriptedServer([.answer("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")]
+        )
         #expect(try await client([server.endpoint]).getItem("a", of: Self.object) == nil)
     }
 
     @Test func goesOnToTheNextEndpointAndStaysThere() async throws {
-        let server = try await ScriptedServer([ScriptedServer.json(200, Self.item), ScriptedServer.json(200, Self.item)])
+        let server = try await ScriptedServer([
+            ScriptedServer.json(200, Self.item), ScriptedServer.json(200, Self.item),
+        ])
         let client = client([try await deadEndpoint(), server.endpoint])
         _ = try await client.increment("n", of: Self.object)
         _ = try await client.increment("n", of: Self.object)
@@ -59,7 +62,9 @@ import Testing
     }
 
     @Test func givesEveryWriteAKeyOfItsOwn() async throws {
-        let server = try await ScriptedServer([ScriptedServer.json(200, Self.item), ScriptedServer.json(200, Self.item)])
+        let server = try await ScriptedServer([
+            ScriptedServer.json(200, Self.item), ScriptedServer.json(200, Self.item),
+        ])
         let client = client([server.endpoint])
         _ = try await client.push("l", 1, of: Self.object)
         _ = try await client.push("l", 1, of: Self.object)
@@ -77,7 +82,8 @@ import Testing
     }
 
     @Test func reportsAConflictAsOne() async throws {
-        let body = #"{"message":"no","status":409,"cause":{"code":"conflictError.updatedAt.mismatch"},"applied":"no"}"#
+        let body =
+            #"{"message":"no","status":409,"cause":{"code":"conflictError.updatedAt.mismatch"},"applied":"no"}"#
         let server = try await ScriptedServer([ScriptedServer.json(409, body)])
         let error = await #expect(throws: HoldfastError.self) {
             try await client([server.endpoint]).setItem("a", 1, of: Self.object, WriteOptions(updatedAt: 9))
@@ -89,7 +95,8 @@ import Testing
 
     @Test func saysUnknownWhenNobodyCanKnow() async throws {
         let server = try await ScriptedServer([
-            ScriptedServer.json(409, #"{"message":"?","cause":{"code":"conflictError.outcome.unknown"},"applied":"unknown"}"#)
+            ScriptedServer.json(
+                409, #"{"message":"?","cause":{"code":"conflictError.outcome.unknown"},"applied":"unknown"}"#)
         ])
         let error = await #expect(throws: HoldfastError.self) {
             try await client([server.endpoint]).increment("n", of: Self.object)
@@ -100,7 +107,8 @@ import Testing
 
     @Test func saysNoWhenNothingWasSent() async throws {
         let error = await #expect(throws: HoldfastError.self) {
-            try await client([try await deadEndpoint()], timeout: .milliseconds(100)).increment("n", of: Self.object)
+            try await client([try await deadEndpoint()], timeout: .milliseconds(100)).increment(
+                "n", of: Self.object)
         }
         #expect(error?.kind == .unreachable)
         #expect(error?.applied == .no)

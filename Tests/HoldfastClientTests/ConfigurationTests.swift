@@ -82,10 +82,13 @@ import Testing
     }
 
     @Test(arguments: [
-        ("lease-ms", "199", "200 to 60000"), ("lease-ms", "abc", "200 to 60000"), ("shards", "0", "1 to 4096"),
+        ("lease-ms", "199", "200 to 60000"), ("lease-ms", "abc", "200 to 60000"),
+        ("shards", "0", "1 to 4096"),
         ("loops", "-1", "0 to 256"), ("initial-nodes", "65", "1 to 64"), ("name", "a b", "letters"),
-        ("client", "7001", "HOST:PORT"), ("peer", "h:70000", "HOST:PORT"), ("admin", "http://h:1", "HOST:PORT"),
-        ("reads", "fast", "lease, quorum"), ("log-level", "loud", "trace, debug"), ("bootstrap", "yes", "true or false"),
+        ("client", "7001", "HOST:PORT"), ("peer", "h:70000", "HOST:PORT"),
+        ("admin", "http://h:1", "HOST:PORT"),
+        ("reads", "fast", "lease, quorum"), ("log-level", "loud", "trace, debug"),
+        ("bootstrap", "yes", "true or false"),
         ("admin-token-file", "/nowhere/token", "readable file"),
     ])
     func refusesBadValuesWithNameAndRange(name: String, value: String, expectation: String) {
@@ -117,11 +120,14 @@ import Testing
     }
 
     @Test(arguments: [
-        "name", "name =", "= 1", "name = n1", "name = \"n1", "name = 'n1", "[section]", "join = [1]", "join = [\"a:1\"", "name = \"a\" b",
+        "name", "name =", "= 1", "name = n1", "name = \"n1", "name = 'n1", "[section]", "join = [1]",
+        "join = [\"a:1\"", "name = \"a\" b",
         "name = \"\\x\"", "shards = 1.5", "bootstrap = maybe",
     ])
     func refusesLinesThatAreNoSettings(line: String) {
-        #expect(throws: ConfigurationFault.self) { try ConfigurationText.settings("\n\(line)\n", file: "f.toml") }
+        #expect(throws: ConfigurationFault.self) {
+            try ConfigurationText.settings("\n\(line)\n", file: "f.toml")
+        }
         #expect(complaint(toml: "\n\(line)\n").contains("holdfast.toml line 2"))
     }
 

@@ -30,7 +30,10 @@ import Testing
     }
 
     @Test func keepsTheConnectionForTheNextRequest() async throws {
-        #expect(try await exchange([Self.ok, Self.ok, Self.ok], requests: 3) == [.success(200), .success(200), .success(200)])
+        #expect(
+            try await exchange([Self.ok, Self.ok, Self.ok], requests: 3) == [
+                .success(200), .success(200), .success(200),
+            ])
     }
 
     @Test func tellsALostAnswerFromARequestThatWasNeverSent() async throws {
@@ -65,7 +68,11 @@ import Testing
 
     @Test func endsAConnectionThatAnswersTwice() async throws {
         let results = try await exchange(
-            [.answer("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")], requests: 2)
+            [
+                .answer(
+                    "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+                )
+            ], requests: 2)
         #expect(results[0] == .success(200))
         guard case .failure(.notConnected) = results[1] else {
             Issue.record("expected a closed connection, got \(results[1])")

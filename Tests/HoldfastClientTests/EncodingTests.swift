@@ -4,15 +4,18 @@ import Testing
 
 @Suite struct EncodingTests {
     @Test(arguments: [
-        ("plain-1_2.3~", "plain-1_2.3~"), ("a b", "a%20b"), ("a/b?c#d", "a%2Fb%3Fc%23d"), ("50%", "50%25"), ("a+b", "a%2Bb"),
-        ("é", "%C3%A9"), (".", "%2E"), ("..", "%2E%2E"), ("...", "..."), ("", ""), ("\u{1F600}", "%F0%9F%98%80"),
+        ("plain-1_2.3~", "plain-1_2.3~"), ("a b", "a%20b"), ("a/b?c#d", "a%2Fb%3Fc%23d"), ("50%", "50%25"),
+        ("a+b", "a%2Bb"),
+        ("é", "%C3%A9"), (".", "%2E"), ("..", "%2E%2E"), ("...", "..."), ("", ""),
+        ("\u{1F600}", "%F0%9F%98%80"),
     ])
     func percentEncodesPathSegments(text: String, encoded: String) {
         #expect(percentEncoded(text) == encoded)
     }
 
     @Test(arguments: [
-        ("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE="), ("foobar", "Zm9vYmFy"),
+        ("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE="),
+        ("foobar", "Zm9vYmFy"),
     ])
     func encodesBase64AsTheStandardDoes(text: String, encoded: String) {
         #expect(base64Encoded(Array(text.utf8)) == encoded)
@@ -20,13 +23,17 @@ import Testing
     }
 
     @Test(arguments: [
-        ("http://127.0.0.1:7001", "127.0.0.1", 7_001), ("localhost:1", "localhost", 1), ("http://[::1]:65535/", "::1", 65_535),
+        ("http://127.0.0.1:7001", "127.0.0.1", 7_001), ("localhost:1", "localhost", 1),
+        ("http://[::1]:65535/", "::1", 65_535),
     ])
     func readsEndpoints(text: String, host: String, port: Int) {
         #expect(Endpoint(text) == Endpoint(host: host, port: port))
     }
 
-    @Test(arguments: ["", "host", "host:", ":1", "host:0", "host:65536", "host:+1", "https://h:1", "http://h:1/x", "a b:1", "::1:80", "u@h:1"])
+    @Test(arguments: [
+        "", "host", "host:", ":1", "host:0", "host:65536", "host:+1", "https://h:1", "http://h:1/x", "a b:1",
+        "::1:80", "u@h:1",
+    ])
     func refusesWhatIsNoEndpoint(text: String) {
         #expect(Endpoint(text) == nil)
     }

@@ -4,7 +4,8 @@ import Testing
 
 @Suite struct JSONTests {
     @Test(arguments: [
-        "null", "true", "false", "0", "-0", "1.50", "1e5", "-12.5E-3", "123456789012345678901234567890", "\"\"",
+        "null", "true", "false", "0", "-0", "1.50", "1e5", "-12.5E-3", "123456789012345678901234567890",
+        "\"\"",
         "\"caf\u{e9}\"", "[]", "[1,[2,[]]]", "{}", "{\"b\":1,\"a\":{\"c\":[null]}}",
     ])
     func writesBackWhatItRead(text: String) throws {
@@ -22,7 +23,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "", " ", "nul", "tru", "01", "1.", ".5", "+1", "-", "1e", "[1,]", "[1", "{\"a\"}", "{\"a\":}", "{a:1}", "\"\u{1}\"",
+        "", " ", "nul", "tru", "01", "1.", ".5", "+1", "-", "1e", "[1,]", "[1", "{\"a\"}", "{\"a\":}",
+        "{a:1}", "\"\u{1}\"",
         "\"abc", "\"\\x\"", "\"\\u12g4\"", "1 2", "[1}", "{\"a\":1,}", "\"\\", "\"\\u1", "NaN",
     ])
     func refusesWhatIsNoDocument(text: String) {
@@ -39,12 +41,16 @@ import Testing
 
     @Test func survivesEveryCutAndEveryFlippedByte() {
         let bytes = Array(#"{"a":[1,-2.5e3,"x\u00e9\n",true,null],"b":{"c":"\ud83d\ude00"}}"#.utf8)
-        for cut in 0..<bytes.count { #expect(throws: JSONFailure.self) { try JSON(parsing: Array(bytes[..<cut])) } }
+        for cut in 0..<bytes.count {
+            #expect(throws: JSONFailure.self) { try JSON(parsing: Array(bytes[..<cut])) }
+        }
         for position in bytes.indices {
             for mask: UInt8 in [0x01, 0x02, 0x20, 0x80] {
                 var damaged = bytes
                 damaged[position] ^= mask
-                if let json = try? JSON(parsing: damaged) { #expect((try? JSON(parsing: json.bytes)) == json) }
+                if let json = try? JSON(parsing: damaged) {
+                    #expect((try? JSON(parsing: json.bytes)) == json)
+                }
             }
         }
     }

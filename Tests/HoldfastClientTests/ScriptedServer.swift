@@ -51,7 +51,9 @@ final class ScriptedServer: @unchecked Sendable {
     }
 
     static func json(_ status: Int, _ body: String) -> Step {
-        .answer("HTTP/1.1 \(status) X\r\nContent-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
+        .answer(
+            "HTTP/1.1 \(status) X\r\nContent-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
+        )
     }
 
     private final class Handler: ChannelInboundHandler {

@@ -40,7 +40,8 @@ struct Chaos {
 
     private static func run(_ options: Options) async throws -> Verdict {
         let cluster = try LocalCluster(directory: options.directory, script: options.clusterScript)
-        let load = Load(cluster: cluster.file, clients: options.clients, rate: options.rate, seed: options.seed)
+        let load = Load(
+            cluster: cluster.file, clients: options.clients, rate: options.rate, seed: options.seed)
         let run = Run(options: options, cluster: cluster, load: load)
         try await load.start()
         switch options.scenario {

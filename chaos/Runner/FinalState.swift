@@ -16,12 +16,15 @@ struct FinalState {
         for (position, object) in objects.enumerated() {
             let planned = PlannedOperation(object: object, call: .read)
             let request = planned.request(
-                project: run.cluster.file.project ?? "", authorization: load.authorization, idempotencyKey: nil)
+                project: run.cluster.file.project ?? "", authorization: load.authorization,
+                idempotencyKey: nil)
             let number = try await load.eventLoop.submit { load.begin(planned, by: -1) }.get()
             let result = await pools[position % pools.count].send(request, isRepeatable: true)
             guard case .success(let response) = result, let outcome = planned.outcome(response),
                 case .answered(let shows, _) = outcome
-            else { throw LocalCluster.Unusable(description: "\(object) cannot be read at the end: \(result)") }
+            else {
+                throw LocalCluster.Unusable(description: "\(object) cannot be read at the end: \(result)")
+            }
             try await load.eventLoop.submit { load.complete(number, outcome) }.get()
             state.items.append((object, PlannedOperation.item, shows))
         }

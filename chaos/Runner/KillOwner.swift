@@ -22,7 +22,8 @@ struct KillOwner {
             run.faults.append(report)
             complain(
                 "kill \(round)/\(run.options.rounds): \(report.node), hottest object back after "
-                    + "\(milliseconds(report.hottestPauseMs)), all \(report.objects) after \(milliseconds(report.slowestPauseMs))")
+                    + "\(milliseconds(report.hottestPauseMs)), all \(report.objects) after \(milliseconds(report.slowestPauseMs))"
+            )
         }
         try await pause(seconds: run.options.settleSeconds)
     }
@@ -35,7 +36,8 @@ struct KillOwner {
         if run.options.withParent { try run.cluster.send(SIGKILL, to: node.parentPid) }
         // The child dies with its parent, so it may be gone already.
         _ = kill(node.pid, SIGKILL)
-        let takeovers = try await Takeovers.wait(run, victim, since: killedNs, seconds: Self.takeoverSecondsMax)
+        let takeovers = try await Takeovers.wait(
+            run, victim, since: killedNs, seconds: Self.takeoverSecondsMax)
         if run.options.withParent {
             try await run.cluster.finish(try run.cluster.beginStart(victim.node))
         }
@@ -77,7 +79,9 @@ struct Takeovers {
     var hottestMs: Double?
     var slowestMs: Double?
 
-    static func wait(_ run: Run, _ victim: Victim, since startNs: UInt64, seconds: Double) async throws -> Takeovers {
+    static func wait(_ run: Run, _ victim: Victim, since startNs: UInt64, seconds: Double) async throws
+        -> Takeovers
+    {
         let deadline = startNs + UInt64(seconds * 1e9)
         var times = try await run.load.takeovers()
         while times.values.contains(nil), monotonicNs() < deadline {

@@ -38,7 +38,8 @@ final class Load: @unchecked Sendable {
 
     init(cluster: ClusterFile, clients count: Int, rate: Int, seed: UInt64) {
         self.cluster = cluster
-        authorization = HoldfastClient.Credentials
+        authorization =
+            HoldfastClient.Credentials
             .key(cluster.apiKey ?? "", secret: cluster.apiSecret ?? "").authorization
         eventLoop = MultiThreadedEventLoopGroup.singleton.any()
         thinkNsMean = UInt64(count) * 1_000_000_000 / UInt64(rate)
@@ -47,7 +48,8 @@ final class Load: @unchecked Sendable {
         for number in 0..<count {
             clients.append(
                 LoadClient(
-                    number: number, home: number % cluster.nodes.count, usesKeys: number / cluster.nodes.count % 2 == 0,
+                    number: number, home: number % cluster.nodes.count,
+                    usesKeys: number / cluster.nodes.count % 2 == 0,
                     load: self, generator: generator.split()))
         }
     }
@@ -97,7 +99,9 @@ final class Load: @unchecked Sendable {
     func recordedHistory() async throws -> History { try await onLoop(\.history) }
     func recordedFailures() async throws -> [String] { try await onLoop(\.failures) }
 
-    private func onLoop<Value: Sendable>(_ body: @escaping @Sendable (Load) throws -> Value) async throws -> Value {
+    private func onLoop<Value: Sendable>(_ body: @escaping @Sendable (Load) throws -> Value) async throws
+        -> Value
+    {
         try await eventLoop.submit { try body(self) }.get()
     }
 
@@ -122,7 +126,9 @@ final class Load: @unchecked Sendable {
     }
 
     func noteAcknowledged(_ object: String, epoch: UInt64) {
-        guard let takeover = watched[object], takeover.acknowledgedNs == nil, epoch > takeover.epoch else { return }
+        guard let takeover = watched[object], takeover.acknowledgedNs == nil, epoch > takeover.epoch else {
+            return
+        }
         watched[object]?.acknowledgedNs = monotonicNs()
     }
 
@@ -145,7 +151,8 @@ final class Load: @unchecked Sendable {
         guard !plain, let version = knownVersions[object] else {
             return PlannedOperation(object: object, call: .set(nextValue))
         }
-        return PlannedOperation(object: object, call: .compareAndSet(expectedVersion: version, value: nextValue))
+        return PlannedOperation(
+            object: object, call: .compareAndSet(expectedVersion: version, value: nextValue))
     }
 
     private func push(_ position: Int) -> PlannedOperation {

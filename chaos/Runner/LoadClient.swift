@@ -67,7 +67,9 @@ final class LoadClient {
     }
 
     private func retryHome() {
-        if !load.isHarmed[home] { load.noteFailure("client \(number): node \(home + 1) is not reachable or not ready") }
+        if !load.isHarmed[home] {
+            load.noteFailure("client \(number): node \(home + 1) is not reachable or not ready")
+        }
         after(.milliseconds(50)) { self.start() }
     }
 
@@ -112,10 +114,14 @@ final class LoadClient {
     private func take(_ response: HTTPResponse, _ pending: Pending, from node: Int) {
         if response.isSuccess || response.status == 404 {
             guard let outcome = pending.operation.outcome(response) else {
-                load.noteFailure(describe(pending, node, "an answer that cannot be: \(response.status) \(response.bodyText)"))
+                load.noteFailure(
+                    describe(
+                        pending, node, "an answer that cannot be: \(response.status) \(response.bodyText)"))
                 return finish(pending, .unknown)
             }
-            if case .answered(_, let version) = outcome { load.noteVersion(version, of: pending.operation.object) }
+            if case .answered(_, let version) = outcome {
+                load.noteVersion(version, of: pending.operation.object)
+            }
             if pending.operation.isWrite, let epoch = response.header("Holdfast-Epoch").flatMap(UInt64.init) {
                 load.noteAcknowledged(pending.operation.object, epoch: epoch)
             }

@@ -32,7 +32,8 @@ final class LocalCluster {
 
     /// Owner and epoch of an object, as the table has them now.
     func owner(of object: String) async throws -> (node: Int, epoch: UInt64)? {
-        let query = "explain?project=\(file.project ?? "")&class=\(Load.objectClass)&id=\(percentEncoded(object))"
+        let query =
+            "explain?project=\(file.project ?? "")&class=\(Load.objectClass)&id=\(percentEncoded(object))"
         let answer = try await admin.get(query)
         guard let name = answer["owner"]?.text, let epoch = answer["epoch"]?.int,
             let position = file.nodes.firstIndex(where: { $0.name == name })
@@ -51,10 +52,12 @@ final class LocalCluster {
         let deadline = monotonicNs() + UInt64(seconds * 1e9)
         let endpoint = file.nodes[position].endpoint
         let pool = ConnectionPool(
-            endpoints: [endpoint], on: MultiThreadedEventLoopGroup.singleton.any(), timeout: .milliseconds(500))
+            endpoints: [endpoint], on: MultiThreadedEventLoopGroup.singleton.any(),
+            timeout: .milliseconds(500))
         var isReady = false
         while !isReady, monotonicNs() < deadline {
-            if case .success(let response) = await pool.send(HTTPRequest("GET", "/readyz"), isRepeatable: false),
+            if case .success(let response) = await pool.send(
+                HTTPRequest("GET", "/readyz"), isRepeatable: false),
                 response.status == 200
             {
                 isReady = true

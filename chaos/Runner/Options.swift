@@ -56,7 +56,8 @@ struct Options {
             switch name {
             case "--dir": assign(&directory, value)
             case "--cluster-script": assign(&clusterScript, value)
-            case "--kills", "--rounds": assign(&rounds, Int(value).flatMap { (1...10_000).contains($0) ? $0 : nil })
+            case "--kills", "--rounds":
+                assign(&rounds, Int(value).flatMap { (1...10_000).contains($0) ? $0 : nil })
             case "--clients": assign(&clients, Int(value).flatMap { (1...10_000).contains($0) ? $0 : nil })
             case "--rate": assign(&rate, Int(value).flatMap { (1...1_000_000).contains($0) ? $0 : nil })
             case "--settle": assign(&settleSeconds, Self.seconds(value))

@@ -33,7 +33,8 @@ struct PauseOwner {
         try await run.load.setHarmed([victim.node], true)
         let stoppedNs = monotonicNs()
         try run.cluster.send(SIGSTOP, to: node.pid)
-        let takeovers = try await Takeovers.wait(run, victim, since: stoppedNs, seconds: Self.takeoverSecondsMax)
+        let takeovers = try await Takeovers.wait(
+            run, victim, since: stoppedNs, seconds: Self.takeoverSecondsMax)
         let elapsed = Double(monotonicNs() - stoppedNs) / 1e9
         try await pause(seconds: max(0, run.options.pauseSeconds - elapsed))
         try run.cluster.send(SIGCONT, to: node.pid)

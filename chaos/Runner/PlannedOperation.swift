@@ -10,7 +10,8 @@ struct PlannedOperation {
     static let item = "v"
 
     func request(project: String, authorization: String, idempotencyKey: String?) -> HTTPRequest {
-        let path = "/project/\(percentEncoded(project))/cache/\(Load.objectClass)/\(percentEncoded(object))/\(Self.item)"
+        let path =
+            "/project/\(percentEncoded(project))/cache/\(Load.objectClass)/\(percentEncoded(object))/\(Self.item)"
         var headers = [("Authorization", authorization)]
         guard let (suffix, body) = write else { return HTTPRequest("GET", path, headers: headers) }
         headers.append(("Content-Type", "application/json"))

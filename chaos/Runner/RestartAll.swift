@@ -20,8 +20,10 @@ struct RestartAll {
             let readyAfterMs = try await strike(&generator)
             run.faults.append(
                 FaultReport(
-                    node: "all", objects: 0, hottestPauseMs: nil, slowestPauseMs: nil, readyAfterMs: readyAfterMs))
-            complain("round \(round)/\(run.options.rounds): all nodes ready after \(milliseconds(readyAfterMs))")
+                    node: "all", objects: 0, hottestPauseMs: nil, slowestPauseMs: nil,
+                    readyAfterMs: readyAfterMs))
+            complain(
+                "round \(round)/\(run.options.rounds): all nodes ready after \(milliseconds(readyAfterMs))")
         }
         try await pause(seconds: run.options.settleSeconds)
     }
@@ -46,7 +48,8 @@ struct RestartAll {
         }
         for pid in starting { try await run.cluster.finish(pid) }
         for position in all where try await !run.cluster.waitReady(position, seconds: Self.readySecondsMax) {
-            run.overdue.append("\(nodes[position].name) was not ready \(Self.readySecondsMax) s after its start")
+            run.overdue.append(
+                "\(nodes[position].name) was not ready \(Self.readySecondsMax) s after its start")
         }
         try await run.load.setHarmed(all, false)
         return Double(monotonicNs() - startedNs) / 1e6

@@ -53,10 +53,13 @@ struct Verdict {
         lines += pauseLines
         lines += failures.prefix(Self.shownMax).map { "FAILED AT A SURVIVOR: " + $0 }
         lines += overdue.map { "OVERDUE: " + $0 }
-        lines += (report.violations + miscounts).prefix(Self.shownMax).map { "VIOLATION in \($0.object): \($0.message)" }
+        lines += (report.violations + miscounts).prefix(Self.shownMax).map {
+            "VIOLATION in \($0.object): \($0.message)"
+        }
         lines += report.undecided.prefix(Self.shownMax).map { "UNDECIDED: " + $0 }
         if !meetsGoals { lines.append("the pauses are beyond the goals") }
-        lines.append(isClean ? "\(scenario.rawValue): all promises kept" : "\(scenario.rawValue): BROKEN PROMISES")
+        lines.append(
+            isClean ? "\(scenario.rawValue): all promises kept" : "\(scenario.rawValue): BROKEN PROMISES")
         return lines.joined(separator: "\n")
     }
 
@@ -68,7 +71,8 @@ struct Verdict {
         ]
         return rows.compactMap { name, values in
             guard let median = Self.median(values), let worst = values.max() else { return nil }
-            return "\(name): median \(milliseconds(median)), worst \(milliseconds(worst)), \(values.count) faults"
+            return
+                "\(name): median \(milliseconds(median)), worst \(milliseconds(worst)), \(values.count) faults"
         }
     }
 
@@ -104,7 +108,9 @@ struct Tally {
             case .unknown: unknown += 1
             }
             let isAnswered = if case .answered = operation.outcome { true } else { false }
-            if case .push(let element) = operation.call, isAnswered { pushed[operation.object, default: []].append(element) }
+            if case .push(let element) = operation.call, isAnswered {
+                pushed[operation.object, default: []].append(element)
+            }
             guard case .increment = operation.call else { continue }
             if isAnswered { added[operation.object, default: (0, 0)].acknowledged += 1 }
             if operation.outcome == .unknown { added[operation.object, default: (0, 0)].open += 1 }

@@ -108,7 +108,8 @@ public struct HTTPResponseParser {
                 guard let line = try readLine() else { return nil }
                 if line.isEmpty { return response(begun, begun.body) }
             } else if let remaining = begun.chunkRemaining {
-                guard received.readableBytes >= remaining + 2, var data = received.readSlice(length: remaining)
+                guard received.readableBytes >= remaining + 2,
+                    var data = received.readSlice(length: remaining)
                 else { return nil }
                 begun.body.writeBuffer(&data)
                 guard received.readInteger(as: UInt16.self) == 0x0D0A else {
@@ -131,7 +132,8 @@ public struct HTTPResponseParser {
         let view = received.readableBytesView
         guard let end = view.firstIndex(of: UInt8(ascii: "\n")) else {
             guard view.count <= Self.chunkLineBytesMax else {
-                throw HTTPParseFailure(reason: "line longer than \(Self.chunkLineBytesMax) bytes in a chunked body")
+                throw HTTPParseFailure(
+                    reason: "line longer than \(Self.chunkLineBytesMax) bytes in a chunked body")
             }
             return nil
         }
@@ -143,7 +145,8 @@ public struct HTTPResponseParser {
 
     private static func chunkSize(_ line: [UInt8]) throws(HTTPParseFailure) -> Int {
         let digits = line.prefix { $0 != UInt8(ascii: ";") && $0 != UInt8(ascii: " ") }
-        guard (1...8).contains(digits.count), let size = Int(String(decoding: digits, as: UTF8.self), radix: 16),
+        guard (1...8).contains(digits.count),
+            let size = Int(String(decoding: digits, as: UTF8.self), radix: 16),
             size >= 0
         else { throw HTTPParseFailure(reason: "bad chunk size") }
         return size

@@ -27,7 +27,8 @@ struct ResponseHead {
             return startsLikeHTTP(bytes) ? .incomplete : .malformed("no HTTP/1 status line")
         }
         guard let status = status(bytes) else { return .malformed("no HTTP/1 status line") }
-        var head = ResponseHead(status: status, framing: .untilClose, keepsAlive: bytes[7] == UInt8(ascii: "1"))
+        var head = ResponseHead(
+            status: status, framing: .untilClose, keepsAlive: bytes[7] == UInt8(ascii: "1"))
         var lines = HeaderLines(UnsafeRawBufferPointer(rebasing: bytes[..<length]))
         lines.skipLine()
         while let line = lines.next() {
@@ -69,7 +70,9 @@ struct ResponseHead {
         while index < bytes.count {
             if bytes[index] == newline {
                 if index + 1 < bytes.count, bytes[index + 1] == newline { return index + 2 }
-                if index + 2 < bytes.count, bytes[index + 1] == UInt8(ascii: "\r"), bytes[index + 2] == newline {
+                if index + 2 < bytes.count, bytes[index + 1] == UInt8(ascii: "\r"),
+                    bytes[index + 2] == newline
+                {
                     return index + 3
                 }
             }
@@ -84,7 +87,8 @@ struct ResponseHead {
 
     private static func status(_ bytes: UnsafeRawBufferPointer) -> Int? {
         guard bytes.count >= 13, startsLikeHTTP(bytes), bytes[8] == UInt8(ascii: " "),
-            bytes[12] == UInt8(ascii: " ") || bytes[12] == UInt8(ascii: "\r") || bytes[12] == UInt8(ascii: "\n"),
+            bytes[12] == UInt8(ascii: " ") || bytes[12] == UInt8(ascii: "\r")
+                || bytes[12] == UInt8(ascii: "\n"),
             let status = decimal(bytes[9..<12]), status >= 100
         else { return nil }
         return status

@@ -39,7 +39,9 @@ private struct JSONParser {
     }
 
     private mutating func skipBlanks() {
-        while let byte = current, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { position += 1 }
+        while let byte = current, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 {
+            position += 1
+        }
     }
 
     private mutating func skip(_ byte: UInt8) -> Bool {
@@ -129,7 +131,9 @@ private struct JSONParser {
             position += 1
             switch byte {
             case UInt8(ascii: "\""):
-                guard let valid = String(validating: text, as: UTF8.self) else { throw failure("broken UTF-8") }
+                guard let valid = String(validating: text, as: UTF8.self) else {
+                    throw failure("broken UTF-8")
+                }
                 return valid
             case UInt8(ascii: "\\"):
                 try escape(into: &text)

@@ -15,7 +15,8 @@ struct BenchCommand: ClusterVerb {
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "increment-spread, increment-one, get or set64; repeatable, all without it.", valueName: "workload"))
+            "increment-spread, increment-one, get or set64; repeatable, all without it.",
+            valueName: "workload"))
     var workload: [BenchWorkload] = []
 
     @Option(name: .long, help: ArgumentHelp("Numbers of connections.", valueName: "n,n,…"))
@@ -43,7 +44,9 @@ struct BenchCommand: ClusterVerb {
         guard seconds.isFinite, seconds > 0, warmUp.isFinite, warmUp >= 0 else {
             throw ValidationError("--seconds must be above 0, --warm-up not below.")
         }
-        guard (1...1_000_000).contains(objects) else { throw ValidationError("--objects must be from 1 to 1000000.") }
+        guard (1...1_000_000).contains(objects) else {
+            throw ValidationError("--objects must be from 1 to 1000000.")
+        }
         guard (1...99).contains(self.repeat) else { throw ValidationError("--repeat must be from 1 to 99.") }
         guard (1...64).contains(loops) else { throw ValidationError("--loops must be from 1 to 64.") }
         _ = try connectionCounts()

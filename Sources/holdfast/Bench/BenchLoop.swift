@@ -7,7 +7,8 @@ struct BenchCounts: Sendable {
     var operations: UInt64 = 0
     /// Answers that are no success, and requests without an answer, by what went wrong.
     var errors: [String: UInt64] = [:]
-    var latencies = Histogram<UInt64>(highestTrackableValue: 60_000_000_000, numberOfSignificantValueDigits: .three)
+    var latencies = Histogram<UInt64>(
+        highestTrackableValue: 60_000_000_000, numberOfSignificantValueDigits: .three)
 
     mutating func add(_ other: BenchCounts) {
         operations += other.operations
@@ -128,17 +129,18 @@ private final class BenchConnection {
 
     private func reconnect() {
         let loop = connection.eventLoop.assumeIsolated()
-        HTTPConnection.connect(to: connection.endpoint, on: connection.eventLoop).assumeIsolated().whenComplete {
-            switch $0 {
-            case .success(let opened):
-                opened.requestTimeout = .seconds(30)
-                self.connection = opened
-                if self.owner.isStopping { opened.close() } else { self.sendNext() }
-            case .failure:
-                guard !self.owner.isStopping else { return }
-                self.owner.record(.failure(.notConnected("")), nanoseconds: 0)
-                loop.scheduleTask(in: .milliseconds(100)) { self.reconnect() }
+        HTTPConnection.connect(to: connection.endpoint, on: connection.eventLoop).assumeIsolated()
+            .whenComplete {
+                switch $0 {
+                case .success(let opened):
+                    opened.requestTimeout = .seconds(30)
+                    self.connection = opened
+                    if self.owner.isStopping { opened.close() } else { self.sendNext() }
+                case .failure:
+                    guard !self.owner.isStopping else { return }
+                    self.owner.record(.failure(.notConnected("")), nanoseconds: 0)
+                    loop.scheduleTask(in: .milliseconds(100)) { self.reconnect() }
+                }
             }
-        }
     }
 }

@@ -32,7 +32,8 @@ enum BenchReport {
         for figures in all {
             table.add(
                 figures.workload.rawValue, String(figures.connections), fixed(figures.operationsPerSecond, 0),
-                fixed(figures.p50Ms, 2), fixed(figures.p90Ms, 2), fixed(figures.p99Ms, 2), fixed(figures.maxMs, 1),
+                fixed(figures.p50Ms, 2), fixed(figures.p90Ms, 2), fixed(figures.p99Ms, 2),
+                fixed(figures.maxMs, 1),
                 figures.serverMicrosecondsPerOperation.map { fixed($0, 1) } ?? "-",
                 fixed(figures.clientMicrosecondsPerOperation, 1), String(figures.errorCount))
         }

@@ -89,7 +89,8 @@ struct BenchRun {
             for lane in 0..<lanes {
                 group.addTask {
                     for object in stride(from: lane, to: objectCount, by: lanes) {
-                        try await Self.check(pool.send(workload.preparation(target, object: object), isRepeatable: true))
+                        try await Self.check(
+                            pool.send(workload.preparation(target, object: object), isRepeatable: true))
                     }
                 }
             }

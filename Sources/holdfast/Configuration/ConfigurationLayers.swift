@@ -29,7 +29,9 @@ struct ConfigurationLayers {
             guard let text = lookUp(key.environmentName) else { continue }
             let value: RawValue =
                 key == .join ? .list(text.split(separator: ",").map { trimmed(String($0)) }) : .scalar(text)
-            put(RawSetting(name: key.rawValue, value: value, source: "environment \(key.environmentName)"), key)
+            put(
+                RawSetting(name: key.rawValue, value: value, source: "environment \(key.environmentName)"),
+                key)
         }
     }
 
@@ -47,8 +49,12 @@ struct ConfigurationLayers {
         for key in SettingKey.allCases {
             if let setting = effective[key] { checker.apply(key, setting, to: &result) }
         }
-        if effective[.name] == nil { checker.faults.append("name is missing: \(SettingKey.name.expectation)") }
-        if effective[.data] == nil { checker.faults.append("data is missing: \(SettingKey.data.expectation)") }
+        if effective[.name] == nil {
+            checker.faults.append("name is missing: \(SettingKey.name.expectation)")
+        }
+        if effective[.data] == nil {
+            checker.faults.append("data is missing: \(SettingKey.data.expectation)")
+        }
         if result.client == result.peer || result.admin == result.client || result.admin == result.peer {
             checker.faults.append("client, peer and admin must be different addresses")
         }
@@ -77,11 +83,13 @@ private struct SettingChecker {
             case .adminOnClientPort: assign(&result.adminOnClientPort, Self.flag(setting.value))
             case .join: assign(&result.join, Self.addresses(setting.value))
             case .bootstrap: assign(&result.bootstrap, Self.flag(setting.value))
-            case .initialNodes: assign(&result.initialNodes, Self.number(setting.value, SettingKey.initialNodeRange))
+            case .initialNodes:
+                assign(&result.initialNodes, Self.number(setting.value, SettingKey.initialNodeRange))
             case .shards: assign(&result.shards, Self.number(setting.value, SettingKey.shardRange))
             case .leaseMs: assign(&result.leaseMs, Self.number(setting.value, SettingKey.leaseMsRange))
             case .loops: assign(&result.loops, Self.number(setting.value, SettingKey.loopRange))
-            case .reads: assign(&result.reads, Self.scalar(setting.value).flatMap(NodeConfiguration.Reads.init))
+            case .reads:
+                assign(&result.reads, Self.scalar(setting.value).flatMap(NodeConfiguration.Reads.init))
             case .logLevel:
                 assign(&result.logLevel, Self.scalar(setting.value).flatMap(NodeConfiguration.LogLevel.init))
             }
@@ -118,7 +126,9 @@ private struct SettingChecker {
         scalar(value).flatMap(Bool.init)
     }
 
-    private static func number<Number: FixedWidthInteger>(_ value: RawValue, _ range: ClosedRange<Number>) -> Number? {
+    private static func number<Number: FixedWidthInteger>(_ value: RawValue, _ range: ClosedRange<Number>)
+        -> Number?
+    {
         scalar(value).flatMap { Number($0) }.flatMap { range.contains($0) ? $0 : nil }
     }
 

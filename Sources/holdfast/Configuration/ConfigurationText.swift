@@ -5,10 +5,12 @@ import HoldfastClient
 enum ConfigurationText {
     /// `file` names the source in complaints; a name that ends in `.json` selects JSON.
     static func settings(_ text: String, file: String) throws(ConfigurationFault) -> [RawSetting] {
-        let settings = file.hasSuffix(".json") ? try fromJSON(text, file: file) : try fromTOML(text, file: file)
+        let settings =
+            file.hasSuffix(".json") ? try fromJSON(text, file: file) : try fromTOML(text, file: file)
         for (position, setting) in settings.enumerated() {
             if let earlier = settings[..<position].first(where: { $0.name == setting.name }) {
-                throw ConfigurationFault("\(setting.source): '\(setting.name)' was already set, \(earlier.source)")
+                throw ConfigurationFault(
+                    "\(setting.source): '\(setting.name)' was already set, \(earlier.source)")
             }
         }
         return settings
@@ -25,7 +27,8 @@ enum ConfigurationText {
         var settings: [RawSetting] = []
         for member in members {
             guard let value = rawValue(member.value) else {
-                throw ConfigurationFault("\(file): '\(member.name)' is neither a scalar nor a list of strings")
+                throw ConfigurationFault(
+                    "\(file): '\(member.name)' is neither a scalar nor a list of strings")
             }
             settings.append(RawSetting(name: member.name, value: value, source: file))
         }
@@ -85,7 +88,9 @@ private struct TOMLLine {
         skipBlanks()
         let value = try value()
         skipBlanks()
-        guard rest.isEmpty || rest.first == "#" else { throw Fault(reason: "text behind the value of '\(name)'") }
+        guard rest.isEmpty || rest.first == "#" else {
+            throw Fault(reason: "text behind the value of '\(name)'")
+        }
         return (name, value)
     }
 
@@ -134,7 +139,9 @@ private struct TOMLLine {
         while true {
             skipBlanks()
             if take("]") { return elements }
-            guard rest.first == "\"" || rest.first == "'" else { throw Fault(reason: "lists hold quoted strings") }
+            guard rest.first == "\"" || rest.first == "'" else {
+                throw Fault(reason: "lists hold quoted strings")
+            }
             elements.append(try scalar())
             skipBlanks()
             if take("]") { return elements }
@@ -162,6 +169,8 @@ private struct TOMLLine {
     }
 
     private static func isBare(_ scalar: UnicodeScalar) -> Bool {
-        scalar.isASCII && (scalar.properties.isAlphabetic || ("0"..."9").contains(scalar) || scalar == "-" || scalar == "_")
+        scalar.isASCII
+            && (scalar.properties.isAlphabetic || ("0"..."9").contains(scalar) || scalar == "-"
+                || scalar == "_")
     }
 }
