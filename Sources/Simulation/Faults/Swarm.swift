@@ -1,0 +1,89 @@
+import Cluster
+
+/// One run's circumstances, all drawn from its seed: how many nodes and shards, how slow and unreliable
+/// what is, which misfortunes happen and how often. Most runs have only some kinds of faults: with all of
+/// them at once, few would get far.
+struct Swarm {
+    let seed: UInt64
+    var machines = 3
+    var loops: [Int] = [1, 1, 1]
+    var shards = 4
+    var leaseDurationMs: UInt64 = 900
+    var settings = NodeSettings()
+    /// How fast each machine's oscillator runs: at most ρ off (O5).
+    var driftPpm: [Int64] = [0, 0, 0]
+    var network = VirtualNetwork.Quality()
+    /// How often, and for how long, time passes between the steps of a turn and its flush.
+    var gapChance = 0.02
+    var gapMeanNs: UInt64 = 300_000
+    var syncMeanNs: UInt64 = 300_000
+    var restartMeanNs: UInt64 = 150_000_000
+    /// Whether nodes are told that a cut link is down; otherwise messages just vanish.
+    var noticesCuts = true
+    var workload = Workload.Plan()
+    var faults = FaultInjector.Plan()
+    /// How long the safety phase lasts.
+    var safetyNs: UInt64 = 20_000_000_000
+
+    /// A quiet cluster: the ground for scenarios.
+    init(calmWithSeed seed: UInt64) {
+        self.seed = seed
+    }
+
+    init(seed: UInt64, safetyNs: UInt64) {
+        self.seed = seed
+        self.safetyNs = safetyNs
+        var random = SeededGenerator(seed: seed)
+        drawCluster(&random)
+        drawSurroundings(&random)
+        drawWorkload(&random)
+        faults = FaultInjector.Plan(drawnFrom: &random)
+    }
+
+    private mutating func drawCluster(_ random: inout SeededGenerator) {
+        machines = random.chance(0.12) ? 5 : 3
+        loops = (0..<machines).map { _ in random.within(1...2) }
+        shards = random.pick([1, 2, 3, 4, 6, 8])
+        leaseDurationMs = random.pick([400, 600, 900, 1_500])
+        settings.requestDeadlineMs = random.pick([1_500, 3_000, 6_000, 10_000])
+        settings.balanceIntervalMs = random.pick([300, 1_000])
+        settings.balanceQuietMs = random.pick([300, 1_000, 2_000])
+        settings.drainTimeoutMs = random.pick([500, 3_000])
+        settings.logTailBytes = random.pick([2 << 10, 16 << 10, 512 << 10])
+        settings.readsByQuorum = random.chance(0.05)
+    }
+
+    private mutating func drawSurroundings(_ random: inout SeededGenerator) {
+        let isDrifting = random.chance(0.7)
+        driftPpm = (0..<machines).map { _ in
+            guard isDrifting else { return 0 }
+            // Half of them at the limit.
+            return random.chance(0.5) ? random.pick([-10_000, 10_000]) : Int64(random.below(20_001)) - 10_000
+        }
+        network.minimumDelayNs = random.pick([20_000, 50_000, 500_000])
+        network.meanExtraDelayNs = random.pick([20_000, 100_000, 1_000_000, 5_000_000])
+        if random.chance(0.5) { network.dropChance = random.pick([0.001, 0.01, 0.05]) }
+        if random.chance(0.5) { network.duplicateChance = random.pick([0.001, 0.01, 0.1]) }
+        network.reorders = random.chance(0.4)
+        if random.chance(0.5) {
+            network.stragglerChance = random.pick([0.001, 0.01])
+            network.stragglerDelayNs = random.pick([20_000_000, 200_000_000, 800_000_000])
+        }
+        gapChance = random.pick([0.0, 0.01, 0.1])
+        gapMeanNs = random.pick([50_000, 1_000_000, 20_000_000])
+        syncMeanNs = random.pick([50_000, 300_000, 3_000_000])
+        restartMeanNs = random.pick([30_000_000, 150_000_000, 800_000_000])
+        noticesCuts = random.chance(0.6)
+    }
+
+    private mutating func drawWorkload(_ random: inout SeededGenerator) {
+        workload.clients = random.within(6...20)
+        workload.hotObjects = random.within(1...4)
+        workload.coldObjects = random.pick([0, 8, 30])
+        workload.hotShare = random.pick([0.6, 0.9])
+        workload.meanThinkNs = random.pick([20_000_000, 60_000_000, 150_000_000])
+        workload.keyedShare = random.pick([0.1, 0.5, 0.9])
+        workload.readShare = random.pick([0.2, 0.4, 0.6])
+        workload.patienceNs = random.pick([300_000_000, 2_000_000_000, 12_000_000_000])
+    }
+}

@@ -1,0 +1,170 @@
+import Cluster
+import Placement
+import Raft
+
+/// Watches all nodes at once for what no node can see alone: two that would answer reads (I1), two
+/// that committed different entries at one place (I6), seals that fall, tables that differ (I5).
+struct SafetyMonitor {
+    /// What a machine's journal was told about one log: enough to know each entry by term and content.
+    fileprivate struct LogMirror {
+        /// Index before the first entry that is known.
+        var base: UInt64 = 0
+        var entries: [EntryMark] = []
+        /// Compared with the others up to here.
+        var compared: UInt64 = 0
+    }
+
+    struct EntryMark: Equatable {
+        var term: UInt64
+        var digest: UInt64
+    }
+
+    private struct Place: Hashable {
+        var group: GroupID
+        var index: UInt64
+    }
+
+    private let machineCount: Int
+    private var logs: [[GroupID: LogMirror]]
+    private var committed: [Place: EntryMark] = [:]
+    private var seals: [[ShardID: Term]]
+    private var tables: [LogIndex: UInt64] = [:]
+
+    init(machineCount: Int) {
+        self.machineCount = machineCount
+        logs = [[GroupID: LogMirror]](repeating: [:], count: machineCount)
+        seals = [[ShardID: Term]](repeating: [:], count: machineCount)
+    }
+
+    /// The machine's process is a new one: what is known of its logs comes from its disk anew.
+    mutating func forget(machine: Int) {
+        for group in logs[machine].keys { logs[machine][group]?.compared = 0 }
+    }
+
+    // MARK: - I6
+
+    /// Records on their way to a journal.
+    mutating func observe(_ records: [LogRecord], machine: Int, in world: World) {
+        for record in records {
+            switch record.kind {
+            case LogRecord.entryKinds:
+                let mark = EntryMark(term: record.term, digest: SafetyMonitor.digest(record))
+                logs[machine][record.group, default: LogMirror()].append(mark, at: record.index)
+            case LogRecord.snapshotKind:
+                logs[machine][record.group] = LogMirror(base: record.index, entries: [], compared: record.index)
+            default: break
+            }
+        }
+    }
+
+    private static func digest(_ record: LogRecord) -> UInt64 {
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325 ^ UInt64(record.kind)
+        for byte in record.payload { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
+        return hash
+    }
+
+    /// A replica says that the log is committed up to `commit`: nobody may ever have another entry there.
+    mutating func observe(commit: UInt64, of group: GroupID, machine: Int, in world: World) {
+        guard var log = logs[machine][group], commit > log.compared else { return }
+        for index in max(log.compared, log.base) + 1...max(commit, log.base + 1) where index <= commit {
+            guard let mark = log.entry(at: index) else { break }
+            log.compared = index
+            let place = Place(group: group, index: index)
+            if let known = committed[place], known != mark {
+                world.fail(
+                    .correctness,
+                    "I6: \(world.machines[machine].name) committed another entry than was committed before in group "
+                        + "\(group.rawValue) at index \(index): terms \(mark.term) and \(known.term)")
+            }
+            committed[place] = mark
+        }
+        logs[machine][group] = log
+    }
+
+    // MARK: - I5
+
+    mutating func observe(_ view: ClusterView, machine: Int, in world: World) {
+        observe(commit: view.index.rawValue, of: .placement, machine: machine, in: world)
+        guard let state = view.state else { return }
+        let digest = SafetyMonitor.digest(state.encode())
+        if let known = tables[view.index], known != digest {
+            world.fail(
+                .correctness, "the placement states of two nodes differ at index \(view.index.rawValue)")
+        }
+        tables[view.index] = digest
+        for record in state.table.records {
+            guard let owner = record.owner, state.registry.isFenced(owner) else { continue }
+            world.fail(.correctness, "I5: shard \(record.shard.rawValue) has a fenced owner")
+        }
+    }
+
+    private static func digest(_ bytes: [UInt8]) -> UInt64 {
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
+        return hash
+    }
+
+    // MARK: - Seals
+
+    mutating func observe(seal: Term, of shard: ShardID, machine: Int, in world: World) {
+        let before = seals[machine][shard] ?? .zero
+        if seal < before {
+            world.fail(
+                .correctness,
+                "I6: the sealed term of shard \(shard.rawValue) at \(world.machines[machine].name) fell from "
+                    + "\(before.rawValue) to \(seal.rawValue)")
+        }
+        seals[machine][shard] = seal
+    }
+
+    /// The disk has lost this log, and with it the seal.
+    mutating func loseLog(_ shard: ShardID, machine: Int) {
+        seals[machine][shard] = nil
+        logs[machine][.shard(shard)] = nil
+    }
+}
+
+extension SafetyMonitor.LogMirror {
+    fileprivate mutating func append(_ mark: SafetyMonitor.EntryMark, at index: UInt64) {
+        if entries.isEmpty, index > base + 1 { base = index - 1 }
+        guard index > base else { return }
+        let place = Int(index - base) - 1
+        guard place <= entries.count else { return }
+        entries.removeSubrange(place...)
+        entries.append(mark)
+        compared = min(compared, index - 1)
+    }
+
+    fileprivate func entry(at index: UInt64) -> SafetyMonitor.EntryMark? {
+        guard index > base, index <= base + UInt64(entries.count) else { return nil }
+        return entries[Int(index - base) - 1]
+    }
+}
+
+extension World {
+    /// After a turn of a loop: looks at its shards, and at everybody else's where one begins to answer reads.
+    func watch(_ process: RunningProcess, loop: Int) {
+        let clocks = clocks(process.machine)
+        for shard in process.loops[loop].inspect(now: clocks) {
+            let group = GroupID.shard(shard.shard)
+            safety.observe(commit: shard.commit.rawValue, of: group, machine: process.machine, in: self)
+            safety.observe(seal: shard.sealedTerm, of: shard.shard, machine: process.machine, in: self)
+            if shard.passesReadCheck { checkSoleReader(of: shard.shard, process) }
+        }
+    }
+
+    /// I1: at any instant at most one node would pass the checks of O4.
+    private func checkSoleReader(of shard: ShardID, _ reader: RunningProcess) {
+        statistics.readChecks += 1
+        for machine in machines.indices where machine != reader.machine {
+            guard let other = machines[machine].process else { continue }
+            let loop = homeLoop(of: shard, loops: other.loops.count)
+            guard let claim = other.loops[loop].inspect(shard, now: clocks(machine)), claim.passesReadCheck
+            else { continue }
+            fail(
+                .correctness,
+                "I1: \(reader.identity.name) and \(other.identity.name) would both answer reads of shard "
+                    + "\(shard.rawValue)")
+        }
+    }
+}

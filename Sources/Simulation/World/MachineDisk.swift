@@ -1,0 +1,100 @@
+import Cluster
+import Storage
+
+/// One machine's disk: the journal's twin, and which batches wait for the sync that is under way.
+struct MachineDisk {
+    struct Waiting {
+        var core: Int
+        var batch: BatchID
+    }
+
+    private var journal: MemoryJournal
+    private var queued: [Waiting] = []
+    private var underWay: [Waiting] = []
+    private(set) var isSyncing = false
+    var isFull: Bool {
+        get { journal.isFull }
+        set { journal.isFull = newValue }
+    }
+
+    init(seed: UInt64) {
+        journal = MemoryJournal(seed: seed)
+        // Every process begins by reading its journal back, the first one too.
+        var draws = DiskDraws(random: SeededGenerator(seed: seed))
+        journal.crash(.process, using: &draws)
+    }
+
+    mutating func append(_ batch: PersistBatch, from core: Int) {
+        queued.append(Waiting(core: core, batch: batch.id))
+        journal.append(batch.records.map(JournalRecord.init))
+    }
+
+    /// Whether a sync should be begun now.
+    var wantsSync: Bool { !isSyncing && !queued.isEmpty }
+
+    /// Writes all that is queued as one batch. Throws on a full disk: the node stops (O12).
+    mutating func beginSync() throws {
+        precondition(wantsSync, "one sync at a time")
+        try journal.write()
+        underWay = queued
+        queued = []
+        isSyncing = true
+    }
+
+    /// The sync has returned: these batches are durable.
+    mutating func finishSync() -> [Waiting] {
+        do {
+            try journal.sync()
+        } catch {
+            preconditionFailure("a written batch can be synced: \(error)")
+        }
+        isSyncing = false
+        defer { underWay = [] }
+        return underWay
+    }
+
+    mutating func crash(_ kind: MemoryJournal.Crash, _ random: inout SeededGenerator) {
+        var draws = DiskDraws(random: random)
+        journal.crash(kind, using: &draws)
+        random = draws.random
+        forgetQueue()
+    }
+
+    private mutating func forgetQueue() {
+        queued = []
+        underWay = []
+        isSyncing = false
+    }
+
+    /// Reads everything back, without the logs of `lostGroup`: as if damage had been found there.
+    mutating func recover(lostGroup: GroupID?) throws -> RecoveredLogs {
+        var logs = RecoveredLogs()
+        try journal.recover(withoutGroup: lostGroup?.rawValue) { record in
+            try logs.visit(LogRecord(record))
+        }
+        return logs
+    }
+}
+
+/// Lends the world's generator to the journal's twin.
+private struct DiskDraws: RandomNumberGenerator {
+    var random: SeededGenerator
+
+    mutating func next() -> UInt64 { random.next() }
+}
+
+extension JournalRecord {
+    fileprivate init(_ record: LogRecord) {
+        self.init(
+            kind: record.kind, group: record.group.rawValue, term: record.term, index: record.index,
+            payload: record.payload)
+    }
+}
+
+extension LogRecord {
+    fileprivate init(_ record: JournalRecord) {
+        self.init(
+            kind: record.kind, group: GroupID(rawValue: record.group), term: record.term,
+            index: record.index, payload: record.payload)
+    }
+}

@@ -1,0 +1,202 @@
+import Cluster
+import Placement
+import Raft
+
+/// A run from beginning to end: form the cluster, load and faults, then peace, in which everything must
+/// come right within a bound.
+extension World {
+    static let formLimitNs: UInt64 = 20_000_000_000
+    static let healLimitNs: UInt64 = 30_000_000_000
+
+    /// Starts all machines and waits until every shard has a serving owner.
+    func form() {
+        for machine in machines.indices {
+            schedule(.start(machine: machine), afterNs: random.below(UInt64(300_000_000)))
+        }
+        schedule(.parentRound, afterNs: 100_000_000)
+        schedule(.audit, afterNs: 500_000_000)
+        wait(atMostNs: World.formLimitNs, for: "the cluster to form") { self.isServedEverywhere }
+    }
+
+    func startLoad() {
+        isLoadOn = true
+        for client in clients.indices {
+            schedule(.client(client, .begin), afterNs: random.below(UInt64(100_000_000)))
+        }
+    }
+
+    func startFaults() {
+        faults.isOn = true
+        schedule(.fault(.next), afterNs: faults.nextDelayNs())
+    }
+
+    /// The whole run. The first failure ends it.
+    func runAll() {
+        form()
+        guard failure == nil else { return }
+        startLoad()
+        startFaults()
+        run(untilNs: nowNs + plan.safetyNs)
+        heal()
+        conclude()
+    }
+
+    /// After the faults: everything is served again, every open operation ends, probes are answered,
+    /// replicas are equal, and the history has an explanation.
+    func conclude() {
+        run(untilNs: nowNs + 500_000_000)
+        wait(atMostNs: World.healLimitNs, for: "every shard to be served") { self.isServedEverywhere }
+        isLoadOn = false
+        wait(atMostNs: World.healLimitNs, for: "clients to end") { self.clients.allSatisfy { $0.current == nil } }
+        probe()
+        wait(atMostNs: World.healLimitNs, for: "replicas to be equal") { self.unequalShard == nil }
+        if failure == nil { compareReplicas() }
+        if failure == nil { checkHistory() }
+    }
+
+    func wait(atMostNs limitNs: UInt64, for what: String, until isDone: @escaping () -> Bool) {
+        guard failure == nil else { return }
+        let endNs = nowNs + limitNs
+        while failure == nil, !isDone() {
+            guard nowNs < endNs else {
+                return fail(.liveness, "waited \(limitNs / 1_000_000_000) s in vain for \(what): \(situation)")
+            }
+            run(untilNs: nowNs + 20_000_000)
+        }
+    }
+
+    // MARK: - Looking
+
+    private func inspections(of shard: ShardID) -> [(machine: Int, shard: ShardInspection)] {
+        machines.indices.compactMap { machine in
+            guard let process = machines[machine].process else { return nil }
+            let loop = homeLoop(of: shard, loops: process.loops.count)
+            return process.loops[loop].inspect(shard, now: clocks(machine)).map { (machine, $0) }
+        }
+    }
+
+    var isServedEverywhere: Bool {
+        guard machines.allSatisfy({ $0.process?.view?.process != nil }), let table = newestView?.state?.table
+        else { return false }
+        return table.records.allSatisfy { record in
+            inspections(of: record.shard).contains { $0.shard.isServing && $0.shard.epoch == record.epoch }
+        }
+    }
+
+    /// Replicas that still hold the shard's log.
+    private func sound(_ shard: ShardID) -> [(machine: Int, shard: ShardInspection)] {
+        inspections(of: shard).filter { machines[$0.machine].lostGroup != GroupID.shard(shard) }
+    }
+
+    private var unequalShard: ShardID? {
+        newestView?.state?.table.records.map(\.shard).first { shard in
+            let replicas = sound(shard)
+            guard let first = replicas.first?.shard else { return true }
+            return replicas.contains {
+                $0.shard.appliedThrough != first.appliedThrough || $0.shard.lastIndex != $0.shard.appliedThrough
+            }
+        }
+    }
+
+    /// I2: the same entries make the same state at every replica.
+    private func compareReplicas() {
+        for record in newestView?.state?.table.records ?? [] {
+            let states = sound(record.shard).compactMap { replica -> [UInt8]? in
+                guard let process = machines[replica.machine].process else { return nil }
+                return process.loops[homeLoop(of: record.shard, loops: process.loops.count)]
+                    .snapshotBytes(of: record.shard)
+            }
+            guard let first = states.first, states.contains(where: { $0 != first }) else { continue }
+            fail(.correctness, "replicas of shard \(record.shard.rawValue) hold different states")
+        }
+    }
+
+    /// What a person wants to know of a cluster that does not get on.
+    var situation: String {
+        var lines: [String] = []
+        for machine in machines {
+            guard let process = machine.process else {
+                lines.append("\(machine.name) down")
+                continue
+            }
+            let view = process.view
+            lines.append(
+                "\(machine.name) run \(process.generation) incarnation "
+                    + "\(view?.process?.incarnation.rawValue ?? 0) table \(view?.index.rawValue ?? 0) "
+                    + "leader \(view?.leader.map(nodeName) ?? "none") owes \(process.owed.count)")
+        }
+        for record in newestView?.state?.table.records ?? [] {
+            let replicas = inspections(of: record.shard).map { replica in
+                let shard = replica.shard
+                return "\(machines[replica.machine].name): \(shard.stage) epoch \(shard.epoch.rawValue) sealed "
+                    + "\(shard.sealedTerm.rawValue) commit \(shard.commit.rawValue) last \(shard.lastIndex.rawValue)"
+                    + " applied \(shard.appliedThrough.rawValue)" + (shard.isServing ? " serving" : "")
+            }
+            lines.append(
+                "shard \(record.shard.rawValue) epoch \(record.epoch.rawValue) owner "
+                    + "\(record.owner.map { nodeName($0.node) } ?? "none") [" + replicas.joined(separator: "; ") + "]")
+        }
+        return lines.joined(separator: "\n  ") + (statistics.refusals.first.map { "\n  refused: \($0)" } ?? "")
+    }
+
+    func nodeName(_ node: NodeID) -> String {
+        machines.first { $0.nodeID == node }?.name ?? "?"
+    }
+
+    // MARK: - Final questions
+
+    /// One client writes to every hot object and reads every item; all of it must be answered.
+    private func probe() {
+        guard failure == nil else { return }
+        var script: [Workload.Step] = []
+        for object in 0..<plan.workload.hotObjects {
+            script.append(Workload.Step(object: object, item: "counter", call: .increment(by: 1)))
+        }
+        for object in workload.objects.indices {
+            for item in workload.allItems(of: object) {
+                script.append(Workload.Step(object: object, item: item, call: .read))
+            }
+        }
+        let prober = clients.count
+        var client = VirtualClient(number: prober, home: 0)
+        client.isPersistent = true
+        client.script = script
+        clients.append(client)
+        schedule(.client(prober, .begin), afterNs: 0)
+        wait(atMostNs: World.healLimitNs, for: "the probes to be answered") {
+            self.clients[prober].script?.isEmpty == true && self.clients[prober].current == nil
+        }
+    }
+
+    private func checkHistory() {
+        let report = LinearizabilityChecker().check(history)
+        if let violation = report.violations.first {
+            fail(.correctness, "I3: \(violation.object)/\(violation.item): \(violation.message)")
+        } else if let item = report.undecided.first {
+            fail(.correctness, "I3: the history of \(item) could not be decided")
+        }
+        guard failure == nil, let prober = clients.indices.last else { return }
+        let final = history.operations.filter { $0.process == prober && $0.call == .read }
+        let shown = final.compactMap { operation -> (object: String, item: String, shows: Observation)? in
+            guard case .answered(let observation, _) = operation.outcome else { return nil }
+            return (operation.object, operation.item, observation)
+        }
+        let complaints = ExactlyOnce.check(history, final: shown)
+        if let complaint = complaints.first {
+            fail(.correctness, "I2: \(complaint.object)/\(complaint.item): \(complaint.message)")
+        }
+    }
+
+    /// O11: an edge that runs answers what it has taken within the deadline.
+    func audit() {
+        schedule(.audit, afterNs: 500_000_000)
+        let limitNs = (plan.settings.requestDeadlineMs * 103 / 100 + 1_500) * 1_000_000
+        for machine in machines.indices where machines[machine].standstill == nil {
+            guard let process = machines[machine].process, machines[machine].turnDelayNs == 0 else { continue }
+            for owed in process.owed where nowNs > owed.takenNs + limitNs + process.pausedNs {
+                fail(
+                    .liveness, "O11: \(process.identity.name) has owed an answer for \((nowNs - owed.takenNs) / 1_000_000) ms")
+            }
+        }
+    }
+}
