@@ -196,5 +196,6 @@ extension AppointedReplica {
         } else {
             core.snapshots.pulled = (owner, nil)
         }
+        core.wantSnapshot()
     }
 }

@@ -74,7 +74,15 @@ extension Replication {
         guard !target.isEmpty, !target.isJoint, target.members.count <= Configuration.maximumMembers else {
             return nil
         }
+        guard target.voters.allSatisfy(mayBecomeVoter) else { return nil }
         return appendOwn(.configuration, configuration.changing(to: target).encoded)
+    }
+
+    /// A new voter was a learner before and has acknowledged part of the log to this very leader (O9). A
+    /// voter without any log answers no seal, so a joint configuration that needs it could never be left
+    /// by the next owner.
+    private func mayBecomeVoter(_ node: NodeID) -> Bool {
+        configuration.isVoter(node) || node == id || match(of: node) > .zero
     }
 
     // MARK: Answers
@@ -93,7 +101,7 @@ extension Replication {
         peers[position].heard(settings: settings)
         if answer.needsSnapshot {
             if peers[position].state != .snapshot { peers[position].becomeFedBySnapshot() }
-            return
+            return wantSnapshot()
         }
         let common = log.lastPosition(notAbove: answer.hint)
         guard peers[position].rejected(previous: answer.previous, retryFrom: common.index.next) else {

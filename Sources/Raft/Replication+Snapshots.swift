@@ -72,8 +72,9 @@ extension Replication {
             ?? (snapshots.usableOffer(from: log.boundary.index) != nil)
     }
 
-    private mutating func wantSnapshot() {
-        if !snapshots.isWanted {
+    /// Asks the driver, unless it was asked or has delivered.
+    mutating func wantSnapshot() {
+        if !snapshots.isWanted, snapshots.usableOffer(from: log.boundary.index) == nil {
             snapshots.isWanted = true
             snapshotRequest = true
         }
@@ -84,7 +85,7 @@ extension Replication {
         let isNeeded = peers.contains { $0.state == .snapshot && $0.transfer == nil && !$0.isUnreachable }
             || (snapshots.pulled != nil && snapshots.pulled?.transfer == nil)
         snapshots.isWanted = false
-        if isNeeded, snapshots.usableOffer(from: log.boundary.index) == nil { wantSnapshot() }
+        if isNeeded { wantSnapshot() }
     }
 
     mutating func provide(_ snapshot: Snapshot) {
@@ -116,7 +117,7 @@ extension Replication {
     /// Takes a chunk from whom the caller has found entitled. True when it completed a snapshot, or when
     /// everything in it was already here.
     mutating func receive(_ chunk: SnapshotChunk, from sender: NodeID) -> Bool {
-        guard !chunk.configuration.isEmpty, chunk.position.index > .zero || isJoining,
+        guard !chunk.configuration.isEmpty, chunk.position.term <= term,
             chunk.totalBytes <= settings.snapshotBytesMax
         else {
             counters.malformedAppends += 1

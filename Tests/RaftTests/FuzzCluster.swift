@@ -174,10 +174,17 @@ struct FuzzCluster {
         guard !losesDisk, let leader = leaders.randomElement(using: &random) else { return }
         let shuffled = nodes.map(\.id).shuffled(using: &random)
         let count = Int.random(in: 1...min(4, shuffled.count), using: &random)
-        let learners = chance(50) ? shuffled.suffix(1) : []
-        let target = Configuration(voters: Array(shuffled.prefix(count)), learners: Array(learners))
+        // Voters only from those that have acknowledged something; the rest come as learners first.
+        let own = nodes[leader].id
+        let known = shuffled.filter { $0 == own || matchIndex(of: $0, at: leader) > .zero }
+        let learners = chance(70) ? shuffled.suffix(2) : []
+        let target = Configuration(voters: Array(known.prefix(count)), learners: Array(learners))
         _ = nodes[leader].replica.proposeConfiguration(target)
         collect(leader)
+    }
+
+    private func matchIndex(of node: NodeID, at leader: Int) -> LogIndex {
+        nodes[leader].replica.read({ $0.matchIndex(of: node) }, { $0.matchIndex(of: node) })
     }
 
     mutating func report() {
