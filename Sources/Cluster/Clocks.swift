@@ -33,6 +33,12 @@ public struct Deadline: Sendable, Equatable {
         Deadline(bootNs: start.bootNs &+ durationNs, rawNs: start.rawNs &+ durationNs)
     }
 
+    /// The later of both on each clock: of two leases the longer one counts (O6 a).
+    public mutating func extend(to other: Deadline) {
+        bootNs = max(bootNs, other.bootNs)
+        rawNs = max(rawNs, other.rawNs)
+    }
+
     /// The holder's view: over as soon as *either* clock says so (O5).
     public func isOverForHolder(_ now: Clocks) -> Bool {
         now.bootNs >= bootNs || now.rawNs >= rawNs

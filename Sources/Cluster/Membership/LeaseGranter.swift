@@ -59,7 +59,13 @@ struct LeaseGranter {
             process: process, lease: lease, isReady: request.isReady, reachable: request.reachable,
             appliedIndex: request.appliedIndex)
         if let place = holders.firstIndex(where: { $0.process >= process }) {
-            if holders[place].process == process { holders[place] = holder } else { holders.insert(holder, at: place) }
+            if holders[place].process == process {
+                let earlier = holders[place].lease
+                holders[place] = holder
+                holders[place].lease.extend(to: earlier)
+            } else {
+                holders.insert(holder, at: place)
+            }
         } else {
             holders.append(holder)
         }
