@@ -141,6 +141,42 @@ public struct JSONText: Sendable {
     }
 }
 
+extension JSONText {
+    /// The one edit that leads to `text`: between what the two have in common at their ends. Pieces
+    /// that both share are not looked into.
+    func difference(to text: JSONText) -> TextEdit {
+        let shorter = min(count, text.count)
+        let (sharedHead, sharedTail) = sharedEnds(with: text)
+        let (base, other) = (bytes, text.bytes)
+        return base.withUnsafeBufferPointer { base in
+            other.withUnsafeBufferPointer { other in
+                var head = min(sharedHead, shorter)
+                while head < shorter, base[head] == other[head] { head += 1 }
+                var tail = min(sharedTail, shorter - head)
+                while tail < shorter - head, base[base.count - 1 - tail] == other[other.count - 1 - tail] { tail += 1 }
+                return TextEdit(
+                    offset: head, removed: base.count - head - tail, inserted: Array(other[head..<other.count - tail]))
+            }
+        }
+    }
+
+    /// Bytes at the beginning and at the end that are the same pieces in memory.
+    private func sharedEnds(with text: JSONText) -> (head: Int, tail: Int) {
+        guard case .rope(let base) = storage, case .rope(let other) = text.storage else { return (0, 0) }
+        if base === other { return (count, 0) }
+        let (baseLeaves, otherLeaves) = (base.leaves(), other.leaves())
+        func shared(_ pairs: some Sequence<(RopeNode, RopeNode)>) -> Int {
+            var bytes = 0
+            for (first, second) in pairs {
+                guard first === second else { break }
+                bytes += first.count
+            }
+            return bytes
+        }
+        return (shared(zip(baseLeaves, otherLeaves)), shared(zip(baseLeaves.reversed(), otherLeaves.reversed())))
+    }
+}
+
 extension JSONText: Equatable {
     public static func == (left: JSONText, right: JSONText) -> Bool {
         switch (left.storage, right.storage) {

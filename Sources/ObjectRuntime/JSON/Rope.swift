@@ -112,6 +112,21 @@ final class RopeNode: Sendable {
         return (before.map { join(left, $0) } ?? left, after)
     }
 
+    /// The pieces from left to right.
+    func leaves() -> [RopeNode] {
+        var result: [RopeNode] = []
+        var pending = [self]
+        while let node = pending.popLast() {
+            if let left = node.left, let right = node.right {
+                pending.append(right)
+                pending.append(left)
+            } else {
+                result.append(node)
+            }
+        }
+        return result
+    }
+
     func append(to output: inout [UInt8]) {
         if let left, let right {
             left.append(to: &output)

@@ -65,8 +65,7 @@ extension NamedItem {
             return
         }
         writer.write(true)
-        let difference = TextEdit(from: base.bytes, to: item.value.bytes)
-        difference.encode(into: &writer)
+        base.difference(to: item.value).encode(into: &writer)
     }
 
     init(from reader: inout ByteReader, current: ObjectState?) throws(DecodingFailure) {
@@ -87,17 +86,5 @@ extension NamedItem {
         } else {
             throw DecodingFailure("an edit lies outside its text")
         }
-    }
-}
-
-extension TextEdit {
-    /// The one edit between what two texts have in common at their ends.
-    init(from base: [UInt8], to text: [UInt8]) {
-        let shorter = min(base.count, text.count)
-        var head = 0
-        while head < shorter, base[head] == text[head] { head += 1 }
-        var tail = 0
-        while tail < shorter - head, base[base.count - 1 - tail] == text[text.count - 1 - tail] { tail += 1 }
-        self.init(offset: head, removed: base.count - head - tail, inserted: Array(text[head..<text.count - tail]))
     }
 }
