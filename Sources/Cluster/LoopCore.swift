@@ -109,8 +109,8 @@ public final class LoopCore {
     }
 
     private func receive(_ attempt: Try, from sender: NodeID, now: Clocks) {
-        guard attempt.origin.node == sender, isNewest(attempt), let hashKey = view?.state?.genesis.hashKey,
-            attempt.request.object.hasKey(of: hashKey)
+        guard attempt.origin.node == sender, isNewest(attempt), let state = view?.state,
+            attempt.request.object.hasKey(of: state.genesis.hashKey), !isFromFencedEdge(attempt, state)
         else {
             rejected += 1
             return
@@ -125,6 +125,14 @@ public final class LoopCore {
         }
         replica.receive(attempt, now: now)
         mark(attempt.shard)
+    }
+
+    /// O10: the ids of a fenced edge are forgotten, so nothing of it is executed any more.
+    private func isFromFencedEdge(_ attempt: Try, _ state: PlacementState) -> Bool {
+        state.isFenced(
+            NodeProcess(
+                node: attempt.origin.node,
+                incarnation: Incarnation(rawValue: attempt.stream.incarnation)))
     }
 
     /// Each send is taken at most once, in the order of sending.

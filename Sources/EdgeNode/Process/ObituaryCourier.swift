@@ -40,10 +40,13 @@ struct ObituaryCourier {
     mutating func advance() {
         let now = nowMs()
         for position in errands.indices {
-            for call in errands[position].errand.calls.indices { advance(position, call, now: now) }
+            var errand = errands[position].errand
+            errand.calls = errand.calls.map { advanced($0, errand, now: now) }
+            errands[position].errand = errand
         }
-        for (errand, untilMs) in errands where errand.calls.isEmpty || now >= untilMs { close(errand) }
-        errands.removeAll { $0.errand.calls.isEmpty || now >= $0.untilMs }
+        let over = errands.filter { isSettled($0.errand) || now >= $0.untilMs }
+        for (errand, _) in over { close(errand) }
+        errands = errands.filter { !isSettled($0.errand) && now < $0.untilMs }
     }
 
     /// For a parent that ends with its child: a last attempt, bounded.
@@ -57,26 +60,21 @@ struct ObituaryCourier {
         errands = []
     }
 
-    private mutating func advance(_ position: Int, _ index: Int, now: UInt64) {
-        var call = errands[position].errand.calls[index]
+    private func advanced(_ before: Call, _ errand: Errand, now: UInt64) -> Call {
+        var call = before
         if call.socket < 0 {
-            guard now >= call.nextTryMs else { return }
+            guard now >= call.nextTryMs else { return call }
             call.nextTryMs = now + Self.retryMs
             call.socket = dial(call.address)
             call.hasSent = false
             call.received = []
         }
-        if call.socket >= 0, !call.hasSent { call.hasSent = speak(call, errands[position].errand) }
+        if call.socket >= 0, !call.hasSent { call.hasSent = speak(call, errand) }
         if call.socket >= 0, call.hasSent, !listen(&call) {
             Glibc.close(call.socket)
             call.socket = -1
         }
-        errands[position].errand.calls[index] = call
-        if isSettled(call, errands[position].errand.obituary) {
-            close(errands[position].errand)
-            errands[position].errand.calls = []
-            return
-        }
+        return call
     }
 
     private func dial(_ address: String) -> Int32 {
@@ -122,7 +120,11 @@ struct ObituaryCourier {
     }
 
     /// The node repeats the obituary once the fence is applied there.
-    private func isSettled(_ call: Call, _ obituary: Obituary) -> Bool {
+    private func isSettled(_ errand: Errand) -> Bool {
+        errand.calls.isEmpty || errand.calls.contains { hasConfirmed($0, errand.obituary) }
+    }
+
+    private func hasConfirmed(_ call: Call, _ obituary: Obituary) -> Bool {
         var reader = ByteReader(call.received)
         guard (try? reader.skip(PeerHelloAnswer.byteCount)) != nil,
             let length = try? reader.readUInt32(), let frame = try? reader.skip(Int(length))

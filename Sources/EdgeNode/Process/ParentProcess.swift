@@ -107,6 +107,11 @@ struct ParentProcess {
         var environment = currentEnvironment().map { strdup($0) }
         environment.append(strdup("\(ChildMark.nonceVariable)=\(nonce)"))
         environment.append(strdup("\(ChildMark.parentVariable)=\(getpid())"))
+        if getenv("SWIFT_BACKTRACE") == nil {
+            // A crash is reported by its message; printing a backtrace would hold up the successor for
+            // seconds, because the dead process is not dead until it is printed.
+            environment.append(strdup("SWIFT_BACKTRACE=enable=no"))
+        }
         environment.append(nil)
         defer { (arguments + environment).forEach { free($0) } }
 
