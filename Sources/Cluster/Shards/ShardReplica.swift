@@ -27,6 +27,8 @@ final class ShardReplica {
     private(set) var givenAway: Epoch?
     private(set) var move: Move?
     private var moveProposed = false
+    /// By when the table should have answered a proposal to give the shard away (O8).
+    private var settleAtMs: UInt64?
 
     /// Answers by the index on which they rest.
     var gate = OutputGate<HeldOutput>()
@@ -102,6 +104,7 @@ final class ShardReplica {
         guard isNewEpoch || (isNamedOwner && raft.sealedTerm < record.epoch.term) else { return }
         move = nil
         moveProposed = false
+        settleAtMs = nil
         if isNamedOwner {
             becomeOwner(now: now)
         } else {
@@ -170,12 +173,39 @@ final class ShardReplica {
 
     // MARK: - Giving up (O2) and handing over (O8)
 
-    /// Called every tick with the raw clock in milliseconds.
+    /// Whether time matters to this shard at the moment.
+    var needsTicks: Bool {
+        raft.hasOutstanding || move != nil || (isNamedOwner && givenAway != record.epoch && progressDeadlineMs != nil)
+    }
+
+    /// Kept by the loop: whether it is on the list of those that get ticks.
+    var isAwake = false
+
+    /// Called every tick while `needsTicks`.
     func tick(now: Clocks) {
         let nowMs = now.rawNs / 1_000_000
         if raft.hasOutstanding { raft.tick() }
         watchProgress(nowMs: nowMs)
         advanceMove(now: now)
+        settleGivenAway(nowMs: nowMs)
+    }
+
+    /// O8: a proposal to give the shard away may have been refused, its target having died meanwhile.
+    /// Then nobody else would ever be named; this owner asks for the next epoch itself. Whichever
+    /// proposal the table applies first kills the other.
+    private func settleGivenAway(nowMs: UInt64) {
+        guard isNamedOwner, givenAway == record.epoch, !isDraining, let process else {
+            settleAtMs = nil
+            return
+        }
+        guard let dueMs = settleAtMs else {
+            settleAtMs = nowMs + 2 * settings.proposalRetryMs
+            return
+        }
+        guard nowMs >= dueMs else { return }
+        settleAtMs = nowMs + 2 * settings.proposalRetryMs
+        requests.append(
+            .propose(.assign(shard, expected: record.epoch, proposer: process, target: process)))
     }
 
     /// O2: an owner that cannot commit what it has waiting gives up.
