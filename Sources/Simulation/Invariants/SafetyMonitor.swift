@@ -27,18 +27,22 @@ struct SafetyMonitor {
     private let machineCount: Int
     private var logs: [[GroupID: LogMirror]]
     private var committed: [Place: EntryMark] = [:]
-    private var seals: [[ShardID: Term]]
+    /// By machine, of the running process and on the disk.
+    private var seals: [[GroupID: Term]]
+    private var durableSeals: [[GroupID: Term]]
     private var tables: [LogIndex: UInt64] = [:]
 
     init(machineCount: Int) {
         self.machineCount = machineCount
         logs = [[GroupID: LogMirror]](repeating: [:], count: machineCount)
-        seals = [[ShardID: Term]](repeating: [:], count: machineCount)
+        seals = [[GroupID: Term]](repeating: [:], count: machineCount)
+        durableSeals = seals
     }
 
     /// The machine's process is a new one: what is known of its logs comes from its disk anew.
     mutating func forget(machine: Int) {
         for group in logs[machine].keys { logs[machine][group]?.compared = 0 }
+        seals[machine] = [:]
     }
 
     // MARK: - I6
@@ -106,20 +110,26 @@ struct SafetyMonitor {
 
     // MARK: - Seals
 
+    /// A sealed term has reached the disk: from now on it must never fall, whatever crashes.
+    mutating func noteDurable(seal: LogRecord, machine: Int) {
+        let term = Term(rawValue: seal.term)
+        durableSeals[machine][seal.group] = max(durableSeals[machine][seal.group] ?? .zero, term)
+    }
+
     mutating func observe(seal: Term, of shard: ShardID, machine: Int, in world: World) {
-        let before = seals[machine][shard] ?? .zero
-        if seal < before {
+        let group = GroupID.shard(shard)
+        let before = max(seals[machine][group] ?? .zero, durableSeals[machine][group] ?? .zero)
+        if seal < before, world.machines[machine].lostGroup != group {
             world.fail(
                 .correctness,
                 "I6: the sealed term of shard \(shard.rawValue) at \(world.machines[machine].name) fell from "
                     + "\(before.rawValue) to \(seal.rawValue)")
         }
-        seals[machine][shard] = seal
+        seals[machine][group] = seal
     }
 
-    /// The disk has lost this log, and with it the seal.
+    /// The disk has lost this log.
     mutating func loseLog(_ shard: ShardID, machine: Int) {
-        seals[machine][shard] = nil
         logs[machine][.shard(shard)] = nil
     }
 }

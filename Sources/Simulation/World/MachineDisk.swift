@@ -6,6 +6,8 @@ struct MachineDisk {
     struct Waiting {
         var core: Int
         var batch: BatchID
+        /// Seals that this batch makes durable.
+        var seals: [LogRecord]
     }
 
     private var journal: MemoryJournal
@@ -25,7 +27,9 @@ struct MachineDisk {
     }
 
     mutating func append(_ batch: PersistBatch, from core: Int) {
-        queued.append(Waiting(core: core, batch: batch.id))
+        // Without their payloads: the term is what counts.
+        let seals = batch.records.filter { $0.kind == LogRecord.hardStateKind }
+        queued.append(Waiting(core: core, batch: batch.id, seals: seals))
         journal.append(batch.records.map(JournalRecord.init))
     }
 

@@ -125,6 +125,10 @@ extension World {
                     + "\(view?.process?.incarnation.rawValue ?? 0) table \(view?.index.rawValue ?? 0) "
                     + "leader \(view?.leader.map(nodeName) ?? "none") owes \(process.owed.count)")
         }
+        for node in newestView?.state?.registry.nodes ?? [] {
+            let runs = node.live.map { String($0.incarnation.rawValue) }
+            lines.append("registry: \(node.name) newest \(node.incarnation.rawValue) live \(runs)")
+        }
         for record in newestView?.state?.table.records ?? [] {
             let replicas = inspections(of: record.shard).map { replica in
                 let shard = replica.shard

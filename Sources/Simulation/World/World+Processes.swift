@@ -67,6 +67,7 @@ extension World {
         let machine = process.machine
         guard isAlive(process) else { return }
         machines[machine].process = nil
+        if machines[machine].standstill == .suspended { machines[machine].clock.wake(trueNs: nowNs) }
         machines[machine].standstill = nil
         machines[machine].deferred = []
         machines[machine].disk.crash(crash, &random)

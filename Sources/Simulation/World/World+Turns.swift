@@ -166,6 +166,7 @@ extension World {
             return
         }
         for waiting in machines[machine].disk.finishSync() {
+            for seal in waiting.seals { safety.noteDurable(seal: seal, machine: machine) }
             if waiting.core == 0 {
                 give(.persisted(waiting.batch), to: process)
             } else {
