@@ -35,6 +35,14 @@ extension AppointedReplica {
         }
     }
 
+    /// No majority yet. The configuration in the own log may be one that was never committed, and that can
+    /// never answer. A log that is higher than the own one holds everything committed that the own one
+    /// holds (leader completeness), so it may be adopted without waiting; it may know better whom to seal.
+    mutating func sealAgain() {
+        sendSeals()
+        if let best = appointment.best, best.last > core.log.last { adopt(from: best.node) }
+    }
+
     // MARK: Adopt
 
     private mutating func adopt(from source: NodeID) {
@@ -159,7 +167,7 @@ extension AppointedReplica {
         if pull.needsSnapshot || pull.previous.index < core.log.boundary.index {
             return supplySnapshot(to: message.from)
         }
-        core.snapshots.pulled = nil
+        core.endPulledSnapshot()
         if core.log.matches(pull.previous) {
             supplyEntries(after: pull.previous, message)
         } else {

@@ -12,6 +12,7 @@ extension AppointedReplica {
         case .seal: stepSeal(message)
         case .append(let append):
             guard admit(message) else { return refuse(message) }
+            core.endPulledSnapshot()
             core.follow(append, of: message.from)
             #if PLANTED_BUGS
             core.acknowledgement?.term = message.term
@@ -45,7 +46,9 @@ extension AppointedReplica {
         if message.term == sealedTerm, sealedOwner == candidate { return true }
         #if PLANTED_BUGS
         if PlantedBug.isActive(.voteTwice), message.term == sealedTerm { return true }
-        if PlantedBug.isActive(.skipEpochCheck), stage == .following, message.body != .seal { return true }
+        if PlantedBug.isActive(.skipEpochCheck), stage == .following, message.body != .seal {
+            return true
+        }
         #endif
         guard message.term > sealedTerm || (message.term == sealedTerm && sealedOwner == nil) else {
             countRefusal(of: message.term)

@@ -65,7 +65,7 @@ public struct AppointedReplica: Sendable {
         switch stage {
         case .sealing, .adopting, .establishing: true
         case .leading: commit < lastIndex || core.hasOutstandingPeers
-        case .following: core.snapshots.pulled != nil
+        case .following: core.snapshots.pulled.map { $0.transfer == nil } ?? false
         }
     }
 
@@ -111,7 +111,7 @@ public struct AppointedReplica: Sendable {
 
     mutating func beginTerm(_ state: HardState) {
         resign()
-        core.snapshots.pulled = nil
+        core.endPulledSnapshot()
         core.setHardState(state)
     }
 
@@ -177,7 +177,7 @@ public struct AppointedReplica: Sendable {
     public mutating func tick() {
         switch stage {
         case .following: core.wantSnapshotAgain()
-        case .sealing: if appointment.isRetryDue(core.settings) { sendSeals() }
+        case .sealing: if appointment.isRetryDue(core.settings) { sealAgain() }
         case .adopting: tickAdoption()
         case .establishing, .leading: core.tickPeers()
         }

@@ -68,7 +68,9 @@ extension Configuration {
         var best = LogIndex.zero
         for node in nodes {
             let candidate = match(node)
-            if candidate > best, hasMajority(of: nodes, where: { match($0) >= candidate }) { best = candidate }
+            if candidate > best, hasMajority(of: nodes, where: { match($0) >= candidate }) {
+                best = candidate
+            }
         }
         return best
     }

@@ -48,7 +48,9 @@ extension ElectedReplica {
 
     /// The own vote counts like any other: when the disk has it.
     mutating func countOwnVoteWhenDurable() {
-        guard role == .candidate, core.persistence.isHardStateDurable, !campaign.granted.contains(id) else { return }
+        guard role == .candidate, core.persistence.isHardStateDurable, !campaign.granted.contains(id) else {
+            return
+        }
         campaign.granted.append(id)
         evaluateCampaign()
     }

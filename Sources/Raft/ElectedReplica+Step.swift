@@ -63,7 +63,10 @@ extension ElectedReplica {
             return false
         }
         if role != .follower { becomeFollower(term: term, leader: sender) }
-        if obituary?.leader == sender { obituary = nil }
+        if obituary != nil {
+            obituary = nil
+            resetElectionTimer()
+        }
         leader = sender
         electionElapsed = 0
         return true

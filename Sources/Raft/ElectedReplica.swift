@@ -23,7 +23,9 @@ public struct ElectedReplica: Sendable {
     /// A leader that is no longer a voter goes when the others had a tick to learn of it.
     var isLeaving = false
 
-    public init(id: NodeID, initial: InitialState, settings: ReplicaSettings = ReplicaSettings(), seed: UInt64) {
+    public init(
+        id: NodeID, initial: InitialState, settings: ReplicaSettings = ReplicaSettings(), seed: UInt64
+    ) {
         core = Replication(id: id, initial: initial, settings: settings)
         core.spreadsCommitAtOnce = true
         generator = Generator(seed: seed ^ id.rawValue)

@@ -147,7 +147,8 @@ public struct SnapshotChunk: Sendable, Equatable {
     public var isPulled: Bool
 
     public init(
-        transfer: UInt64, position: Position, configuration: Configuration, offset: UInt64, totalBytes: UInt64,
+        transfer: UInt64, position: Position, configuration: Configuration, offset: UInt64,
+        totalBytes: UInt64,
         data: [UInt8], isPulled: Bool
     ) {
         self.transfer = transfer

@@ -78,7 +78,9 @@ extension Message {
     }
 
     public init(from reader: inout ByteReader) throws(DecodingFailure) {
-        guard try reader.readUInt8() == Self.version else { throw DecodingFailure("a message of another version") }
+        guard try reader.readUInt8() == Self.version else {
+            throw DecodingFailure("a message of another version")
+        }
         guard let tag = Tag(rawValue: try reader.readUInt8()) else {
             throw DecodingFailure("an unknown kind of message")
         }
@@ -98,7 +100,8 @@ extension Message {
                 AppendRejected(
                     previous: try reader.readIndex(), hint: try Position(from: &reader),
                     needsSnapshot: try reader.readBool()))
-        case .heartbeat: .heartbeat(Heartbeat(commit: try reader.readIndex(), round: try reader.readVariable()))
+        case .heartbeat:
+            .heartbeat(Heartbeat(commit: try reader.readIndex(), round: try reader.readVariable()))
         case .heartbeatAnswer: .heartbeatAnswer(HeartbeatAnswer(round: try reader.readVariable()))
         case .voteRequest: .voteRequest(try VoteRequest(from: &reader))
         case .voteAnswer:

@@ -8,7 +8,9 @@ extension ByteReader {
     mutating func readEntries(after previous: Position) throws(DecodingFailure) -> [Entry] {
         let count = try readCount(limit: Message.maximumEntries)
         guard count <= remaining else { throw .truncated }
-        guard previous.index.rawValue <= UInt64.max / 2 else { throw DecodingFailure("an index out of range") }
+        guard previous.index.rawValue <= UInt64.max / 2 else {
+            throw DecodingFailure("an index out of range")
+        }
         var entries: [Entry] = []
         entries.reserveCapacity(count)
         var last = previous
@@ -71,7 +73,8 @@ extension HardState {
     public init(from reader: inout ByteReader) throws(DecodingFailure) {
         self.init(
             term: Term(try reader.readVariable()),
-            vote: try reader.readOptional { (reader) throws(DecodingFailure) in try Candidate(from: &reader) })
+            vote: try reader.readOptional { (reader) throws(DecodingFailure) in try Candidate(from: &reader) }
+        )
     }
 }
 
@@ -100,7 +103,8 @@ extension Append {
     init(from reader: inout ByteReader) throws(DecodingFailure) {
         let previous = try Position(from: &reader)
         self.init(
-            previous: previous, commit: try reader.readIndex(), entries: try reader.readEntries(after: previous))
+            previous: previous, commit: try reader.readIndex(),
+            entries: try reader.readEntries(after: previous))
     }
 }
 
@@ -141,7 +145,8 @@ extension VoteRequest {
         switch try reader.readUInt8() {
         case 0: reason = .timeout
         case 1: reason = .transfer
-        case 2: reason = .obituary(leader: NodeID(try reader.readUInt64()), term: Term(try reader.readVariable()))
+        case 2:
+            reason = .obituary(leader: NodeID(try reader.readUInt64()), term: Term(try reader.readVariable()))
         default: throw DecodingFailure("an unknown reason of a campaign")
         }
         self.init(last: last, isPreVote: isPreVote, reason: reason)
@@ -163,6 +168,7 @@ extension SnapshotChunk {
         self.init(
             transfer: try reader.readVariable(), position: try Position(from: &reader),
             configuration: try Configuration(from: &reader), offset: try reader.readVariable(),
-            totalBytes: try reader.readVariable(), data: try reader.readBytes(), isPulled: try reader.readBool())
+            totalBytes: try reader.readVariable(), data: try reader.readBytes(),
+            isPulled: try reader.readBool())
     }
 }

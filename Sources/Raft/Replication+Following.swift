@@ -44,7 +44,9 @@ extension Replication {
             if let known = log.term(at: entry.index), known != entry.term { break }
             position += 1
         }
-        guard position < entries.count else { return .merged(through: max(commit, previous.index + entries.count)) }
+        guard position < entries.count else {
+            return .merged(through: max(commit, previous.index + entries.count))
+        }
         guard entries[position].index > commit else {
             counters.conflictsBelowCommit += 1
             return .refused

@@ -11,7 +11,7 @@ extension Replication {
     mutating func stopLeading() {
         isLeading = false
         peers = []
-        snapshots.offer = nil
+        releaseUnneededOffer()
     }
 
     /// Makes `peers` follow the configuration. Those who left are no longer fed.
@@ -93,6 +93,7 @@ extension Replication {
         peers[position].heard(settings: settings)
         peers[position].accepted(match: answer.match, commit: answer.commit)
         if spreadsCommitAtOnce { peers[position].wantsCommit = true }
+        releaseUnneededOffer()
         commitByCounting()
     }
 
@@ -174,7 +175,8 @@ extension Replication {
     private mutating func sendCommit(_ position: Int) {
         let match = peers[position].match
         guard let term = log.term(at: match) else { return }
-        sendAppend(position, Append(previous: Position(term: term, index: match), commit: commit, entries: []))
+        sendAppend(
+            position, Append(previous: Position(term: term, index: match), commit: commit, entries: []))
     }
 
     private mutating func sendAppend(_ position: Int, _ append: Append) {

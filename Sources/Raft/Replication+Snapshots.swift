@@ -66,6 +66,13 @@ extension Replication {
         }
     }
 
+    /// The owner has what it pulled, or it is another owner's turn.
+    mutating func endPulledSnapshot() {
+        guard snapshots.pulled != nil else { return }
+        snapshots.pulled = nil
+        releaseUnneededOffer()
+    }
+
     var canFeedPulledSnapshot: Bool {
         guard let pulled = snapshots.pulled else { return false }
         return pulled.transfer?.canSend(settings)
@@ -82,10 +89,17 @@ extension Replication {
 
     /// The driver was asked and has not delivered: asks again, once a tick.
     mutating func wantSnapshotAgain() {
-        let isNeeded = peers.contains { $0.state == .snapshot && $0.transfer == nil && !$0.isUnreachable }
+        let isNeeded =
+            peers.contains { $0.state == .snapshot && $0.transfer == nil && !$0.isUnreachable }
             || (snapshots.pulled != nil && snapshots.pulled?.transfer == nil)
         snapshots.isWanted = false
         if isNeeded { wantSnapshot() }
+    }
+
+    /// A snapshot that nobody needs any more is a second copy of the whole state: it goes.
+    mutating func releaseUnneededOffer() {
+        guard snapshots.offer != nil, snapshots.pulled == nil else { return }
+        if !peers.contains(where: { $0.state == .snapshot }) { snapshots.offer = nil }
     }
 
     mutating func provide(_ snapshot: Snapshot) {
@@ -96,16 +110,21 @@ extension Replication {
         snapshots.isWanted = false
         guard snapshot.index >= log.boundary.index else { return }
         snapshots.offer = snapshot
+        releaseUnneededOffer()
     }
 
     mutating func snapshotProgressed(_ progress: SnapshotProgress, from node: NodeID) {
         if let pulled = snapshots.pulled, pulled.owner == node, pulled.transfer?.number == progress.transfer {
-            if snapshots.pulled?.transfer?.progressed(to: progress.offset) != true { counters.impossibleAnswers += 1 }
+            if snapshots.pulled?.transfer?.progressed(to: progress.offset) != true {
+                counters.impossibleAnswers += 1
+            }
             return
         }
         guard let position = peerPosition(node) else { return counters.staleMessages += 1 }
         peers[position].heard(settings: settings)
-        guard peers[position].transfer?.number == progress.transfer else { return counters.staleMessages += 1 }
+        guard peers[position].transfer?.number == progress.transfer else {
+            return counters.staleMessages += 1
+        }
         guard peers[position].transfer?.progressed(to: progress.offset) == true else {
             return counters.impossibleAnswers += 1
         }

@@ -29,7 +29,8 @@ struct OutgoingTransfer: Sendable {
         sent = UInt64(end)
         return SnapshotChunk(
             transfer: number, position: snapshot.position, configuration: snapshot.configuration,
-            offset: UInt64(start), totalBytes: total, data: Array(snapshot.data[start..<end]), isPulled: isPulled)
+            offset: UInt64(start), totalBytes: total, data: Array(snapshot.data[start..<end]),
+            isPulled: isPulled)
     }
 
     /// The receiver has everything below `offset`; less than before if it has restarted. False if it
@@ -83,6 +84,7 @@ struct IncomingSnapshot: Sendable {
 
     var snapshot: Snapshot {
         Snapshot(
-            index: identity.position.index, term: identity.position.term, configuration: configuration, data: data)
+            index: identity.position.index, term: identity.position.term, configuration: configuration,
+            data: data)
     }
 }

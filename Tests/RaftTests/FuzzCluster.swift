@@ -117,7 +117,8 @@ struct FuzzCluster {
         for _ in 0..<Int.random(in: 1...4, using: &random) {
             proposals += 1
             let size = Int.random(in: 1...40, using: &random)
-            _ = nodes[leader].replica.propose([UInt8](repeating: UInt8(truncatingIfNeeded: proposals), count: size))
+            _ = nodes[leader].replica.propose(
+                [UInt8](repeating: UInt8(truncatingIfNeeded: proposals), count: size))
         }
         if chance(60) { collect(leader) }
     }
@@ -312,8 +313,11 @@ extension FuzzCluster {
             }
             if let marker, hasConverged(on: marker.index, leader: leader) { return nil }
         }
-        return "no convergence: " + nodes.map { "\($0.id) \($0.replica.standing) t\($0.replica.hardState.term) "
-            + "last \($0.replica.lastIndex) commit \($0.replica.commit) \($0.replica.configuration)" }
+        return "no convergence: "
+            + nodes.map {
+                "\($0.id) \($0.replica.standing) t\($0.replica.hardState.term) "
+                    + "last \($0.replica.lastIndex) commit \($0.replica.commit) \($0.replica.configuration)"
+            }
             .joined(separator: "; ")
     }
 
@@ -322,7 +326,8 @@ extension FuzzCluster {
         guard !replica.configuration.isJoint, replica.commit >= index else { return false }
         let damaged = nodes.filter(\.disk.isDamaged).map(\.id)
         return replica.configuration.members.allSatisfy { member in
-            damaged.contains(member) || nodes.contains { $0.id == member && $0.machine.index >= replica.commit }
+            damaged.contains(member)
+                || nodes.contains { $0.id == member && $0.machine.index >= replica.commit }
         }
     }
 

@@ -26,7 +26,9 @@ import Testing
 
     @Test(arguments: 501...540 as ClosedRange<UInt64>)
     func aLostDiskLosesNothingElse(seed: UInt64) {
-        run(seed % 2 == 0 ? .elected : .appointed, seed: seed, voters: 3, joining: 0, steps: 4000, losesDisk: true)
+        run(
+            seed % 2 == 0 ? .elected : .appointed, seed: seed, voters: 3, joining: 0, steps: 4000,
+            losesDisk: true)
     }
 
     /// More seeds, for long runs: `HOLDFAST_FUZZ_SEEDS=first-last`.
@@ -83,7 +85,8 @@ import Testing
 enum FuzzSeeds {
     static var fromEnvironment: ClosedRange<UInt64>? {
         let parts = (ProcessInfo.processInfo.environment["HOLDFAST_FUZZ_SEEDS"] ?? "").split(separator: "-")
-        guard parts.count == 2, let first = UInt64(parts[0]), let last = UInt64(parts[1]), first <= last else {
+        guard parts.count == 2, let first = UInt64(parts[0]), let last = UInt64(parts[1]), first <= last
+        else {
             return nil
         }
         return first...last

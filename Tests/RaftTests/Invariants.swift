@@ -13,7 +13,9 @@ struct Invariants {
     mutating func violated(_ rule: String) { violations.append(rule) }
 
     /// Election safety, and leader completeness at the moment of becoming leader.
-    mutating func observeLeader(_ candidate: Candidate, term: Term, termAt: (LogIndex) -> Term?, first: LogIndex) {
+    mutating func observeLeader(
+        _ candidate: Candidate, term: Term, termAt: (LogIndex) -> Term?, first: LogIndex
+    ) {
         if let known = leaders[term], known != candidate {
             violated("election safety: \(known) and \(candidate) lead term \(term)")
         }
@@ -34,7 +36,9 @@ struct Invariants {
             if let previous = previousTerm {
                 if let known = written[entry.position] {
                     if known.entry != entry { violated("log matching: two entries \(entry.position)") }
-                    if known.previousTerm != previous { violated("log matching: two logs before \(entry.position)") }
+                    if known.previousTerm != previous {
+                        violated("log matching: two logs before \(entry.position)")
+                    }
                 } else {
                     written[entry.position] = (entry, previous)
                 }
@@ -48,8 +52,9 @@ struct Invariants {
         let position = Int(entry.index.rawValue) - 1
         if position < committed.count {
             if committed[position] != entry {
-                violated("state machine safety: node \(node) applies \(entry.position) \(entry.payload), "
-                    + "others applied \(committed[position].position) \(committed[position].payload)")
+                violated(
+                    "state machine safety: node \(node) applies \(entry.position) \(entry.payload), "
+                        + "others applied \(committed[position].position) \(committed[position].payload)")
             }
         } else if position == committed.count {
             committed.append(entry)

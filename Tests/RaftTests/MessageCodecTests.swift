@@ -32,7 +32,8 @@ import Testing
         .snapshotProgress(SnapshotProgress(transfer: 3, offset: 23)), .seal, .sealAnswer(at),
         .sealRefusal(nil), .sealRefusal(Candidate(node: NodeID(9), incarnation: 4)),
         .pull(Pull(previous: at, needsSnapshot: true)),
-        .pullAnswer(PullAnswer(previous: at, commit: LogIndex(1), last: at, entries: entries)), .pullConflict(at),
+        .pullAnswer(PullAnswer(previous: at, commit: LogIndex(1), last: at, entries: entries)),
+        .pullConflict(at),
     ]
 
     static let messages = bodies.map {

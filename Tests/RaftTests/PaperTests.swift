@@ -12,7 +12,8 @@ import Testing
         settings.electionTimeoutTicks = 10...10
         var initial = InitialState.newGroup(Configuration(voters: voters.map { NodeID($0) }))
         initial.entries = log.enumerated().map { offset, term in
-            Entry(term: Term(term), index: LogIndex(UInt64(offset + 1)), kind: .command, payload: [UInt8(term)])
+            Entry(
+                term: Term(term), index: LogIndex(UInt64(offset + 1)), kind: .command, payload: [UInt8(term)])
         }
         initial.hardState = HardState(
             term: Term(max(term, log.last ?? 0)), vote: vote.map { Candidate(node: $0, incarnation: 0) })
@@ -57,7 +58,10 @@ import Testing
         var leader = replica()
         elect(&leader)
         #expect(leader.role == .leader)
-        leader.step(Message(from: two, to: one, term: Term(9), body: .appendAccepted(AppendAccepted(match: .zero, commit: .zero))))
+        leader.step(
+            Message(
+                from: two, to: one, term: Term(9),
+                body: .appendAccepted(AppendAccepted(match: .zero, commit: .zero))))
         #expect(leader.role == .follower)
         #expect(leader.term == Term(9))
     }
@@ -92,9 +96,10 @@ import Testing
         #expect(!answer.granted)
     }
 
-    @Test(arguments: [
-        (1, 1, true), (2, 2, true), (3, 2, true), (1, 3, true), (1, 2, false), (5, 1, false),
-    ] as [(UInt64, UInt64, Bool)])
+    @Test(
+        arguments: [
+            (1, 1, true), (2, 2, true), (3, 2, true), (1, 3, true), (1, 2, false), (5, 1, false),
+        ] as [(UInt64, UInt64, Bool)])
     func onlyALogThatIsAtLeastAsUpToDateGetsTheVote(index: UInt64, term: UInt64, isGranted: Bool) {
         var voter = index == 1 && term == 1 ? replica(log: [1]) : replica(log: [1, 2])
         let request = VoteRequest(last: position(index, term), isPreVote: false, reason: .timeout)
@@ -132,7 +137,8 @@ import Testing
 
     @Test func aSecondLeaderOfTheSameTermIsRefusedAndCounted() {
         var follower = replica()
-        follower.step(Message(from: two, to: one, term: Term(1), body: .heartbeat(Heartbeat(commit: .zero, round: 1))))
+        follower.step(
+            Message(from: two, to: one, term: Term(1), body: .heartbeat(Heartbeat(commit: .zero, round: 1))))
         let append = Append(previous: .zero, commit: .zero, entries: [entry(1, 1)])
         follower.step(Message(from: three, to: one, term: Term(1), body: .append(append)))
         #expect(follower.counters.secondLeaders == 1)
@@ -167,16 +173,19 @@ import Testing
         var follower = replica(log: [1, 2])
         let append = Append(previous: position(3, 3), commit: .zero, entries: [entry(4, 3)])
         follower.step(Message(from: two, to: one, term: Term(3), body: .append(append)))
-        guard case .appendRejected(let answer)? = settle(&follower).first?.body else { return #expect(Bool(false)) }
+        guard case .appendRejected(let answer)? = settle(&follower).first?.body else {
+            return #expect(Bool(false))
+        }
         #expect(answer.previous == LogIndex(3))
         #expect(answer.hint == position(2, 2))
     }
 
     /// Figure 7: the six followers of a leader with terms 1 1 1 4 4 5 5 6 6 6.
-    @Test(arguments: [
-        [1, 1, 1, 4, 4, 5, 5, 6, 6], [1, 1, 1, 4], [1, 1, 1, 4, 4, 5, 5, 6, 6, 6, 6],
-        [1, 1, 1, 4, 4, 5, 5, 6, 6, 6, 7, 7], [1, 1, 1, 4, 4, 4, 4], [1, 1, 1, 2, 2, 2, 3, 3, 3, 3, 3],
-    ] as [[UInt64]])
+    @Test(
+        arguments: [
+            [1, 1, 1, 4, 4, 5, 5, 6, 6], [1, 1, 1, 4], [1, 1, 1, 4, 4, 5, 5, 6, 6, 6, 6],
+            [1, 1, 1, 4, 4, 5, 5, 6, 6, 6, 7, 7], [1, 1, 1, 4, 4, 4, 4], [1, 1, 1, 2, 2, 2, 3, 3, 3, 3, 3],
+        ] as [[UInt64]])
     func figure7FollowersBecomeEqual(log: [UInt64]) {
         var follower = replica(log: log, term: 7)
         let terms: [UInt64] = [1, 1, 1, 4, 4, 5, 5, 6, 6, 6, 8]
@@ -237,7 +246,8 @@ import Testing
 
     @Test func aFollowerThatHearsItsLeaderIgnoresVoteRequests() {
         var follower = replica()
-        follower.step(Message(from: two, to: one, term: Term(1), body: .heartbeat(Heartbeat(commit: .zero, round: 1))))
+        follower.step(
+            Message(from: two, to: one, term: Term(1), body: .heartbeat(Heartbeat(commit: .zero, round: 1))))
         settle(&follower)
         let request = VoteRequest(last: position(9, 9), isPreVote: false, reason: .timeout)
         follower.step(Message(from: three, to: one, term: Term(50), body: .voteRequest(request)))
@@ -248,12 +258,14 @@ import Testing
 
     @Test(arguments: [
         (CampaignReason.obituary(leader: NodeID(2), term: Term(1)), true),
-        (.obituary(leader: NodeID(2), term: Term(0)), false), (.obituary(leader: NodeID(3), term: Term(1)), false),
+        (.obituary(leader: NodeID(2), term: Term(0)), false),
+        (.obituary(leader: NodeID(3), term: Term(1)), false),
         (.transfer, true), (.timeout, false),
     ])
     func whatOverridesLoyalty(reason: CampaignReason, isAnswered: Bool) {
         var follower = replica()
-        follower.step(Message(from: two, to: one, term: Term(1), body: .heartbeat(Heartbeat(commit: .zero, round: 1))))
+        follower.step(
+            Message(from: two, to: one, term: Term(1), body: .heartbeat(Heartbeat(commit: .zero, round: 1))))
         settle(&follower)
         let request = VoteRequest(last: .zero, isPreVote: false, reason: reason)
         follower.step(Message(from: three, to: one, term: Term(2), body: .voteRequest(request)))
@@ -278,7 +290,10 @@ import Testing
         var lost = ElectedReplica(id: one, initial: initial, settings: settings, seed: 1)
         let request = VoteRequest(last: position(9, 9), isPreVote: false, reason: .timeout)
         lost.step(Message(from: two, to: one, term: Term(2), body: .voteRequest(request)))
-        lost.step(Message(from: two, to: one, term: Term(2), body: .append(Append(previous: .zero, commit: .zero, entries: [entry(1, 2)]))))
+        lost.step(
+            Message(
+                from: two, to: one, term: Term(2),
+                body: .append(Append(previous: .zero, commit: .zero, entries: [entry(1, 2)]))))
         for _ in 0..<100 { lost.tick() }
         #expect(!lost.hasReady)
         #expect(lost.counters.unansweredWithoutLog == 2)

@@ -19,7 +19,9 @@ import Testing
         return ready.mark
     }
 
-    private func finish(_ persistence: inout Persistence, _ mark: Position, _ log: RaftLog, isKnown: Bool = true) {
+    private func finish(
+        _ persistence: inout Persistence, _ mark: Position, _ log: RaftLog, isKnown: Bool = true
+    ) {
         let found = persistence.persisted(mark, in: log)
         #expect(found == isKnown)
     }
@@ -82,7 +84,8 @@ import Testing
         append(&log, term: 1)
         append(&log, term: 1)
         let first = handOut(&persistence, log)!
-        let snapshot = Snapshot(index: LogIndex(9), term: Term(4), configuration: Configuration(voters: [NodeID(1)]))
+        let snapshot = Snapshot(
+            index: LogIndex(9), term: Term(4), configuration: Configuration(voters: [NodeID(1)]))
         persistence.restarted(with: snapshot, keeping: LogIndex(1))
         log.restart(at: snapshot.position)
         let second = handOut(&persistence, log)!
@@ -104,11 +107,14 @@ import Testing
     }
 
     @Test func snapshotAndEntriesMustMeetAtStart() {
-        let base = Snapshot(index: LogIndex(5), term: Term(2), configuration: Configuration(voters: [NodeID(1)]))
+        let base = Snapshot(
+            index: LogIndex(5), term: Term(2), configuration: Configuration(voters: [NodeID(1)]))
         func state(_ terms: [(UInt64, UInt64)]) -> InitialState {
             InitialState(
                 snapshot: base,
-                entries: terms.map { Entry(term: Term($0.1), index: LogIndex($0.0), kind: .command, payload: []) })
+                entries: terms.map {
+                    Entry(term: Term($0.1), index: LogIndex($0.0), kind: .command, payload: [])
+                })
         }
         #expect(state([]).isJoined)
         #expect(state([(6, 2), (7, 3)]).isJoined)

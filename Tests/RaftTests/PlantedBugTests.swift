@@ -9,7 +9,8 @@ import Testing
     @Test(arguments: [
         (PlantedBug.voteTwice, FuzzCluster.Kind.elected), (.voteTwice, .appointed),
         (.acknowledgeBeforeSync, .elected), (.acknowledgeBeforeSync, .appointed),
-        (.skipEpochCheck, .appointed), (.serveBeforeBarrier, .appointed), (.answerSealWithoutLog, .appointed),
+        (.skipEpochCheck, .appointed), (.serveBeforeBarrier, .appointed),
+        (.answerSealWithoutLog, .appointed),
     ])
     func isFound(bug: PlantedBug, kind: FuzzCluster.Kind) {
         PlantedBug.active = bug

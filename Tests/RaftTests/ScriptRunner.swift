@@ -45,7 +45,9 @@ struct ScriptRunner {
     // MARK: Nodes
 
     func position(of id: NodeID) -> Int {
-        guard let found = nodes.firstIndex(where: { $0.id == id }) else { preconditionFailure("no node \(id)") }
+        guard let found = nodes.firstIndex(where: { $0.id == id }) else {
+            preconditionFailure("no node \(id)")
+        }
         return found
     }
 
@@ -73,7 +75,9 @@ struct ScriptRunner {
     }
 
     mutating func step(_ message: Message) {
-        guard let receiver = nodes.firstIndex(where: { $0.id == message.to }), nodes[receiver].isUp else { return }
+        guard let receiver = nodes.firstIndex(where: { $0.id == message.to }), nodes[receiver].isUp else {
+            return
+        }
         guard !cuts.contains([message.from, message.to]) else { return say(message.words + " ✗") }
         nodes[receiver].replica.step(message)
     }
@@ -82,7 +86,9 @@ struct ScriptRunner {
         for node in nodes {
             guard let old = before.first(where: { $0.0 == node.id })?.1 else { continue }
             let new = node.portrait
-            let changed = new.filter { part in !old.contains { $0.name == part.name && $0.value == part.value } }
+            let changed = new.filter { part in
+                !old.contains { $0.name == part.name && $0.value == part.value }
+            }
             guard !changed.isEmpty else { continue }
             output.append("\(node.id): " + changed.map { "\($0.name) \($0.value)" }.joined(separator: ", "))
         }
@@ -174,7 +180,8 @@ extension ScriptRunner {
         if let bytes = words.number("window") { settings.snapshotWindowBytes = Int(bytes) }
         if let count = words.number("entries") { settings.messageEntriesMax = Int(count) }
         if let count = words.number("inflight") { settings.inFlightMessagesMax = Int(count) }
-        let configuration = Configuration(voters: words.plain.map { NodeID(UInt64($0)!) }, learners: words.nodes("learners"))
+        let configuration = Configuration(
+            voters: words.plain.map { NodeID(UInt64($0)!) }, learners: words.nodes("learners"))
         for member in configuration.members { addNode(member, .newGroup(configuration)) }
     }
 
@@ -183,10 +190,15 @@ extension ScriptRunner {
         let id = words.node(at: 0)
         let existing = nodes.first { $0.id == id }
         nodes.removeAll { $0.id == id }
-        var initial = words.has("joining") ? .joining : InitialState.newGroup(
-            existing?.replica.configuration ?? Configuration(voters: [id]))
+        var initial =
+            words.has("joining")
+            ? .joining
+            : InitialState.newGroup(
+                existing?.replica.configuration ?? Configuration(voters: [id]))
         initial.entries = words.numbers("log").enumerated().map { offset, term in
-            Entry(term: Term(term), index: LogIndex(UInt64(offset + 1)), kind: .command, payload: Array("x\(term)".utf8))
+            Entry(
+                term: Term(term), index: LogIndex(UInt64(offset + 1)), kind: .command,
+                payload: Array("x\(term)".utf8))
         }
         initial.hardState.term = Term(words.number("term") ?? initial.entries.last?.term.rawValue ?? 0)
         initial.hardState.vote = words.number("vote").map { Candidate(node: NodeID($0), incarnation: 0) }
@@ -238,7 +250,7 @@ extension ScriptRunner {
         while !network.isEmpty, budget > 0 {
             let message = network.removeFirst()
             step(message)
-            collect(position(of: message.to))
+            if let receiver = nodes.firstIndex(where: { $0.id == message.to }) { collect(receiver) }
             budget -= 1
         }
         if budget == 0 { say("never quiet") }
@@ -293,21 +305,26 @@ extension ScriptRunner {
     }
 
     private mutating func died(_ node: Int, _ words: ScriptArguments) {
-        let (leader, term, after) = (words.node(at: 1), Term(words.number(at: 2)), Int(words.number(at: 3, default: 0)))
+        let (leader, term, after) = (
+            words.node(at: 1), Term(words.number(at: 2)), Int(words.number(at: 3, default: 0))
+        )
         nodes[node].replica.change({ $0.leaderDied(leader, term: term, campaignAfterTicks: after) }, { _ in })
     }
 
     private mutating func appoint(_ node: Int, _ words: ScriptArguments) {
         let (term, incarnation) = (Term(words.number(at: 1)), words.number(at: 2, default: 1))
         let isTaken = nodes[node].replica.change(
-            { _ in false }, { $0.appoint(term: term, incarnation: incarnation, asking: words.nodes("asking")) })
+            { _ in false },
+            { $0.appoint(term: term, incarnation: incarnation, asking: words.nodes("asking")) })
         if !isTaken { say("refused") }
     }
 
     private mutating func status(_ words: ScriptArguments) {
         let chosen = words.plain.isEmpty ? Array(nodes.indices) : [position(of: words.node(at: 0))]
         for node in chosen {
-            say("\(nodes[node].id): " + nodes[node].portrait.map { "\($0.name) \($0.value)" }.joined(separator: ", "))
+            say(
+                "\(nodes[node].id): "
+                    + nodes[node].portrait.map { "\($0.name) \($0.value)" }.joined(separator: ", "))
         }
     }
 

@@ -28,7 +28,8 @@ extension Message.Body {
         case .sealAnswer(let last): "sealed, last \(last)"
         case .sealRefusal(let owner): "refused, sealed for \(owner.map(\.description) ?? "nobody")"
         case .pull(let pull): "pull after \(pull.previous)\(pull.needsSnapshot ? " needs snapshot" : "")"
-        case .pullAnswer(let answer): "pulled after \(answer.previous) last \(answer.last)\(answer.entries.words)"
+        case .pullAnswer(let answer):
+            "pulled after \(answer.previous) last \(answer.last)\(answer.entries.words)"
         case .pullConflict(let hint): "pull conflict, hint \(hint)"
         }
     }

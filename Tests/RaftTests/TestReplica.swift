@@ -88,7 +88,9 @@ enum TestReplica {
         }
     }
 
-    func read<Result>(_ elected: (ElectedReplica) -> Result, _ appointed: (AppointedReplica) -> Result) -> Result {
+    func read<Result>(_ elected: (ElectedReplica) -> Result, _ appointed: (AppointedReplica) -> Result)
+        -> Result
+    {
         switch self {
         case .elected(let replica): elected(replica)
         case .appointed(let replica): appointed(replica)

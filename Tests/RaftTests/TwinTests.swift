@@ -4,7 +4,8 @@ import Testing
 /// Fast code beside slow, obvious code, on random inputs.
 @Suite struct TwinTests {
     private func randomNodes(_ random: inout Generator, atMost count: Int) -> [NodeID] {
-        (1...7).map { NodeID($0) }.shuffled(using: &random).prefix(Int.random(in: 0...count, using: &random)).sorted()
+        (1...7).map { NodeID($0) }.shuffled(using: &random).prefix(Int.random(in: 0...count, using: &random))
+            .sorted()
     }
 
     private func hasMajority(_ nodes: [NodeID], _ agreeing: Set<NodeID>) -> Bool {
@@ -18,7 +19,8 @@ import Testing
             guard !voters.isEmpty else { continue }
             let configuration = Configuration(voters: voters, outgoing: outgoing)
             let agreeing = Set(randomNodes(&random, atMost: 7))
-            let expected = hasMajority(voters, agreeing) && (outgoing.isEmpty || hasMajority(outgoing, agreeing))
+            let expected =
+                hasMajority(voters, agreeing) && (outgoing.isEmpty || hasMajority(outgoing, agreeing))
             #expect(configuration.hasQuorum { agreeing.contains($0) } == expected)
             #expect(configuration.isBlocked { !agreeing.contains($0) } == !expected)
         }
@@ -31,7 +33,9 @@ import Testing
             guard !voters.isEmpty else { continue }
             let configuration = Configuration(voters: voters, outgoing: outgoing)
             var match: [NodeID: LogIndex] = [:]
-            for node in 1...7 as ClosedRange<UInt64> { match[NodeID(node)] = LogIndex(UInt64.random(in: 0...12, using: &random)) }
+            for node in 1...7 as ClosedRange<UInt64> {
+                match[NodeID(node)] = LogIndex(UInt64.random(in: 0...12, using: &random))
+            }
             let slow = (0...12 as ClosedRange<UInt64>).last { index in
                 let holding = Set(match.filter { $0.value.rawValue >= index }.map(\.key))
                 return hasMajority(voters, holding) && (outgoing.isEmpty || hasMajority(outgoing, holding))
@@ -89,7 +93,9 @@ import Testing
         let term = isKnown ? (index == 0 ? Term.zero : array[index - 1].term) : nil
         #expect(log.term(at: LogIndex(UInt64(index))) == term)
         guard index > boundary, index <= array.count else { return }
-        let (bytesMax, countMax) = (Int.random(in: 0...200, using: &random), Int.random(in: 1...6, using: &random))
+        let (bytesMax, countMax) = (
+            Int.random(in: 0...200, using: &random), Int.random(in: 1...6, using: &random)
+        )
         var slow: [Entry] = []
         for entry in array[(index - 1)...] {
             let size = (slow + [entry]).reduce(0) { $0 + $1.footprintBytes }
@@ -97,7 +103,8 @@ import Testing
             slow.append(entry)
         }
         #expect(log.entries(from: LogIndex(UInt64(index)), bytesMax: bytesMax, countMax: countMax) == slow)
-        let hint = Position(term: Term(UInt64.random(in: 0...50, using: &random)), index: LogIndex(UInt64(index)))
+        let hint = Position(
+            term: Term(UInt64.random(in: 0...50, using: &random)), index: LogIndex(UInt64(index)))
         let found = (boundary...index).last { $0 == boundary || array[$0 - 1].term <= hint.term }!
         #expect(log.lastPosition(notAbove: hint).index == LogIndex(UInt64(found)))
     }
@@ -106,7 +113,10 @@ import Testing
     @Test func compactionKeepsTheBytesAskedFor() {
         var log = RaftLog(boundary: .zero)
         for index in 1...100 as ClosedRange<UInt64> {
-            log.append(Entry(term: Term(1), index: LogIndex(index), kind: .command, payload: [UInt8](repeating: 0, count: Int(index) % 7)))
+            log.append(
+                Entry(
+                    term: Term(1), index: LogIndex(index), kind: .command,
+                    payload: [UInt8](repeating: 0, count: Int(index) % 7)))
         }
         for keeping in stride(from: 0, through: 4000, by: 37) {
             let index = log.indexToKeep(bytes: keeping, through: LogIndex(90))
