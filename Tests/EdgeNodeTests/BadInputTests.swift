@@ -146,6 +146,26 @@ struct BadInputTests {
         #expect(!client.isOpen)
     }
 
+    @Test func bodiesOfAllConnectionsTogetherAreBounded() throws {
+        let edge = try TestEdge { $0.maximumBufferedBodyBytesPerLoop = 1_000 }
+        let head = "POST \(item) HTTP/1.1\r\nAuthorization: \(edge.basic)\r\nContent-Length: 900\r\n\r\n"
+        let first = try edge.connect()
+        try first.send(head + String(repeating: " ", count: 600))
+        let second = try edge.connect()
+        try second.send(head + String(repeating: " ", count: 600))
+        let refused = try #require(try second.received().first)
+        #expect(refused.status == 503)
+        #expect(refused.applied == "no")
+        #expect(edge.edge.bufferedBodyBytes == 600)
+        try first.send(String(repeating: " ", count: 289) + #"{"value":1}"#)
+        #expect(try first.received().map(\.status) == [200])
+        #expect(edge.edge.bufferedBodyBytes == 0)
+        let third = try edge.connect()
+        try third.send(head + "123")
+        try third.channel.close().wait()
+        #expect(edge.edge.bufferedBodyBytes == 0)
+    }
+
     @Test(arguments: [
         "nonsense\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "GET / HTTP/1.1\r\nNo colon\r\n\r\n",
         "POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n",

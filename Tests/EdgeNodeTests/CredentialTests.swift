@@ -20,6 +20,7 @@ struct CredentialTests {
         #expect(answer.status == 401)
         #expect(answer.applied == "no")
         #expect(answer.code?.hasPrefix("authenticationError.") == true)
+        #expect(answer["WWW-Authenticate"] == "Bearer")
         if let code { #expect(answer.code == "authenticationError." + code) }
     }
 

@@ -92,7 +92,8 @@ struct FuzzTests {
         case 2: client.request("GET", "/project/demo/cache/c/o?prefix=%C3%A9")
         case 3: client.request("GET", "/admin/v1/explain?project=demo&id=x")
         case 4:
-            "POST \(item) HTTP/1.1\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+            "POST \(item) HTTP/1.1\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n"
+                + "3\r\nabc\r\n0\r\n\r\n"
         default:
             client.request("DELETE", "/project/demo/cache/c/o", "[]", headers: [("Idempotency-Key", "k")])
         }

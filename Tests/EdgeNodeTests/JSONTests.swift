@@ -25,7 +25,8 @@ struct JSONTests {
 
     @Test func inputIsTakenApart() {
         let text =
-            #" { "a" : [ 1 , -2.5e1 , [ ] , { } ] , "b\u0041\n" : "x\"\\\/\u20ac\ud83d\ude00é" , "c":[true,false,null] } "#
+            #" { "a" : [ 1 , -2.5e1 , [ ] , { } ] , "b\u0041\n" : "x\"\\\/\u20ac\ud83d\ude00é" ,"#
+            + #" "c":[true,false,null] } "#
         let wanted = JSONInput.object([
             .init(name: "a", value: .array([.number(1), .number(-25), .array([]), .object([])])),
             .init(name: "bA\n", value: .string("x\"\\/€😀é")),

@@ -31,7 +31,10 @@ final class HTTPConnection: ChannelDuplexHandler {
     private var acceptsRequests = true
     private var inputIsClosed = false
     private var waiting = CircularBuffer<RequestTurn>()
-    private var waitingBodyBytes = 0
+    /// Bodies that wait or are still arriving; the edge bounds the sum over its connections.
+    private var bufferedBodyBytes = 0 {
+        didSet { edge.bufferedBodyBytes += bufferedBodyBytes - oldValue }
+    }
 
     private var isServing = false
     /// Number of the request being served: an answer to another one is ignored.
@@ -108,7 +111,7 @@ extension HTTPConnection {
         }
         inputIsClosed = true
         acceptsRequests = false
-        assembly = nil
+        dropAssembly()
         if case .open = phase { endIfDone() } else { context.close(promise: nil) }
     }
 
@@ -121,6 +124,7 @@ extension HTTPConnection {
         phase = .closed
         assembly = nil
         waiting.removeAll()
+        bufferedBodyBytes = 0
         edge.forget(self)
         context.fireChannelInactive()
     }
@@ -132,7 +136,7 @@ extension HTTPConnection {
 
     private var hasRoom: Bool {
         waiting.count < edge.settings.maximumPipelinedRequests
-            && waitingBodyBytes <= edge.settings.maximumBodyBytes
+            && bufferedBodyBytes <= edge.settings.maximumBodyBytes
     }
 
     private func begin(_ request: RequestAssembly) {
@@ -146,10 +150,18 @@ extension HTTPConnection {
 
     private func append(_ part: inout ByteBuffer) {
         guard assembly != nil else { return }
+        bufferedBodyBytes += part.readableBytes
         assembly?.append(&part)
         if (assembly?.bodyBytes ?? 0) > edge.settings.maximumBodyBytes {
             refuse(.tooLarge(limitBytes: edge.settings.maximumBodyBytes))
+        } else if edge.bufferedBodyBytes > edge.settings.maximumBufferedBodyBytesPerLoop {
+            refuse(.unavailable("Too many requests are arriving at once"))
         }
+    }
+
+    private func dropAssembly() {
+        bufferedBodyBytes -= assembly?.bodyBytes ?? 0
+        assembly = nil
     }
 
     private func complete() {
@@ -163,7 +175,7 @@ extension HTTPConnection {
 
     /// Answers with `fault` when it is its turn, and closes: what follows cannot be told apart.
     private func refuse(_ fault: HTTPFault) {
-        assembly = nil
+        dropAssembly()
         incompleteSince = nil
         acceptsRequests = false
         enqueue(RequestTurn(content: .refusal(fault.response), framing: ResponseFraming(closes: true)))
@@ -171,7 +183,6 @@ extension HTTPConnection {
 
     private func enqueue(_ turn: RequestTurn) {
         waiting.append(turn)
-        waitingBodyBytes += turn.bodyBytes
         pump()
     }
 
@@ -197,7 +208,7 @@ extension HTTPConnection {
         while !isServing, case .open = phase, let context, context.channel.isWritable,
             let turn = waiting.popFirst()
         {
-            waitingBodyBytes -= turn.bodyBytes
+            bufferedBodyBytes -= turn.bodyBytes
             serve(turn)
         }
         isPumping = false

@@ -22,6 +22,8 @@ public final class HTTPEdge {
     private let boardSlot: Int
 
     var statistics = RequestStatistics()
+    /// Of all connections; kept by themselves.
+    var bufferedBodyBytes = 0
     private(set) var isDraining = false
     private var connections: [HTTPConnection] = []
     private var awaitingFlush: [HTTPConnection] = []

@@ -20,6 +20,8 @@ extension ByteBuffer {
         if let position = response.position { write(position) }
         if response.isPreflight { writeStaticString(preflightHeaders) }
         if let allow = response.allow { writeHeader("Allow: ", allow) }
+        // Not Basic, although it is accepted: browsers would ask their user for a password.
+        if response.status == 401 { writeStaticString("WWW-Authenticate: Bearer\r\n") }
         if let milliseconds = response.retryAfterMs {
             writeStaticString("Retry-After: ")
             writeDecimal((milliseconds + 999) / 1_000)
@@ -111,8 +113,11 @@ extension ByteBuffer {
 /// "Go on and send the body."
 let continueLine: StaticString = "HTTP/1.1 100 Continue\r\n\r\n"
 
-private let exposedHeaders: StaticString =
-    "Access-Control-Expose-Headers: Holdfast-Epoch, Holdfast-Index, Holdfast-Owner, Holdfast-Replayed, Retry-After\r\n"
+private let exposedHeaders: StaticString = """
+    Access-Control-Expose-Headers: Holdfast-Epoch, Holdfast-Index, Holdfast-Owner, Holdfast-Replayed, \
+    Retry-After\r
+
+    """
 
 /// Browsers ask before they send any of these headers to another origin.
 private let preflightHeaders: StaticString = """

@@ -1,0 +1,97 @@
+import NIOCore
+import NIOPosix
+import Testing
+
+@testable import EdgeNode
+
+/// What only real sockets show: halves that close, and answers that must arrive before a reset.
+struct SocketTests {
+    /// Sends `bytes`, closes the sending half if asked to, and reads until the server closes.
+    private func exchange(_ bytes: [UInt8], closesHalf: Bool) throws -> String {
+        let server = try LoopbackServer()
+        defer { server.stop() }
+        let everything = server.group.next().makePromise(of: [UInt8].self)
+        let channel = try ClientBootstrap(group: server.group)
+            .channelOption(.allowRemoteHalfClosure, value: true)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(UntilEnd(everything))
+                }
+            }
+            .connect(host: "127.0.0.1", port: server.port).wait()
+        // The server may close while we write: what it said counts, not what we got rid of.
+        try? channel.writeAndFlush(ByteBuffer(bytes: bytes)).wait()
+        if closesHalf { try? channel.close(mode: .output).wait() }
+        return String(decoding: try everything.futureResult.wait(), as: UTF8.self)
+    }
+
+    @Test func aClientThatClosedItsSendingHalfGetsEveryAnswer() throws {
+        let requests = String(repeating: "GET /livez HTTP/1.1\r\n\r\n", count: 500)
+        let answers = try exchange(Array(requests.utf8), closesHalf: true)
+        #expect(answers.ranges(of: "HTTP/1.1 200 OK").count == 500)
+    }
+
+    @Test func theRefusalOfABodyArrivesThoughItsBytesAreUnread() throws {
+        let head = "POST /project/demo/cache/c/o/n HTTP/1.1\r\nContent-Length: 8000000\r\n\r\n"
+        let answers = try exchange(
+            Array(head.utf8) + [UInt8](repeating: 0x78, count: 8_000_000), closesHalf: true)
+        #expect(answers.hasPrefix("HTTP/1.1 413 "))
+        #expect(answers.ranges(of: "HTTP/1.1").count == 1)
+    }
+
+    @Test func whatFollowsAnAnswerThatClosesIsNotServed() throws {
+        let requests = "GET /livez HTTP/1.1\r\nConnection: close\r\n\r\nGET /livez HTTP/1.1\r\n\r\n"
+        let answers = try exchange(Array(requests.utf8), closesHalf: true)
+        #expect(answers.ranges(of: "HTTP/1.1 200 OK").count == 1)
+    }
+}
+
+/// An edge with one loop on a free port of this machine.
+private final class LoopbackServer {
+    let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    let port: Int
+
+    init() throws {
+        let loop = group.next()
+        let edge = try loop.submit {
+            let edge = HTTPEdge(
+                gateway: ExecutingGateway(), settings: HTTPSettings(version: "0.1.0"), eventLoop: loop,
+                board: StatisticsBoard())
+            edge.start()
+            return NIOLoopBound(edge, eventLoop: loop)
+        }.wait()
+        let listener = try ServerBootstrap(group: group)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try edge.value.configureClientChannel(channel) }
+            }
+            .bind(host: "127.0.0.1", port: 0).wait()
+        port = listener.localAddress?.port ?? 0
+    }
+
+    func stop() {
+        try? group.syncShutdownGracefully()
+    }
+}
+
+/// Collects what arrives until the other side closes its half, then closes too.
+private final class UntilEnd: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    private let promise: EventLoopPromise<[UInt8]>
+    private var bytes: [UInt8] = []
+
+    init(_ promise: EventLoopPromise<[UInt8]>) {
+        self.promise = promise
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        bytes += Array(unwrapInboundIn(data).readableBytesView)
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event as? ChannelEvent == .inputClosed { context.close(promise: nil) }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) { promise.succeed(bytes) }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+}
