@@ -15,6 +15,7 @@ struct OperationWindow: Sendable, Equatable {
     }
 
     struct Stream: Sendable, Equatable {
+        var id: EdgeStream
         var settledBelow: UInt64 = 0
         /// In order of counter, which is mostly the order of the log.
         var records: Deque<EdgeRecord> = []
@@ -43,7 +44,8 @@ struct OperationWindow: Sendable, Equatable {
     /// Object, API key and key as one byte string.
     typealias ClientName = [UInt8]
 
-    var streams: [EdgeStream: Stream] = [:]
+    /// In order of id; there are few: edges times their loops.
+    var streams: [Stream] = []
     var retired: [UInt64] = []
     var clients: [ClientName: ClientRecord] = [:]
     /// In the order of the log.
@@ -65,12 +67,10 @@ struct OperationWindow: Sendable, Equatable {
             // What an edge has settled it never sends again: this is a late copy, and whether it was
             // executed can no longer be told.
             if retired.contains(stream.incarnation) { return .refused(.outcomeUnknown, restsOn: 0) }
-            guard let known = streams[stream] else { return .new }
-            let position = known.position(of: counter)
-            if position < known.records.count, known.records[position].counter == counter {
-                return .found(known.records[position].result, index: known.records[position].index)
-            }
-            return counter < known.settledBelow ? .refused(.outcomeUnknown, restsOn: 0) : .new
+            let slot = slot(of: stream)
+            guard slot.isKnown else { return .new }
+            if let record = streams[slot.at].record(counter) { return .found(record.result, index: record.index) }
+            return counter < streams[slot.at].settledBelow ? .refused(.outcomeUnknown, restsOn: 0) : .new
         case .client(let apiKey, let key, let requestHash):
             let name = OperationWindow.clientName(request.object, apiKey, key)
             guard let record = clients[name] else {
@@ -80,6 +80,14 @@ struct OperationWindow: Sendable, Equatable {
             guard record.requestHash == requestHash else { return .refused(.keyReused, restsOn: record.index) }
             return .found(record.result, index: record.index)
         }
+    }
+
+    /// Where the stream is, or where it would be put.
+    func slot(of stream: EdgeStream) -> (at: Int, isKnown: Bool) {
+        for (position, known) in streams.enumerated() where !(known.id < stream) {
+            return (position, known.id == stream)
+        }
+        return (streams.count, false)
     }
 
     static func clientName(_ object: ObjectID, _ apiKey: String, _ key: String) -> ClientName {
@@ -119,7 +127,7 @@ extension OperationWindow {
         case nil: return
         case .edge(let stream, let counter):
             let record = EdgeRecord(counter: counter, index: index, object: entry.object, result: result)
-            streams[stream, default: Stream()].insert(record)
+            streams[openSlot(of: stream)].insert(record)
         case .client(let apiKey, let key, let requestHash):
             let name = OperationWindow.clientName(entry.object, apiKey, key)
             guard clients[name] == nil else { return }
@@ -135,9 +143,10 @@ extension OperationWindow {
     mutating func forget(_ id: OperationID, _ object: ObjectID, index: UInt64) {
         switch id {
         case .edge(let stream, let counter):
-            guard let position = streams[stream]?.position(of: counter) else { return }
-            streams[stream]?.remove(at: position, index: index)
-            if streams[stream] == Stream() { streams[stream] = nil }
+            let slot = slot(of: stream)
+            guard slot.isKnown else { return }
+            streams[slot.at].remove(counter, index: index)
+            if streams[slot.at] == Stream(id: stream) { streams.remove(at: slot.at) }
         case .client(let apiKey, let key, _):
             let name = OperationWindow.clientName(object, apiKey, key)
             guard let record = clients[name], record.index == index else { return }
@@ -149,7 +158,13 @@ extension OperationWindow {
 
     /// A committed entry of this stream says that its edge has settled all counters below.
     mutating func settle(_ stream: EdgeStream, below counter: UInt64) {
-        streams[stream, default: Stream()].settle(below: counter)
+        streams[openSlot(of: stream)].settle(below: counter)
+    }
+
+    private mutating func openSlot(of stream: EdgeStream) -> Int {
+        let slot = slot(of: stream)
+        if !slot.isKnown { streams.insert(Stream(id: stream), at: slot.at) }
+        return slot.at
     }
 
     /// Drops the client keys that are over at the log's time.
@@ -165,7 +180,7 @@ extension OperationWindow {
     mutating func retire(_ incarnations: [UInt64]) {
         for incarnation in incarnations where !retired.contains(incarnation) { retired.append(incarnation) }
         retired.sort()
-        for stream in streams.keys.sorted() where retired.contains(stream.incarnation) { streams[stream] = nil }
+        streams.removeAll { retired.contains($0.id.incarnation) }
     }
 }
 
@@ -179,7 +194,13 @@ extension OperationWindow.Stream {
         #endif
     }
 
-    mutating func remove(at position: Int, index: UInt64) {
+    func record(_ counter: UInt64) -> OperationWindow.EdgeRecord? {
+        let position = position(of: counter)
+        return position < records.count && records[position].counter == counter ? records[position] : nil
+    }
+
+    mutating func remove(_ counter: UInt64, index: UInt64) {
+        let position = position(of: counter)
         guard position < records.count, records[position].index == index else { return }
         records.remove(at: position)
     }

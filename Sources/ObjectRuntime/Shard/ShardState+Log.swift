@@ -44,26 +44,19 @@ extension ShardState {
         return result
     }
 
+    /// The object is looked up once and changed where it is.
     private mutating func change(
         _ entry: OperationEntry, index: UInt64, isSpeculative: Bool
     ) throws(DecodingFailure) -> RecordedResult {
-        var object = objects.removeValue(forKey: entry.object) ?? ObjectState()
-        let before = (items: object.items.count, bytes: object.byteCount)
-        defer {
-            itemCount += object.items.count - before.items
-            byteCount += object.byteCount - before.bytes
-            if object.isEmpty { emptiedIndex = index } else { objects[entry.object] = object }
+        let made = try objects[entry.object, default: ObjectState()].make(
+            entry, index: index, versionFloor: &versionFloor, speculation: &speculation, isSpeculative: isSpeculative)
+        itemCount += made.addedItems
+        byteCount += made.addedBytes
+        if made.isEmpty {
+            objects[entry.object] = nil
+            emptiedIndex = index
         }
-        for change in entry.changes {
-            let step = try object.make(change, versionFloor: &versionFloor)
-            if isSpeculative { speculation.steps.append(step) }
-        }
-        if isSpeculative {
-            speculation.undos[speculation.undos.count - 1].stepCount = entry.changes.count
-            speculation.undos[speculation.undos.count - 1].touchedIndex = object.touchedIndex
-        }
-        object.touchedIndex = index
-        return try object.result(of: entry)
+        return made.result
     }
 
     func undo(_ index: UInt64, _ epoch: UInt64, _ kind: Speculation.Kind) -> Speculation.Undo {
@@ -141,6 +134,30 @@ extension ObjectChange {
 }
 
 extension ObjectState {
+    struct Made {
+        var result: RecordedResult
+        var addedItems: Int
+        var addedBytes: Int
+        var isEmpty: Bool
+    }
+
+    /// Makes an entry's changes; for a speculative one, with the steps that take them back.
+    mutating func make(
+        _ entry: OperationEntry, index: UInt64, versionFloor: inout UInt64, speculation: inout Speculation,
+        isSpeculative: Bool
+    ) throws(DecodingFailure) -> Made {
+        let before = (items: items.count, bytes: byteCount)
+        for change in entry.changes {
+            let step = try make(change, versionFloor: &versionFloor)
+            if isSpeculative { speculation.steps.append(step) }
+        }
+        if isSpeculative { speculation.complete(stepCount: entry.changes.count, touchedIndex: touchedIndex) }
+        touchedIndex = index
+        return Made(
+            result: try result(of: entry), addedItems: items.count - before.items,
+            addedBytes: byteCount - before.bytes, isEmpty: isEmpty)
+    }
+
     /// Makes one change and says how to take it back.
     mutating func make(
         _ change: ObjectChange, versionFloor: inout UInt64

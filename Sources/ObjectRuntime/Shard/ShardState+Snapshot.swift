@@ -59,9 +59,8 @@ extension ShardState {
     }
 
     private func encodeWindow(into writer: inout ByteWriter) {
-        writer.writeArray(window.streams.keys.sorted()) { writer, id in
-            id.encode(into: &writer)
-            let stream = window.streams[id] ?? OperationWindow.Stream()
+        writer.writeArray(window.streams) { writer, stream in
+            stream.id.encode(into: &writer)
             writer.writeVariable(stream.settledBelow)
             writer.writeArray(stream.records) { writer, record in
                 writer.writeVariable(record.counter)
@@ -87,7 +86,8 @@ extension ShardState {
     private mutating func readWindow(_ reader: inout ByteReader) throws(DecodingFailure) {
         for _ in 0..<(try reader.readCount(limit: reader.remaining)) {
             let id = try EdgeStream(from: &reader)
-            var stream = OperationWindow.Stream(settledBelow: try reader.readVariable())
+            if let last = window.streams.last, !(last.id < id) { throw DecodingFailure("streams are out of order") }
+            var stream = OperationWindow.Stream(id: id, settledBelow: try reader.readVariable())
             for _ in 0..<(try reader.readCount(limit: reader.remaining)) {
                 let counter = try reader.readVariable()
                 if let last = stream.records.last, last.counter >= counter {
@@ -98,7 +98,7 @@ extension ShardState {
                 let result = try RecordedResult(from: &reader, current: objects[object])
                 stream.records.append(.init(counter: counter, index: index, object: object, result: result))
             }
-            window.streams[id] = stream
+            window.streams.append(stream)
         }
         window.retired = try reader.readArray { (reader) throws(DecodingFailure) in try reader.readVariable() }
         window.clientDroppedIndex = try reader.readVariable()

@@ -36,15 +36,15 @@ public struct ShardState: Sendable {
     /// Edge incarnations whose operation ids are kept: candidates for `retirement` once fenced.
     public var streamIncarnations: [UInt64] {
         var result: [UInt64] = []
-        for stream in window.streams.keys.sorted() where result.last != stream.incarnation {
-            result.append(stream.incarnation)
+        for stream in window.streams where result.last != stream.id.incarnation {
+            result.append(stream.id.incarnation)
         }
         return result
     }
 
     /// Operation ids in the window, both kinds.
     public var windowCount: Int {
-        window.streams.values.reduce(window.clients.count) { $0 + $1.records.count }
+        window.streams.reduce(window.clients.count) { $0 + $1.records.count }
     }
 
     /// The newest entry that touched the object. For an object without content this is the newest that
