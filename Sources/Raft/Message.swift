@@ -136,8 +136,8 @@ public struct VoteAnswer: Sendable, Equatable {
 
 /// A piece of a snapshot.
 public struct SnapshotChunk: Sendable, Equatable {
-    /// Names the transfer among those of this sender in this term.
-    public var transfer: UInt64
+    /// Of the whole snapshot's data: chunks of different contents never mix.
+    public var contentHash: UInt64
     public var position: Position
     public var configuration: Configuration
     public var offset: UInt64
@@ -147,11 +147,11 @@ public struct SnapshotChunk: Sendable, Equatable {
     public var isPulled: Bool
 
     public init(
-        transfer: UInt64, position: Position, configuration: Configuration, offset: UInt64,
+        contentHash: UInt64, position: Position, configuration: Configuration, offset: UInt64,
         totalBytes: UInt64,
         data: [UInt8], isPulled: Bool
     ) {
-        self.transfer = transfer
+        self.contentHash = contentHash
         self.position = position
         self.configuration = configuration
         self.offset = offset
@@ -161,13 +161,13 @@ public struct SnapshotChunk: Sendable, Equatable {
     }
 }
 
-/// How far a transfer has come: everything below `offset` is here.
+/// How far a snapshot has come: everything below `offset` is here.
 public struct SnapshotProgress: Sendable, Equatable {
-    public var transfer: UInt64
+    public var contentHash: UInt64
     public var offset: UInt64
 
-    public init(transfer: UInt64, offset: UInt64) {
-        self.transfer = transfer
+    public init(contentHash: UInt64, offset: UInt64) {
+        self.contentHash = contentHash
         self.offset = offset
     }
 }

@@ -66,7 +66,7 @@ extension Message {
         case .timeoutNow, .seal: break
         case .snapshotChunk(let chunk): chunk.encode(into: &writer)
         case .snapshotProgress(let progress):
-            writer.writeVariable(progress.transfer)
+            writer.write(progress.contentHash)
             writer.writeVariable(progress.offset)
         case .sealAnswer(let position), .pullConflict(let position): position.encode(into: &writer)
         case .pull(let pull):
@@ -113,7 +113,7 @@ extension Message {
         case .snapshotChunk: .snapshotChunk(try SnapshotChunk(from: &reader))
         case .snapshotProgress:
             .snapshotProgress(
-                SnapshotProgress(transfer: try reader.readVariable(), offset: try reader.readVariable()))
+                SnapshotProgress(contentHash: try reader.readUInt64(), offset: try reader.readVariable()))
         case .seal: .seal
         case .sealAnswer: .sealAnswer(try Position(from: &reader))
         case .sealRefusal:

@@ -155,7 +155,7 @@ extension VoteRequest {
 
 extension SnapshotChunk {
     func encode(into writer: inout ByteWriter) {
-        writer.writeVariable(transfer)
+        writer.write(contentHash)
         position.encode(into: &writer)
         configuration.encode(into: &writer)
         writer.writeVariable(offset)
@@ -166,7 +166,7 @@ extension SnapshotChunk {
 
     init(from reader: inout ByteReader) throws(DecodingFailure) {
         self.init(
-            transfer: try reader.readVariable(), position: try Position(from: &reader),
+            contentHash: try reader.readUInt64(), position: try Position(from: &reader),
             configuration: try Configuration(from: &reader), offset: try reader.readVariable(),
             totalBytes: try reader.readVariable(), data: try reader.readBytes(),
             isPulled: try reader.readBool())

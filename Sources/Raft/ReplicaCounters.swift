@@ -20,6 +20,8 @@ public struct ReplicaCounters: Sendable, Equatable {
     /// `persisted` calls that match no outstanding `Ready`.
     public var strayPersisted: UInt64 = 0
     public var retries: UInt64 = 0
+    /// Snapshots whose bytes were not those that were sent; they are fetched again.
+    public var damagedSnapshots: UInt64 = 0
     public var snapshotsSent: UInt64 = 0
     public var snapshotsInstalled: UInt64 = 0
 

@@ -1,16 +1,20 @@
 /// Snapshots under way, in both directions.
 struct SnapshotExchange: Sendable {
     /// The last one that the driver made, for whoever needs one.
-    var offer: Snapshot?
+    var offer: Snapshot? {
+        didSet { offerHash = nil }
+    }
     var incoming: IncomingSnapshot?
     /// To the owner that adopts this replica's log.
     var pulled: (owner: NodeID, transfer: OutgoingTransfer?)?
     var isWanted = false
-    private var lastNumber: UInt64 = 0
+    private var offerHash: UInt64?
 
+    /// The offer may go to several replicas; its hash is computed once.
     mutating func makeTransfer(of snapshot: Snapshot, isPulled: Bool) -> OutgoingTransfer {
-        lastNumber += 1
-        return OutgoingTransfer(number: lastNumber, snapshot: snapshot, isPulled: isPulled)
+        let hash = offerHash ?? SnapshotChunk.hash(snapshot.data)
+        offerHash = hash
+        return OutgoingTransfer(of: snapshot, contentHash: hash, isPulled: isPulled)
     }
 
     /// The offer, if the log still continues it.
@@ -114,7 +118,9 @@ extension Replication {
     }
 
     mutating func snapshotProgressed(_ progress: SnapshotProgress, from node: NodeID) {
-        if let pulled = snapshots.pulled, pulled.owner == node, pulled.transfer?.number == progress.transfer {
+        if let pulled = snapshots.pulled, pulled.owner == node,
+            pulled.transfer?.contentHash == progress.contentHash
+        {
             if snapshots.pulled?.transfer?.progressed(to: progress.offset) != true {
                 counters.impossibleAnswers += 1
             }
@@ -122,7 +128,7 @@ extension Replication {
         }
         guard let position = peerPosition(node) else { return counters.staleMessages += 1 }
         peers[position].heard(settings: settings)
-        guard peers[position].transfer?.number == progress.transfer else {
+        guard peers[position].transfer?.contentHash == progress.contentHash else {
             return counters.staleMessages += 1
         }
         guard peers[position].transfer?.progressed(to: progress.offset) == true else {
@@ -146,10 +152,13 @@ extension Replication {
             snapshots.incoming = nil
             return true
         }
-        takeIn(chunk, from: sender)
+        takeIn(chunk)
         guard let incoming = snapshots.incoming, incoming.isWhole else {
+            guard snapshots.incoming.map({ $0.identity == chunk.identity }) ?? true else { return false }
             let offset = snapshots.incoming?.offset ?? 0
-            send(.snapshotProgress(SnapshotProgress(transfer: chunk.transfer, offset: offset)), to: sender)
+            send(
+                .snapshotProgress(SnapshotProgress(contentHash: chunk.contentHash, offset: offset)),
+                to: sender)
             return false
         }
         snapshots.incoming = nil
@@ -157,14 +166,15 @@ extension Replication {
         return true
     }
 
-    private mutating func takeIn(_ chunk: SnapshotChunk, from sender: NodeID) {
-        let identity = IncomingSnapshot.Identity(
-            sender: sender, term: term, incarnation: incarnation, transfer: chunk.transfer,
-            position: chunk.position, totalBytes: chunk.totalBytes)
-        if snapshots.incoming?.identity != identity {
-            snapshots.incoming = IncomingSnapshot(identity: identity, configuration: chunk.configuration)
+    private mutating func takeIn(_ chunk: SnapshotChunk) {
+        if snapshots.incoming?.isSuperseded(by: chunk, term: term) ?? true {
+            snapshots.incoming = IncomingSnapshot(of: chunk, term: term)
         }
         snapshots.incoming?.add(chunk)
+        if let incoming = snapshots.incoming, incoming.isWhole, !incoming.isIntact {
+            counters.damagedSnapshots += 1
+            snapshots.incoming = nil
+        }
     }
 
     /// If the log holds the snapshot's last entry, it holds all before it too: only the commit index moves,

@@ -1,14 +1,16 @@
+import Binary
+
 /// A snapshot on its way to one replica: chunks within a window, from the last offset known to be there.
 struct OutgoingTransfer: Sendable {
-    let number: UInt64
+    let contentHash: UInt64
     let snapshot: Snapshot
     let isPulled: Bool
     private(set) var acknowledged: UInt64 = 0
     private var sent: UInt64 = 0
     private var hasSentAny = false
 
-    init(number: UInt64, snapshot: Snapshot, isPulled: Bool) {
-        self.number = number
+    init(of snapshot: Snapshot, contentHash: UInt64, isPulled: Bool) {
+        self.contentHash = contentHash
         self.snapshot = snapshot
         self.isPulled = isPulled
     }
@@ -28,7 +30,7 @@ struct OutgoingTransfer: Sendable {
         hasSentAny = true
         sent = UInt64(end)
         return SnapshotChunk(
-            transfer: number, position: snapshot.position, configuration: snapshot.configuration,
+            contentHash: contentHash, position: snapshot.position, configuration: snapshot.configuration,
             offset: UInt64(start), totalBytes: total, data: Array(snapshot.data[start..<end]),
             isPulled: isPulled)
     }
@@ -51,34 +53,42 @@ struct OutgoingTransfer: Sendable {
 
 /// A snapshot being received. It is nothing until it is whole.
 struct IncomingSnapshot: Sendable {
-    /// Two transfers are the same only if all of this is: chunks of different makings never mix.
+    /// Chunks are of the same snapshot only if all of this is the same. The content's hash is part of it:
+    /// two snapshots of one index need not be equal byte for byte, and a sender may restart in between.
     struct Identity: Sendable, Equatable {
-        var sender: NodeID
-        var term: Term
-        var incarnation: UInt64
-        var transfer: UInt64
+        var contentHash: UInt64
         var position: Position
         var totalBytes: UInt64
     }
 
     let identity: Identity
+    /// The term in which it was begun.
+    let term: Term
     private let configuration: Configuration
     private var data: [UInt8] = []
 
-    init(identity: Identity, configuration: Configuration) {
-        self.identity = identity
-        self.configuration = configuration
+    init(of chunk: SnapshotChunk, term: Term) {
+        identity = chunk.identity
+        self.term = term
+        configuration = chunk.configuration
     }
 
     var offset: UInt64 { UInt64(data.count) }
 
     var isWhole: Bool { offset == identity.totalBytes }
 
+    /// What arrived is what was sent.
+    var isIntact: Bool { SnapshotChunk.hash(data) == identity.contentHash }
+
+    /// Whether `chunk` begins something newer; a late chunk of an older snapshot does not.
+    func isSuperseded(by chunk: SnapshotChunk, term newTerm: Term) -> Bool {
+        chunk.identity != identity && (newTerm > term || chunk.position >= identity.position)
+    }
+
     /// Takes a chunk that continues what is here; others are left to be sent again.
     mutating func add(_ chunk: SnapshotChunk) {
-        guard chunk.offset == offset else { return }
-        let room = identity.totalBytes - offset
-        guard UInt64(chunk.data.count) <= room else { return }
+        guard chunk.identity == identity, chunk.offset == offset else { return }
+        guard UInt64(chunk.data.count) <= identity.totalBytes - offset else { return }
         data.append(contentsOf: chunk.data)
     }
 
@@ -87,4 +97,13 @@ struct IncomingSnapshot: Sendable {
             index: identity.position.index, term: identity.position.term, configuration: configuration,
             data: data)
     }
+}
+
+extension SnapshotChunk {
+    var identity: IncomingSnapshot.Identity {
+        IncomingSnapshot.Identity(contentHash: contentHash, position: position, totalBytes: totalBytes)
+    }
+
+    /// No secret: it tells one content from another, it does not protect against forgery.
+    static func hash(_ data: [UInt8]) -> UInt64 { SipHash(key0: 0, key1: 0).hash(data) }
 }

@@ -77,7 +77,7 @@ struct FuzzCluster {
         case 935..<945: compactSomewhere()
         case 945..<955: changeConfiguration()
         case 955..<970: kindSpecificStep()
-        case 970..<990: readSomewhere()
+        case 970..<990: kind == .elected ? readSomewhere() : learnTable(anyNode())
         default: report()
         }
     }
@@ -246,7 +246,7 @@ struct FuzzCluster {
     }
 
     private mutating func readSomewhere() {
-        guard kind == .elected, let leader = leaders.randomElement(using: &random) else { return }
+        guard let leader = leaders.randomElement(using: &random) else { return }
         let known = LogIndex(UInt64(rules.committed.count))
         let id = nodes[leader].replica.change({ $0.requestReadIndex() }, { _ in nil })
         if let id { reads[nodes[leader].id, default: [:]][id] = known }

@@ -27,9 +27,9 @@ import Testing
         .voteAnswer(VoteAnswer(isPreVote: true, requestTerm: Term(6), granted: false)), .timeoutNow,
         .snapshotChunk(
             SnapshotChunk(
-                transfer: 3, position: at, configuration: configuration, offset: 20, totalBytes: 40,
+                contentHash: 3, position: at, configuration: configuration, offset: 20, totalBytes: 40,
                 data: [1, 2, 3], isPulled: true)),
-        .snapshotProgress(SnapshotProgress(transfer: 3, offset: 23)), .seal, .sealAnswer(at),
+        .snapshotProgress(SnapshotProgress(contentHash: 3, offset: 23)), .seal, .sealAnswer(at),
         .sealRefusal(nil), .sealRefusal(Candidate(node: NodeID(9), incarnation: 4)),
         .pull(Pull(previous: at, needsSnapshot: true)),
         .pullAnswer(PullAnswer(previous: at, commit: LogIndex(1), last: at, entries: entries)),
