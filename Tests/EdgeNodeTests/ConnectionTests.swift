@@ -140,7 +140,8 @@ struct ConnectionTests {
     @Test func aRequestToUpgradeIsAnsweredAndEndsTheConnection() throws {
         let client = try TestEdge().connect()
         try client.send(
-            "GET /project/demo/ws/c/o?auth=x HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nrest"
+            "GET /project/demo/ws/c/o?auth=x HTTP/1.1\r\nConnection: Upgrade\r\n"
+                + "Upgrade: websocket\r\n\r\nrest"
         )
         let answer = try #require(try client.received().first)
         #expect(answer.status == 404)
