@@ -16,7 +16,9 @@ import Testing
     @Test mutating func incrementIsDoubleAddition() throws {
         try owner.set("n", #"{"value":0.1}"#)
         owner.nowMs = 1010
-        #expect(try owner.atomic("increment", "n", #"{"value":0.2}"#) == item("0.30000000000000004", at: 1000, 1010))
+        #expect(
+            try owner.atomic("increment", "n", #"{"value":0.2}"#)
+                == item("0.30000000000000004", at: 1000, 1010))
         #expect(try owner.atomic("decrement", "n", #"{"value":1}"#) == item("-0.7", at: 1000, 1011))
     }
 
@@ -44,8 +46,11 @@ import Testing
 
     @Test mutating func aResultThatIsNotFiniteIsRefused() throws {
         try owner.set("n", #"{"value":1.7e308}"#)
-        #expect(try owner.atomic("increment", "n", #"{"value":1.7e308}"#) == "400 validationError.value.notFinite")
-        #expect(try owner.atomic("increment", "n", #"{"value":1e999}"#) == "400 validationError.value.notFinite")
+        #expect(
+            try owner.atomic("increment", "n", #"{"value":1.7e308}"#) == "400 validationError.value.notFinite"
+        )
+        #expect(
+            try owner.atomic("increment", "n", #"{"value":1e999}"#) == "400 validationError.value.notFinite")
         #expect(owner.value("n") == "1.7e308")
     }
 
@@ -76,16 +81,23 @@ import Testing
     // MARK: splice
 
     @Test mutating func spliceOfAnAbsentItemMakesAnArray() throws {
-        #expect(try owner.atomic("splice", "a", #"{"startIndex":3,"deleteCount":1,"items":[1,2]}"#) == item("[1,2]", at: 1000))
+        #expect(
+            try owner.atomic("splice", "a", #"{"startIndex":3,"deleteCount":1,"items":[1,2]}"#)
+                == item("[1,2]", at: 1000))
         #expect(try owner.atomic("splice", "b", "{}") == item("[]", at: 1000))
     }
 
     @Test(arguments: [
-        (#"{"startIndex":1,"deleteCount":1}"#, "[0,2,3]"), (#"{"startIndex":-1,"deleteCount":1}"#, "[0,1, 2]"),
-        (#"{"startIndex":-9,"deleteCount":2,"items":["x"]}"#, #"["x", 2,3]"#), (#"{"startIndex":9,"deleteCount":2,"items":[4]}"#, "[0,1, 2,3,4]"),
-        (#"{"startIndex":0,"deleteCount":-3,"items":[9,8]}"#, "[9,8,0,1, 2,3]"), (#"{"startIndex":2,"deleteCount":99}"#, "[0,1]"),
-        (#"{"startIndex":0,"deleteCount":4}"#, "[]"), (#"{}"#, "[0,1, 2,3]"), (#"{"startIndex":1.9,"deleteCount":1.9}"#, "[0,2,3]"),
-        (#"{"startIndex":1e300,"items":[5]}"#, "[0,1, 2,3,5]"), (#"{"startIndex":-1e300,"deleteCount":1e300}"#, "[]"),
+        (#"{"startIndex":1,"deleteCount":1}"#, "[0,2,3]"),
+        (#"{"startIndex":-1,"deleteCount":1}"#, "[0,1, 2]"),
+        (#"{"startIndex":-9,"deleteCount":2,"items":["x"]}"#, #"["x", 2,3]"#),
+        (#"{"startIndex":9,"deleteCount":2,"items":[4]}"#, "[0,1, 2,3,4]"),
+        (#"{"startIndex":0,"deleteCount":-3,"items":[9,8]}"#, "[9,8,0,1, 2,3]"),
+        (#"{"startIndex":2,"deleteCount":99}"#, "[0,1]"),
+        (#"{"startIndex":0,"deleteCount":4}"#, "[]"), (#"{}"#, "[0,1, 2,3]"),
+        (#"{"startIndex":1.9,"deleteCount":1.9}"#, "[0,2,3]"),
+        (#"{"startIndex":1e300,"items":[5]}"#, "[0,1, 2,3,5]"),
+        (#"{"startIndex":-1e300,"deleteCount":1e300}"#, "[]"),
     ])
     mutating func spliceWorksAsInJavaScript(body: String, expected: String) throws {
         try owner.set("a", #"{"value":[0,1, 2,3]}"#)
@@ -115,7 +127,9 @@ import Testing
         try owner.set("o", #"{"value":{"a":1,"b":{"x":1},"c":3}}"#)
         try owner.atomic("merge", "o", #"{"value":{"d":4,"b":{"y":2}}}"#)
         #expect(owner.value("o") == #"{"a":1,"b":{"y":2},"c":3,"d":4}"#)
-        #expect(try owner.atomic("merge", "o", #"{"value":{}}"#) == item(#"{"a":1,"b":{"y":2},"c":3,"d":4}"#, at: 1000, 1002))
+        #expect(
+            try owner.atomic("merge", "o", #"{"value":{}}"#)
+                == item(#"{"a":1,"b":{"y":2},"c":3,"d":4}"#, at: 1000, 1002))
     }
 
     @Test mutating func mergeMeetsNamesThatAreEscapedDifferently() throws {
@@ -144,7 +158,9 @@ import Testing
     // MARK: setIn
 
     @Test mutating func setInOfAnAbsentItemStartsFromAnEmptyObject() throws {
-        #expect(try owner.atomic("set-in", "o", #"{"path":"a.b","value":1}"#) == item(#"{"a":{"b":1}}"#, at: 1000))
+        #expect(
+            try owner.atomic("set-in", "o", #"{"path":"a.b","value":1}"#) == item(#"{"a":{"b":1}}"#, at: 1000)
+        )
     }
 
     @Test(arguments: [
@@ -169,10 +185,14 @@ import Testing
     @Test(arguments: ["a.x", "a.-1", "a.01", "a.1e0", "a.99999999999"])
     mutating func setInWithAnotherPartOnAnArrayIsRefused(path: String) throws {
         try owner.set("o", #"{"value":{"a":[1]}}"#)
-        #expect(try owner.atomic("set-in", "o", #"{"path":"\#(path)","value":1}"#) == "400 validationError.path")
+        #expect(
+            try owner.atomic("set-in", "o", #"{"path":"\#(path)","value":1}"#) == "400 validationError.path")
     }
 
-    @Test(arguments: [#"{"path":""}"#, #"{"path":"..."}"#, #"{"path":[]}"#, #"{"path":[1]}"#, #"{"path":1}"#, #"{}"#, #"{"path":"\ud800"}"#])
+    @Test(arguments: [
+        #"{"path":""}"#, #"{"path":"..."}"#, #"{"path":[]}"#, #"{"path":[1]}"#, #"{"path":1}"#, #"{}"#,
+        #"{"path":"\ud800"}"#,
+    ])
     mutating func setInWithoutAPathIsRefused(body: String) throws {
         #expect(try owner.atomic("set-in", "o", body) == "400 validationError.path")
     }
@@ -180,13 +200,16 @@ import Testing
     @Test(arguments: ["1", "null", #""x""#, "true"])
     mutating func setInOnAScalarIsRefused(value: String) throws {
         try owner.set("o", #"{"value":\#(value)}"#)
-        #expect(try owner.atomic("set-in", "o", #"{"path":"a","value":1}"#) == "400 validationError.item.type")
+        #expect(
+            try owner.atomic("set-in", "o", #"{"path":"a","value":1}"#) == "400 validationError.item.type")
         #expect(owner.value("o") == value)
     }
 
     @Test mutating func setInFarBeyondAnArrayIsRefusedWithoutFillingMemory() throws {
         try owner.set("o", #"{"value":[]}"#)
-        #expect(try owner.atomic("set-in", "o", #"{"path":"999999999","value":1}"#) == "413 validationError.value.tooLarge")
+        #expect(
+            try owner.atomic("set-in", "o", #"{"path":"999999999","value":1}"#)
+                == "413 validationError.value.tooLarge")
     }
 
     // MARK: what all have in common
@@ -204,11 +227,17 @@ import Testing
 
     @Test(arguments: words)
     mutating func theVersionMustMatchIfGiven(word: String) throws {
-        #expect(try owner.atomic(word, "x", Self.body(word, #","updatedAt":1000"#)) == "409 conflictError.updatedAt.mismatch")
+        #expect(
+            try owner.atomic(word, "x", Self.body(word, #","updatedAt":1000"#))
+                == "409 conflictError.updatedAt.mismatch")
         let made = try owner.atomic(word, "x", Self.body(word))
-        #expect(try owner.atomic(word, "x", Self.body(word, #","updatedAt":999"#)) == "409 conflictError.updatedAt.mismatch")
+        #expect(
+            try owner.atomic(word, "x", Self.body(word, #","updatedAt":999"#))
+                == "409 conflictError.updatedAt.mismatch")
         #expect(try owner.get("x") == made)
-        #expect(try owner.atomic(word, "x", Self.body(word, #","updatedAt":1000"#)).contains(#""updatedAt":1001"#))
+        #expect(
+            try owner.atomic(word, "x", Self.body(word, #","updatedAt":1000"#)).contains(#""updatedAt":1001"#)
+        )
     }
 
     @Test(arguments: words)

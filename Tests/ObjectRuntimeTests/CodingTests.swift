@@ -32,7 +32,8 @@ import Testing
         var operations = RandomOperations(seed: 51)
         for round in 0..<300 {
             let request = Request(
-                object: operations.object(), operation: operations.operation(nowMs: 1000), id: operations.id(counter: UInt64(round)),
+                object: operations.object(), operation: operations.operation(nowMs: 1000),
+                id: operations.id(counter: UInt64(round)),
                 settledBelow: UInt64(round / 2), isRetry: round % 2 == 0, knownIndex: UInt64(round) << 20)
             let bytes = encoded { request.encode(into: &$0) }
             var reader = ByteReader(bytes)
@@ -124,7 +125,8 @@ import Testing
 
     @Test func objectIDsKeepTheirPartsApart() throws {
         let id = ObjectID(project: "p/1", objectClass: "ü", id: "", hashKey: TestOwner.hashKey)
-        #expect(id.project == "p/1" && id.objectClass == "ü" && id.id == "" && id.hasKey(of: TestOwner.hashKey))
+        #expect(
+            id.project == "p/1" && id.objectClass == "ü" && id.id == "" && id.hasKey(of: TestOwner.hashKey))
         let other = ObjectID(project: "p", objectClass: "/1ü", id: "", hashKey: TestOwner.hashKey)
         #expect(id != other && id.canonical != other.canonical)
         var reader = ByteReader(encoded { id.encode(into: &$0) })
@@ -145,7 +147,8 @@ import Testing
 
     @Test func namesCompareAsTheirBytes() {
         var random = SplitMix(seed: 54)
-        let texts = (0..<300).map { _ in (0..<random.next() % 20).map { _ in UInt8(random.next() % 3) &* 97 } }
+        let texts = (0..<300).map { _ in (0..<random.next() % 20).map { _ in UInt8(random.next() % 3) &* 97 }
+        }
         for first in texts {
             for second in texts {
                 #expect((ItemName(first) < ItemName(second)) == first.lexicographicallyPrecedes(second))

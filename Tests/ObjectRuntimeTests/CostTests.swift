@@ -23,17 +23,22 @@ import Testing
 
     @Test mutating func oneElementPushedOntoAMegabyteCostsOneElement() throws {
         let array = "[" + String(repeating: "1234567,", count: Self.megabyte / 8 - 20) + "0]"
-        #expect(try entryBytes(.setItem(ItemWrite(name: "a", value: Array(array.utf8)))) > Self.megabyte - 1000)
+        #expect(
+            try entryBytes(.setItem(ItemWrite(name: "a", value: Array(array.utf8)))) > Self.megabyte - 1000)
         #expect(try entryBytes(.push("a", value: [0x39], WriteOptions())) < 100)
-        #expect(try entryBytes(.splice("a", Splice(start: 5, deleteCount: 1, items: [[0x38]]), WriteOptions())) < 100)
+        #expect(
+            try entryBytes(.splice("a", Splice(start: 5, deleteCount: 1, items: [[0x38]]), WriteOptions()))
+                < 100)
         #expect(try entryBytes(.setIn("a", path: [Array("70000".utf8)], value: [0x37], WriteOptions())) < 100)
     }
 
     @Test mutating func oneMemberOfAMegabyteCostsOneMember() throws {
         let members = (0..<60_000).map { "\"m\($0)\":\($0)" }.joined(separator: ",")
         _ = try entryBytes(.setItem(ItemWrite(name: "o", value: Array("{\(members)}".utf8))))
-        #expect(try entryBytes(.merge("o", members: Array(#"{"m31000":1,"new":2}"#.utf8), WriteOptions())) < 120)
-        #expect(try entryBytes(.setIn("o", path: [Array("m59999".utf8)], value: [0x37], WriteOptions())) < 100)
+        #expect(
+            try entryBytes(.merge("o", members: Array(#"{"m31000":1,"new":2}"#.utf8), WriteOptions())) < 120)
+        #expect(
+            try entryBytes(.setIn("o", path: [Array("m59999".utf8)], value: [0x37], WriteOptions())) < 100)
     }
 
     @Test mutating func aCountersEntryIsSmall() throws {

@@ -8,7 +8,9 @@ import Testing
 
     @Test mutating func theValueIsKeptAsItWasSent() throws {
         let value = #"{ "b":1.50,"a" : [1e2, "\ud800", "\u00e9é"],"a":-0}"#
-        #expect(try owner.set("x", #" { "ttl" : 5 , "value" : \#(value) , "other":{} } "#).hasPrefix(#"{"value":\#(value),"createdAt""#))
+        #expect(
+            try owner.set("x", #" { "ttl" : 5 , "value" : \#(value) , "other":{} } "#).hasPrefix(
+                #"{"value":\#(value),"createdAt""#))
     }
 
     @Test(arguments: ["0", #""""#, "false", "null", "[]", "{}"])
@@ -54,8 +56,11 @@ import Testing
 
     // MARK: ttl
 
-    @Test(arguments: [("1", 1001), ("1.9", 1001), ("0.2", 1001), ("500", 1500), ("315360000000", 315_360_001_000),
-        ("315360000001", Item.never), ("1e30", Item.never), ("1e999", Item.never)] as [(String, UInt64)])
+    @Test(
+        arguments: [
+            ("1", 1001), ("1.9", 1001), ("0.2", 1001), ("500", 1500), ("315360000000", 315_360_001_000),
+            ("315360000001", Item.never), ("1e30", Item.never), ("1e999", Item.never),
+        ] as [(String, UInt64)])
     mutating func theExpiryIsTheTimeOfTheWritePlusTTL(ttl: String, expected: UInt64) throws {
         #expect(try owner.set("x", #"{"value":1,"ttl":\#(ttl)}"#) == item("1", at: 1000, until: expected))
     }
@@ -63,7 +68,9 @@ import Testing
     @Test(arguments: ["0", "-1", "null", #""5""#, "true", "[]", "-1e999", "0e5"])
     mutating func aTTLThatIsNoPositiveNumberIsRefused(ttl: String) throws {
         #expect(try owner.set("x", #"{"value":1,"ttl":\#(ttl)}"#) == "400 validationError.ttl")
-        #expect(try owner.setAll(#"{"a":{"value":1},"x":{"value":1,"ttl":\#(ttl)}}"#) == "400 validationError.ttl")
+        #expect(
+            try owner.setAll(#"{"a":{"value":1},"x":{"value":1,"ttl":\#(ttl)}}"#) == "400 validationError.ttl"
+        )
         #expect(try owner.get("a") == "404")
     }
 
@@ -94,7 +101,8 @@ import Testing
         try fresh()
         #expect(try owner.set("x", #"{"value":1,"ifAbsent":true}"#) == item("1", at: 1010))
         try fresh()
-        #expect(try owner.set("x", #"{"value":1,"updatedAt":1000}"#) == "409 conflictError.updatedAt.mismatch")
+        #expect(
+            try owner.set("x", #"{"value":1,"updatedAt":1000}"#) == "409 conflictError.updatedAt.mismatch")
         #expect(owner.state.item("x", of: TestOwner.object("o")) == nil)
     }
 
@@ -104,7 +112,10 @@ import Testing
         let object = TestOwner.object("o")
         for operation in [Operation.getItem("x"), .getItems(["x"]), .getAll(prefix: "x"), .keys(prefix: "")] {
             var copy = owner
-            guard case .write(let payload, let answer) = copy.execute(Request(object: object, operation: operation)) else {
+            guard
+                case .write(let payload, let answer) = copy.execute(
+                    Request(object: object, operation: operation))
+            else {
                 Issue.record("\(operation) wrote nothing")
                 continue
             }
@@ -126,11 +137,16 @@ import Testing
         #expect(try owner.set("x", #"{"value":1,"ifAbsent":true}"#) == item("1", at: 1000))
         #expect(try owner.set("x", #"{"value":2,"ifAbsent":true}"#) == "204")
         #expect(try owner.set("x", #"{"value":2,"ifAbsent":true,"updatedAt":5}"#) == "204")
-        #expect(try owner.set("z", #"{"value":2,"ifAbsent":true,"updatedAt":5}"#) == "409 conflictError.updatedAt.mismatch")
+        #expect(
+            try owner.set("z", #"{"value":2,"ifAbsent":true,"updatedAt":5}"#)
+                == "409 conflictError.updatedAt.mismatch")
         #expect(owner.value("x") == "1")
     }
 
-    @Test(arguments: [#""ifAbsent":1"#, #""ifAbsent":null"#, #""updatedAt":"5""#, #""updatedAt":null"#, #""updatedAt":1.5"#, #""updatedAt":-1"#])
+    @Test(arguments: [
+        #""ifAbsent":1"#, #""ifAbsent":null"#, #""updatedAt":"5""#, #""updatedAt":null"#, #""updatedAt":1.5"#,
+        #""updatedAt":-1"#,
+    ])
     mutating func illTypedOptionsAreRefused(option: String) throws {
         #expect(try owner.set("x", #"{"value":1,\#(option)}"#).hasPrefix("400 validationError."))
     }
@@ -138,8 +154,11 @@ import Testing
     @Test mutating func theVersionOfAnotherItemIsAMismatch() throws {
         try owner.set("x", #"{"value":1}"#)
         #expect(try owner.set("x", #"{"value":2,"updatedAt":1000}"#) == item("2", at: 1000, 1001))
-        #expect(try owner.set("x", #"{"value":3,"updatedAt":1000}"#) == "409 conflictError.updatedAt.mismatch")
-        #expect(try owner.set("absent", #"{"value":3,"updatedAt":1000}"#) == "409 conflictError.updatedAt.mismatch")
+        #expect(
+            try owner.set("x", #"{"value":3,"updatedAt":1000}"#) == "409 conflictError.updatedAt.mismatch")
+        #expect(
+            try owner.set("absent", #"{"value":3,"updatedAt":1000}"#)
+                == "409 conflictError.updatedAt.mismatch")
     }
 
     // MARK: several items
@@ -155,7 +174,8 @@ import Testing
     @Test(arguments: [
         (#"{"a":{"value":1},"b":{"value":1,"updatedAt":5}}"#, "409 conflictError.updatedAt.mismatch"),
         (#"{"a":{"value":1},"b":{"ttl":1}}"#, "400 validationError.value.missing"),
-        (#"{"a":{"value":1},"b":1}"#, "400 validationError.body.form"), (#"{"a":{"value":1},"":{"value":1}}"#, "400 validationError.name"),
+        (#"{"a":{"value":1},"b":1}"#, "400 validationError.body.form"),
+        (#"{"a":{"value":1},"":{"value":1}}"#, "400 validationError.name"),
         (#"{"a":{"value":1},"\ud800":{"value":1}}"#, "400 validationError.name"),
         (#"[1]"#, "400 validationError.body.json"), (#"{"a":{"value":1}}x"#, "400 validationError.body.json"),
     ])
@@ -165,12 +185,18 @@ import Testing
     }
 
     @Test mutating func ofRepeatedMembersTheLastCounts() throws {
-        #expect(try owner.set("x", #"{"value":1,"ttl":"no","ttl":5,"value":2}"#) == item("2", at: 1000, until: 1005))
-        #expect(try owner.setAll(#"{"a":{"value":1},"\u0061":{"value":2}}"#) == #"{"a":\#(item("2", at: 1000))}"#)
+        #expect(
+            try owner.set("x", #"{"value":1,"ttl":"no","ttl":5,"value":2}"#)
+                == item("2", at: 1000, until: 1005))
+        #expect(
+            try owner.setAll(#"{"a":{"value":1},"\u0061":{"value":2}}"#) == #"{"a":\#(item("2", at: 1000))}"#)
     }
 
     @Test mutating func namesInBodiesMeetNamesInPaths() throws {
-        for name in ["é ü", "e\u{301}", "a/b", "q\"\\", "\u{1F600}", "tab\tnew\n", "nul\u{0}", "%41", String(repeating: "n", count: 300)] {
+        for name in [
+            "é ü", "e\u{301}", "a/b", "q\"\\", "\u{1F600}", "tab\tnew\n", "nul\u{0}", "%41",
+            String(repeating: "n", count: 300),
+        ] {
             var body: [UInt8] = Array("{".utf8)
             appendJSONString(name.utf8, to: &body)
             _ = try owner.setAll(String(decoding: body, as: UTF8.self) + #":{"value":1}}"#)
@@ -183,10 +209,15 @@ import Testing
     }
 
     @Test mutating func listsAndPrefixesAreInTheOrderOfNames() throws {
-        for name in ["b", "ab", "a", "abc", "", "ü", "averylongnamethatislong", "averylongname", "averylongnamex\u{1}"] where !name.isEmpty {
+        for name in [
+            "b", "ab", "a", "abc", "", "ü", "averylongnamethatislong", "averylongname", "averylongnamex\u{1}",
+        ] where !name.isEmpty {
             try owner.set(name, #"{"value":0}"#)
         }
-        #expect(try owner.run(.keys(prefix: "")).text == #"["a","ab","abc","averylongname","averylongnamethatislong","averylongnamex\u0001","b","ü"]"#)
+        #expect(
+            try owner.run(.keys(prefix: "")).text
+                == #"["a","ab","abc","averylongname","averylongnamethatislong","averylongnamex\u0001","b","ü"]"#
+        )
         #expect(try owner.run(.keys(prefix: "ab")).text == #"["ab","abc"]"#)
         #expect(try owner.run(.keys(prefix: "averylongnamet")).text == #"["averylongnamethatislong"]"#)
         #expect(try owner.run(.keys(prefix: "zz")).text == "[]")
@@ -213,7 +244,9 @@ import Testing
 
     @Test mutating func removalIsAnEventAlsoWhenNothingIsThere() throws {
         let request = Request(object: TestOwner.object("o"), operation: .removeItems(["x", "y"]))
-        guard case .write(let payload, _) = owner.execute(request) else { throw DecodingProblem.nothingWritten }
+        guard case .write(let payload, _) = owner.execute(request) else {
+            throw DecodingProblem.nothingWritten
+        }
         let entry = try #require(try ShardState.changes(in: payload))
         #expect(entry.changes == [.remove("x"), .remove("y")] && entry.changes.allSatisfy(\.isEvent))
     }
@@ -222,7 +255,9 @@ import Testing
         _ = try owner.setAll(#"{"a":{"value":1},"b":{"value":2,"ttl":5},"c":{"value":3}}"#)
         owner.nowMs = 1005
         let request = Request(object: TestOwner.object("o"), operation: .clear)
-        guard case .write(let payload, let answer) = owner.execute(request) else { throw DecodingProblem.nothingWritten }
+        guard case .write(let payload, let answer) = owner.execute(request) else {
+            throw DecodingProblem.nothingWritten
+        }
         #expect(answer.text == "204")
         #expect(try ShardState.changes(in: payload)?.changes == [.expire("b"), .remove("a"), .remove("c")])
         #expect(try owner.run(.keys(prefix: "")).text == "[]")

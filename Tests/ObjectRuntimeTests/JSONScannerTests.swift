@@ -4,7 +4,9 @@ import Testing
 @testable import ObjectRuntime
 
 @Suite struct JSONScannerTests {
-    private func extent(_ text: String) throws -> JSONScanner.Extent { try JSONScanner.check(Array(text.utf8)) }
+    private func extent(_ text: String) throws -> JSONScanner.Extent {
+        try JSONScanner.check(Array(text.utf8))
+    }
 
     @Test func theExtentOfAValueLeavesTheSpaceAroundItOut() throws {
         #expect(try extent("  [1, {}]\n") == JSONScanner.Extent(range: 2..<9, depth: 2))
@@ -15,7 +17,9 @@ import Testing
         var json = RandomJSON(seed: 11)
         for _ in 0..<3000 {
             let text = json.value(repeatsNames: false)
-            #expect(try JSONTree.scanned(text) == JSONTree.foundation(text), "\(String(decoding: text, as: UTF8.self))")
+            #expect(
+                try JSONTree.scanned(text) == JSONTree.foundation(text),
+                "\(String(decoding: text, as: UTF8.self))")
         }
     }
 
@@ -68,7 +72,9 @@ import Testing
         var json = RandomJSON(seed: 13)
         for _ in 0..<4000 {
             var text = json.value()
-            for _ in 0..<3 { text.insert(UInt8(truncatingIfNeeded: json.random.next()), at: json.below(text.count + 1)) }
+            for _ in 0..<3 {
+                text.insert(UInt8(truncatingIfNeeded: json.random.next()), at: json.below(text.count + 1))
+            }
             _ = try? JSONTree.scanned(text)
             for end in 0..<min(text.count, 40) { _ = try? JSONScanner.check(Array(text[..<end])) }
         }
@@ -76,7 +82,8 @@ import Testing
 
     @Test func nestingIsAcceptedUpToTheLimit() {
         func nested(_ depth: Int) -> [UInt8] {
-            Array(repeating: UInt8(ascii: "["), count: depth) + Array(repeating: UInt8(ascii: "]"), count: depth)
+            Array(repeating: UInt8(ascii: "["), count: depth)
+                + Array(repeating: UInt8(ascii: "]"), count: depth)
         }
         #expect(throws: Never.self) { try JSONScanner.check(nested(512)) }
         #expect(throws: JSONFault.self) { try JSONScanner.check(nested(513)) }
@@ -102,7 +109,8 @@ import Testing
     @Test func invalidUTF8IsRefused() {
         let broken: [[UInt8]] = [
             [0x80], [0xC0, 0x80], [0xC1, 0xBF], [0xC3], [0xE0, 0x9F, 0x80], [0xE2, 0x82], [0xED, 0xA0, 0x80],
-            [0xF0, 0x8F, 0x80, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xF5, 0x80, 0x80, 0x80], [0xFF], [0xE2, 0x28, 0xA1],
+            [0xF0, 0x8F, 0x80, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xF5, 0x80, 0x80, 0x80], [0xFF],
+            [0xE2, 0x28, 0xA1],
         ]
         for bytes in broken {
             #expect(throws: JSONFault.self) { try JSONScanner.check([0x22] + bytes + [0x22]) }
@@ -117,7 +125,9 @@ import Testing
         let values = try text.withUnsafeBufferPointer { buffer in
             let scanner = JSONScanner(buffer)
             return try ["a", "b", "\u{1F600}", "c"].map { name in
-                try scanner.member(Array(name.utf8), ofObjectAt: 0).found.map { String(decoding: text[$0.value], as: UTF8.self) }
+                try scanner.member(Array(name.utf8), ofObjectAt: 0).found.map {
+                    String(decoding: text[$0.value], as: UTF8.self)
+                }
             }
         }
         #expect(values == ["3", "2", "4", nil])

@@ -7,14 +7,20 @@ import Testing
         var cuts = (0..<2 * (1 + json.below(3))).map { _ in json.below(length + 1) }
         cuts.sort()
         return stride(from: 0, to: cuts.count, by: 2).map { position in
-            let inserted = (0..<json.below(json.below(20) == 0 ? 3000 : 12)).map { _ in UInt8(97 + json.below(26)) }
-            return TextEdit(offset: cuts[position], removed: min(cuts[position + 1] - cuts[position], json.below(200)), inserted: inserted)
+            let inserted = (0..<json.below(json.below(20) == 0 ? 3000 : 12)).map { _ in
+                UInt8(97 + json.below(26))
+            }
+            return TextEdit(
+                offset: cuts[position], removed: min(cuts[position + 1] - cuts[position], json.below(200)),
+                inserted: inserted)
         }
     }
 
     private func applied(_ edits: [TextEdit], to bytes: [UInt8]) -> [UInt8] {
         var result = bytes
-        for edit in edits.reversed() { result.replaceSubrange(edit.offset..<edit.offset + edit.removed, with: edit.inserted) }
+        for edit in edits.reversed() {
+            result.replaceSubrange(edit.offset..<edit.offset + edit.removed, with: edit.inserted)
+        }
         return result
     }
 
@@ -42,7 +48,11 @@ import Testing
         for text in [JSONText(Array("[1,2,3]".utf8)), JSONText(Array(repeating: 0x20, count: 9000))] {
             #expect(text.applying([TextEdit(offset: text.count + 1, removed: 0, inserted: [])]) == nil)
             #expect(text.applying([TextEdit(offset: 3, removed: text.count - 2, inserted: [])]) == nil)
-            #expect(text.applying([TextEdit(offset: 3, removed: 2, inserted: []), TextEdit(offset: 4, removed: 0, inserted: [])]) == nil)
+            #expect(
+                text.applying([
+                    TextEdit(offset: 3, removed: 2, inserted: []),
+                    TextEdit(offset: 4, removed: 0, inserted: []),
+                ]) == nil)
             #expect(text.applying([TextEdit(offset: 0, removed: Int.max, inserted: [])]) == nil)
         }
     }
@@ -62,7 +72,9 @@ import Testing
     }
 
     private func isBalanced(_ node: RopeNode) -> Bool {
-        guard let left = node.left, let right = node.right else { return node.height == 0 && node.count == node.bytes.count }
+        guard let left = node.left, let right = node.right else {
+            return node.height == 0 && node.count == node.bytes.count
+        }
         return abs(left.height - right.height) <= 1 && node.height == max(left.height, right.height) + 1
             && node.count == left.count + right.count && isBalanced(left) && isBalanced(right)
     }
@@ -75,7 +87,8 @@ import Testing
     @Test func anEditSharesWhatItLeavesAlone() throws {
         let root = try #require(RopeNode.build(Array(repeating: UInt8(ascii: "x"), count: 1 << 20)[...]))
         let (before, after) = RopeNode.split(root, at: root.count - 1)
-        let edited = try #require(RopeNode.concatenate(RopeNode.concatenate(before, RopeNode(leaf: [1])), after))
+        let edited = try #require(
+            RopeNode.concatenate(RopeNode.concatenate(before, RopeNode(leaf: [1])), after))
         var known: Set<ObjectIdentifier> = []
         collect(root, into: &known)
         let size = known.count

@@ -55,7 +55,9 @@ indirect enum JSONTree: Equatable {
         }
     }
 
-    private static func scanned(_ scanner: JSONScanner, _ range: Range<Int>, _ text: [UInt8]) throws -> JSONTree {
+    private static func scanned(_ scanner: JSONScanner, _ range: Range<Int>, _ text: [UInt8]) throws
+        -> JSONTree
+    {
         switch JSONKind(firstByte: text[range.lowerBound]) {
         case .null: return .null
         case .boolean: return .boolean(text[range.lowerBound] == UInt8(ascii: "t"))
@@ -64,7 +66,9 @@ indirect enum JSONTree: Equatable {
         case .array:
             var elements: [JSONTree] = []
             var cursor = JSONElementCursor(scanner, arrayAt: range.lowerBound)
-            while let element = try cursor.next() { elements.append(try scanned(scanner, element.range, text)) }
+            while let element = try cursor.next() {
+                elements.append(try scanned(scanner, element.range, text))
+            }
             return .array(elements)
         case .object:
             var members: [(String, JSONTree)] = []

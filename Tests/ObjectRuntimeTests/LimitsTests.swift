@@ -13,7 +13,9 @@ import Testing
     @Test mutating func longIDsAreRefusedByName() throws {
         let long = String(repeating: "x", count: 257)
         let byClass = refusal(try owner.run(.getItem("x"), on: TestOwner.object("o", objectClass: long)))
-        #expect(byClass?.status == 400 && byClass?.message.contains("class") == true && byClass?.message.contains("256") == true)
+        #expect(
+            byClass?.status == 400 && byClass?.message.contains("class") == true
+                && byClass?.message.contains("256") == true)
         let byID = refusal(try owner.run(.clear, on: TestOwner.object(long)))
         #expect(byID?.status == 400 && byID?.message.contains("object id") == true)
         #expect(refusal(try owner.run(.clear, on: TestOwner.object(String(long.dropLast())))) == nil)
@@ -25,8 +27,10 @@ import Testing
         let operations: [Operation] = [
             .getItem(name), .getItems([name]), .removeItem(name), .removeItems(["a", name]),
             .setItem(ItemWrite(name: name, value: [0x31])), .setItems([ItemWrite(name: name, value: [0x31])]),
-            .increment(name, by: 1, options), .push(name, value: [0x31], options), .merge(name, members: [0x7B, 0x7D], options),
-            .splice(name, Splice(start: 0, deleteCount: 0), options), .setIn(name, path: [[0x61]], value: [0x31], options),
+            .increment(name, by: 1, options), .push(name, value: [0x31], options),
+            .merge(name, members: [0x7B, 0x7D], options),
+            .splice(name, Splice(start: 0, deleteCount: 0), options),
+            .setIn(name, path: [[0x61]], value: [0x31], options),
         ]
         for operation in operations {
             #expect(try owner.run(operation).text == "400 validationError.name.tooLong", "\(operation)")
@@ -35,13 +39,20 @@ import Testing
 
     @Test mutating func aValueOverTheLimitIsRefusedHoweverItGrows() throws {
         owner.limits.valueBytes = 20
-        #expect(try owner.set("x", #"{"value":"\#(String(repeating: "x", count: 19))"}"#) == "413 validationError.value.tooLarge")
+        #expect(
+            try owner.set("x", #"{"value":"\#(String(repeating: "x", count: 19))"}"#)
+                == "413 validationError.value.tooLarge")
         #expect(try owner.set("x", #"{"value":["\#(String(repeating: "x", count: 16))"]}"#).hasPrefix("{"))
         #expect(try owner.atomic("push", "x", #"{"value":1}"#) == "413 validationError.value.tooLarge")
         #expect(try owner.atomic("splice", "x", #"{"items":[1]}"#) == "413 validationError.value.tooLarge")
-        #expect(try owner.atomic("set-in", "x", #"{"path":"1","value":1}"#) == "413 validationError.value.tooLarge")
-        #expect(try owner.atomic("merge", "y", #"{"value":{"a":"\#(String(repeating: "x", count: 16))"}}"#) == "413 validationError.value.tooLarge")
-        #expect(try owner.atomic("splice", "x", #"{"deleteCount":1,"items":[1]}"#).hasPrefix(#"{"value":[1],"#))
+        #expect(
+            try owner.atomic("set-in", "x", #"{"path":"1","value":1}"#)
+                == "413 validationError.value.tooLarge")
+        #expect(
+            try owner.atomic("merge", "y", #"{"value":{"a":"\#(String(repeating: "x", count: 16))"}}"#)
+                == "413 validationError.value.tooLarge")
+        #expect(
+            try owner.atomic("splice", "x", #"{"deleteCount":1,"items":[1]}"#).hasPrefix(#"{"value":[1],"#))
     }
 
     @Test mutating func tooManyItemsAreRefusedAndExpiredOnesMakeRoom() throws {
@@ -50,7 +61,9 @@ import Testing
         #expect(try owner.set("d", #"{"value":1}"#) == "413 validationError.object.tooManyItems")
         #expect(try owner.set("a", #"{"value":2,"ttl":10}"#).hasPrefix("{"))
         owner.nowMs = 1010
-        #expect(try owner.setAll(#"{"d":{"value":1},"e":{"value":1}}"#) == "413 validationError.object.tooManyItems")
+        #expect(
+            try owner.setAll(#"{"d":{"value":1},"e":{"value":1}}"#)
+                == "413 validationError.object.tooManyItems")
         #expect(try owner.set("d", #"{"value":1}"#).hasPrefix("{"))
         #expect(try owner.run(.keys(prefix: "")).text == #"["b","c","d"]"#)
     }
@@ -65,14 +78,21 @@ import Testing
     }
 
     @Test mutating func valuesNestedTooDeepAreRefusedHoweverTheyAreMade() throws {
-        func nested(_ depth: Int) -> String { String(repeating: "[", count: depth) + String(repeating: "]", count: depth) }
+        func nested(_ depth: Int) -> String {
+            String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
+        }
         #expect(try owner.set("x", #"{"value":\#(nested(513))}"#).hasPrefix("400 "))
         #expect(try owner.set("x", #"{"value":\#(nested(512))}"#).hasPrefix("{"))
-        #expect(try owner.atomic("push", "y", #"{"value":\#(nested(512))}"#) == "400 validationError.value.depth")
+        #expect(
+            try owner.atomic("push", "y", #"{"value":\#(nested(512))}"#) == "400 validationError.value.depth")
         #expect(try owner.atomic("push", "y", #"{"value":\#(nested(511))}"#).hasPrefix("{"))
-        #expect(try owner.atomic("splice", "y", #"{"items":[\#(nested(512))]}"#) == "400 validationError.value.depth")
+        #expect(
+            try owner.atomic("splice", "y", #"{"items":[\#(nested(512))]}"#)
+                == "400 validationError.value.depth")
         let path = (0..<510).map { _ in #""p""# }.joined(separator: ",")
-        #expect(try owner.atomic("set-in", "z", #"{"path":[\#(path)],"value":\#(nested(3))}"#) == "400 validationError.value.depth")
+        #expect(
+            try owner.atomic("set-in", "z", #"{"path":[\#(path)],"value":\#(nested(3))}"#)
+                == "400 validationError.value.depth")
         #expect(try owner.atomic("set-in", "z", #"{"path":[\#(path)],"value":\#(nested(2))}"#).hasPrefix("{"))
         let value = try #require(owner.value("z"))
         #expect(try JSONScanner.check(Array(value.utf8)).depth == 512)
@@ -80,15 +100,20 @@ import Testing
 
     @Test mutating func noRefusalUsesWordsThatTheClientWouldRetryOn() throws {
         let all: [Refusal] = [
-            .versionMismatch, .keyVersionMismatch, .keyReused, .windowFull, .outcomeUnknown, .emptyName, .tooDeep,
+            .versionMismatch, .keyVersionMismatch, .keyReused, .windowFull, .outcomeUnknown, .emptyName,
+            .tooDeep,
             .wrongType("push", wants: "an array", found: .null), .invalid("x", "x"), .tooLarge("x", "x"),
         ]
         for refusal in all {
             let text = refusal.message.lowercased()
-            for word in ["internal server error", "please try again", "please retry", "temporarily unavailable", "try again later"] {
+            for word in [
+                "internal server error", "please try again", "please retry", "temporarily unavailable",
+                "try again later",
+            ] {
                 #expect(!text.contains(word))
             }
-            #expect(!refusal.code.contains("retry") && refusal.status < 500 && !refusal.message.hasPrefix("5"))
+            #expect(
+                !refusal.code.contains("retry") && refusal.status < 500 && !refusal.message.hasPrefix("5"))
         }
     }
 }

@@ -12,31 +12,53 @@ import Testing
         }
     }
 
-    @Test(arguments: ["", " ", "x", "[]", "1", "null", "{", #"{"value":1"#, #"{"value":1}}"#, #"{"value":1} {}"#, #"{"value":01}"#,
-        #"{"value":1,}"#, "{\"value\":\"\u{1}\"}"])
+    @Test(arguments: [
+        "", " ", "x", "[]", "1", "null", "{", #"{"value":1"#, #"{"value":1}}"#, #"{"value":1} {}"#,
+        #"{"value":01}"#,
+        #"{"value":1,}"#, "{\"value\":\"\u{1}\"}",
+    ])
     func aBodyThatIsNoJSONObjectIsRefused(body: String) {
         let bytes = Array(body.utf8)
-        #expect(code { () throws(Refusal) in try OperationParser.setItem(body: bytes, name: "x", keyVersion: nil) } == "400 validationError.body.json")
-        #expect(code { () throws(Refusal) in try OperationParser.push(body: bytes, name: "x") } == "400 validationError.body.json")
-        #expect(code { () throws(Refusal) in try OperationParser.encryptionSettings(body: bytes) } == "400 validationError.body.json")
+        #expect(
+            code { () throws(Refusal) in try OperationParser.setItem(body: bytes, name: "x", keyVersion: nil)
+            } == "400 validationError.body.json")
+        #expect(
+            code { () throws(Refusal) in try OperationParser.push(body: bytes, name: "x") }
+                == "400 validationError.body.json")
+        #expect(
+            code { () throws(Refusal) in try OperationParser.encryptionSettings(body: bytes) }
+                == "400 validationError.body.json")
     }
 
     @Test(arguments: ["", "{}", "1", "[1]", #"["a",null]"#, #"["a"#, #"["a"]]"#, #"["\udc00"]"#])
     func aBodyThatIsNoListOfNamesIsRefused(body: String) {
-        #expect(code { () throws(Refusal) in try OperationParser.getItems(body: Array(body.utf8)) }.hasPrefix("400 validationError."))
-        #expect(code { () throws(Refusal) in try OperationParser.removeItems(body: Array(body.utf8)) }.hasPrefix("400 validationError."))
+        #expect(
+            code { () throws(Refusal) in try OperationParser.getItems(body: Array(body.utf8)) }.hasPrefix(
+                "400 validationError."))
+        #expect(
+            code { () throws(Refusal) in try OperationParser.removeItems(body: Array(body.utf8)) }.hasPrefix(
+                "400 validationError."))
     }
 
     @Test func aMissingValueIsRefused() {
-        #expect(code { () throws(Refusal) in try OperationParser.setItem(body: Array("{}".utf8), name: "x", keyVersion: nil) }
-            == "400 validationError.value.missing")
+        #expect(
+            code { () throws(Refusal) in
+                try OperationParser.setItem(body: Array("{}".utf8), name: "x", keyVersion: nil)
+            }
+                == "400 validationError.value.missing")
     }
 
     @Test func emptyNamesAreRefused() {
         let body = Array(#"{"value":1}"#.utf8)
-        #expect(code { () throws(Refusal) in try OperationParser.setItem(body: body, name: "", keyVersion: nil) } == "400 validationError.name")
-        #expect(code { () throws(Refusal) in try OperationParser.getItem(name: "") } == "400 validationError.name")
-        #expect(code { () throws(Refusal) in try OperationParser.increment(body: body, name: "") } == "400 validationError.name")
+        #expect(
+            code { () throws(Refusal) in try OperationParser.setItem(body: body, name: "", keyVersion: nil) }
+                == "400 validationError.name")
+        #expect(
+            code { () throws(Refusal) in try OperationParser.getItem(name: "") } == "400 validationError.name"
+        )
+        #expect(
+            code { () throws(Refusal) in try OperationParser.increment(body: body, name: "") }
+                == "400 validationError.name")
     }
 
     @Test func membersAreFoundAlsoWhenEscapedAndUnknownOnesIgnored() throws {
@@ -47,14 +69,18 @@ import Testing
 
     @Test func wordsOfOperationsAreKnownAndOthersAreNot() throws {
         for word in ["increment", "decrement", "push"] {
-            #expect(try OperationParser.atomic(word: word, body: Array(#"{"value":1}"#.utf8), name: "x") != nil)
+            #expect(
+                try OperationParser.atomic(word: word, body: Array(#"{"value":1}"#.utf8), name: "x") != nil)
         }
         #expect(try OperationParser.atomic(word: "setIn", body: Array("{}".utf8), name: "x") == nil)
     }
 
     @Test func bodiesOfAllKindsNeverTrap() {
         var json = RandomJSON(seed: 31)
-        json.names = ["value", "ttl", "updatedAt", "ifAbsent", "path", "items", "startIndex", "deleteCount", "saltLength", "a"]
+        json.names = [
+            "value", "ttl", "updatedAt", "ifAbsent", "path", "items", "startIndex", "deleteCount",
+            "saltLength", "a",
+        ]
         var accepted = 0
         for round in 0..<3000 {
             var body = json.object(depth: 3)

@@ -23,7 +23,9 @@ struct RandomJSON {
     }
 
     mutating func array(depth: Int = 4, repeatsNames: Bool = true) -> [UInt8] {
-        let elements = (0..<below(5)).map { _ in space() + value(depth: depth - 1, repeatsNames: repeatsNames) + space() }
+        let elements = (0..<below(5)).map { _ in
+            space() + value(depth: depth - 1, repeatsNames: repeatsNames) + space()
+        }
         return Array("[".utf8) + (elements.isEmpty ? space() : joined(elements)) + Array("]".utf8)
     }
 
@@ -50,7 +52,10 @@ struct RandomJSON {
     }
 
     mutating func number() -> [UInt8] {
-        let forms = ["0", "-0", "1", "-17", "1.5", "2e3", "1E-2", "123456789012", "0.1", "-1.25e+10", "9007199254740993"]
+        let forms = [
+            "0", "-0", "1", "-17", "1.5", "2e3", "1E-2", "123456789012", "0.1", "-1.25e+10",
+            "9007199254740993",
+        ]
         if below(2) == 0 { return Array(forms[below(forms.count)].utf8) }
         return Array("\(Int64(truncatingIfNeeded: random.next() >> 20))".utf8)
     }
@@ -62,7 +67,9 @@ struct RandomJSON {
             let mustEscape = unit < 0x20 || unit == 0x22 || unit == 0x5C || unit >= 0x80
             if mustEscape || below(4) == 0 {
                 let digits = String(unit, radix: 16, uppercase: below(2) == 0)
-                output += Array("\\u".utf8) + Array(String(repeating: "0", count: 4 - digits.count).utf8) + Array(digits.utf8)
+                output +=
+                    Array("\\u".utf8) + Array(String(repeating: "0", count: 4 - digits.count).utf8)
+                    + Array(digits.utf8)
             } else {
                 output.append(UInt8(unit))
             }

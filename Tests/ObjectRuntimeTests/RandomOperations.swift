@@ -26,7 +26,8 @@ struct RandomOperations {
     }
 
     mutating func write(nowMs: UInt64) -> ItemWrite {
-        let value = below(10) == 0 ? Array("[\(String(repeating: "1,", count: 3000))0]".utf8) : json.value(depth: 3)
+        let value =
+            below(10) == 0 ? Array("[\(String(repeating: "1,", count: 3000))0]".utf8) : json.value(depth: 3)
         return ItemWrite(
             name: name(), value: value, options: options(nowMs: nowMs), ifAbsent: below(4) == 0,
             keyVersion: below(6) == 0 ? UInt64(below(3)) : nil)
@@ -53,9 +54,14 @@ struct RandomOperations {
         case 11, 12: return .increment("counter", by: 0.5, options)
         case 13: return .decrement("counter", by: 2, options)
         case 14, 15: return .push("list", value: json.value(depth: 1), options)
-        case 16: return .splice("list", Splice(start: below(9) - 4, deleteCount: below(4), items: [json.value(depth: 1)]), options)
+        case 16:
+            return .splice(
+                "list", Splice(start: below(9) - 4, deleteCount: below(4), items: [json.value(depth: 1)]),
+                options)
         case 17: return .merge("tree", members: json.object(depth: 2), options)
-        case 18: return .setIn("tree", path: [[0x61], [UInt8(0x30 + below(3))]], value: json.value(depth: 1), options)
+        case 18:
+            return .setIn(
+                "tree", path: [[0x61], [UInt8(0x30 + below(3))]], value: json.value(depth: 1), options)
         default: return below(2) == 0 ? .encryptionSettings(saltBytes: 16) : .rotateEncryption(saltBytes: 8)
         }
     }
@@ -64,7 +70,10 @@ struct RandomOperations {
         switch below(4) {
         case 0: nil
         case 1: .client(apiKey: "key", key: "k\(below(40))", requestHash: UInt64(below(2)))
-        default: .edge(stream: EdgeStream(incarnation: UInt64(1 + below(2)), loop: UInt16(below(2))), counter: counter)
+        default:
+            .edge(
+                stream: EdgeStream(incarnation: UInt64(1 + below(2)), loop: UInt16(below(2))),
+                counter: counter)
         }
     }
 }

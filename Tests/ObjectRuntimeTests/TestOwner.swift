@@ -101,13 +101,16 @@ extension TestOwner {
     }
 
     mutating func setAll(_ body: String, keyVersion: UInt64? = nil) throws -> String {
-        try answer { () throws(Refusal) in try OperationParser.setItems(body: Array(body.utf8), keyVersion: keyVersion) }
+        try answer { () throws(Refusal) in
+            try OperationParser.setItems(body: Array(body.utf8), keyVersion: keyVersion)
+        }
     }
 
     @discardableResult
     mutating func atomic(_ word: String, _ name: String, _ body: String) throws -> String {
         try answer { () throws(Refusal) in
-            guard let operation = try OperationParser.atomic(word: word, body: Array(body.utf8), name: name) else {
+            guard let operation = try OperationParser.atomic(word: word, body: Array(body.utf8), name: name)
+            else {
                 preconditionFailure("\(word) is no operation")
             }
             return operation
@@ -133,6 +136,8 @@ extension TestOwner {
 }
 
 /// An item's JSON as the runtime prints it.
-func item(_ value: String, at createdAt: UInt64, _ updatedAt: UInt64? = nil, until: UInt64 = Item.never) -> String {
+func item(_ value: String, at createdAt: UInt64, _ updatedAt: UInt64? = nil, until: UInt64 = Item.never)
+    -> String
+{
     #"{"value":\#(value),"createdAt":\#(createdAt),"updatedAt":\#(updatedAt ?? createdAt),"expiresAt":\#(until)}"#
 }

@@ -5,7 +5,9 @@ import Testing
 /// Operations as edits of text against the same operations on trees that Foundation reads.
 @Suite struct ValueTwinTests {
     private func stored(_ value: [UInt8], large: Bool) -> [UInt8] {
-        guard large, let opening = value.first, opening == JSONByte.openArray || opening == JSONByte.openObject else {
+        guard large, let opening = value.first,
+            opening == JSONByte.openArray || opening == JSONByte.openObject
+        else {
             return value
         }
         // White space makes a rope of any container.
@@ -26,7 +28,9 @@ import Testing
         let after = try #require(value)
         let expected = twin(try JSONTree.foundation(text))
         if let expected {
-            #expect(try JSONTree.foundation(after) == expected, "\(what) on \(String(decoding: text, as: UTF8.self))")
+            #expect(
+                try JSONTree.foundation(after) == expected,
+                "\(what) on \(String(decoding: text, as: UTF8.self))")
         } else {
             #expect(after == text)
             guard case .refused(let refusal) = reply else {
@@ -45,16 +49,19 @@ import Testing
             let items = (0..<json.below(4)).map { _ in json.value(depth: 1, repeatsNames: false) }
             let trees = try items.map(JSONTree.foundation)
             let splice = Splice(start: json.below(12) - 6, deleteCount: json.below(8) - 2, items: items)
-            try expectTwin(text, .splice("x", splice, WriteOptions()), { self.spliced($0, splice, trees) }, "\(splice)")
+            try expectTwin(
+                text, .splice("x", splice, WriteOptions()), { self.spliced($0, splice, trees) }, "\(splice)")
             let value = json.value(depth: 1, repeatsNames: false)
             let pushed = try JSONTree.foundation(value)
-            try expectTwin(text, .push("x", value: value, WriteOptions()), { self.pushed($0, pushed) }, "push")
+            try expectTwin(
+                text, .push("x", value: value, WriteOptions()), { self.pushed($0, pushed) }, "push")
         }
     }
 
     private func spliced(_ tree: JSONTree, _ splice: Splice, _ items: [JSONTree]) -> JSONTree? {
         guard case .array(var elements) = tree else { return nil }
-        let start = splice.start < 0 ? max(0, elements.count + splice.start) : min(elements.count, splice.start)
+        let start =
+            splice.start < 0 ? max(0, elements.count + splice.start) : min(elements.count, splice.start)
         let count = max(0, min(splice.deleteCount, elements.count - start))
         elements.replaceSubrange(start..<start + count, with: items)
         return .array(elements)
@@ -69,13 +76,17 @@ import Testing
     func mergeIsThatOfTrees(large: Bool) throws {
         var json = RandomJSON(seed: 42)
         for _ in 0..<600 {
-            let text = stored(json.below(4) > 0 ? json.object(repeatsNames: false) : json.value(repeatsNames: false), large: large)
+            let text = stored(
+                json.below(4) > 0 ? json.object(repeatsNames: false) : json.value(repeatsNames: false),
+                large: large)
             let members = json.object(depth: 2, repeatsNames: false)
             guard case .object(let incoming) = try JSONTree.foundation(members) else { continue }
-            try expectTwin(text, .merge("x", members: members, WriteOptions()), { tree in
-                guard case .object(let present) = tree else { return nil }
-                return .object(present + incoming)
-            }, String(decoding: members, as: UTF8.self))
+            try expectTwin(
+                text, .merge("x", members: members, WriteOptions()),
+                { tree in
+                    guard case .object(let present) = tree else { return nil }
+                    return .object(present + incoming)
+                }, String(decoding: members, as: UTF8.self))
         }
     }
 
@@ -88,13 +99,16 @@ import Testing
             let path = (0..<1 + json.below(4)).map { _ in parts[json.below(parts.count)] }
             let value = json.value(depth: 1, repeatsNames: false)
             let tree = try JSONTree.foundation(value)
-            let operation = Operation.setIn("x", path: path.map { Array($0.utf8) }, value: value, WriteOptions())
-            try expectTwin(text, operation, { root in
-                switch root {
-                case .object, .array: self.set(root, path[...], tree)
-                default: nil
-                }
-            }, "\(path)")
+            let operation = Operation.setIn(
+                "x", path: path.map { Array($0.utf8) }, value: value, WriteOptions())
+            try expectTwin(
+                text, operation,
+                { root in
+                    switch root {
+                    case .object, .array: self.set(root, path[...], tree)
+                    default: nil
+                    }
+                }, "\(path)")
         }
     }
 

@@ -10,7 +10,9 @@ import Testing
 
     private func edge(_ counter: UInt64) -> OperationID { .edge(stream: stream, counter: counter) }
 
-    private func client(_ key: String, hash: UInt64 = 1) -> OperationID { .client(apiKey: "api", key: key, requestHash: hash) }
+    private func client(_ key: String, hash: UInt64 = 1) -> OperationID {
+        .client(apiKey: "api", key: key, requestHash: hash)
+    }
 
     // MARK: ids of edges
 
@@ -19,7 +21,9 @@ import Testing
         owner.nowMs = 9000
         _ = try owner.run(add, id: edge(2))
         let again = try owner.run(add, id: edge(1), isRetry: true)
-        #expect(again.replayed && again.reply == first.reply && again.index == first.index && again.applied == .yes)
+        #expect(
+            again.replayed && again.reply == first.reply && again.index == first.index
+                && again.applied == .yes)
         #expect(owner.value("n") == "2")
     }
 
@@ -35,19 +39,25 @@ import Testing
     @Test mutating func everyKindOfAnswerIsReplayed() throws {
         _ = try owner.setAll(#"{"old":{"value":1}}"#)
         let operations: [Operation] = [
-            add, .setItem(ItemWrite(name: "s", value: Array(#""v""#.utf8))), .removeItem("old"), .rotateEncryption(saltBytes: 4),
+            add, .setItem(ItemWrite(name: "s", value: Array(#""v""#.utf8))), .removeItem("old"),
+            .rotateEncryption(saltBytes: 4),
             .setItems([ItemWrite(name: "p", value: [0x31]), ItemWrite(name: "q", value: [0x32])]),
-            .push("l", value: [0x31], WriteOptions()), .push("l", value: [0x32], WriteOptions()), .removeItems(["s", "p"]),
+            .push("l", value: [0x31], WriteOptions()), .push("l", value: [0x32], WriteOptions()),
+            .removeItems(["s", "p"]),
         ]
         var answers: [Answer] = []
-        for (counter, operation) in operations.enumerated() { answers.append(try owner.run(operation, id: edge(UInt64(counter)))) }
+        for (counter, operation) in operations.enumerated() {
+            answers.append(try owner.run(operation, id: edge(UInt64(counter))))
+        }
         _ = try owner.run(.clear)
         var successor = owner
         successor.state = try ShardState(snapshot: owner.state.encodeSnapshot())
         for (counter, operation) in operations.enumerated() {
             for var node in [owner, successor] {
                 let again = try node.run(operation, id: edge(UInt64(counter)), isRetry: true)
-                #expect(again.replayed && again.reply == answers[counter].reply && again.index == answers[counter].index)
+                #expect(
+                    again.replayed && again.reply == answers[counter].reply
+                        && again.index == answers[counter].index)
             }
         }
     }
@@ -83,7 +93,8 @@ import Testing
 
     @Test mutating func nothingIsDroppedOnSpeculation() throws {
         _ = try owner.run(add, id: edge(1))
-        _ = owner.execute(Request(object: TestOwner.object("o"), operation: add, id: edge(2), settledBelow: 2))
+        _ = owner.execute(
+            Request(object: TestOwner.object("o"), operation: add, id: edge(2), settledBelow: 2))
         #expect(owner.state.windowCount == 2)
         owner.state.rollBack(above: 1)
         #expect(owner.state.windowCount == 1)
@@ -160,18 +171,26 @@ import Testing
     }
 
     @Test mutating func refusalsAndEmptyResultsAreKeptForClients() throws {
-        let mismatch = Operation.setItem(ItemWrite(name: "x", value: [0x31], options: WriteOptions(updatedAt: 5)))
+        let mismatch = Operation.setItem(
+            ItemWrite(name: "x", value: [0x31], options: WriteOptions(updatedAt: 5)))
         let absent = Operation.setItem(ItemWrite(name: "n", value: [0x31], ifAbsent: true))
         _ = try owner.run(add)
-        let operations: [Operation] = [mismatch, absent, .removeItems([]), .clear, .encryptionSettings(saltBytes: 8), .encryptionSettings(saltBytes: 8), .setItems([])]
+        let operations: [Operation] = [
+            mismatch, absent, .removeItems([]), .clear, .encryptionSettings(saltBytes: 8),
+            .encryptionSettings(saltBytes: 8), .setItems([]),
+        ]
         var first: [Answer] = []
-        for (number, operation) in operations.enumerated() { first.append(try owner.run(operation, id: client("\(number)"))) }
+        for (number, operation) in operations.enumerated() {
+            first.append(try owner.run(operation, id: client("\(number)")))
+        }
         #expect(first[0].applied == .no && first[0].index == 2 && first[1].text == "204")
         // Now everything would come out otherwise.
         _ = try owner.run(.rotateEncryption(saltBytes: 8))
         for (number, operation) in operations.enumerated() {
             let again = try owner.run(operation, id: client("\(number)"))
-            #expect(again.replayed && again.reply == first[number].reply && again.applied == first[number].applied)
+            #expect(
+                again.replayed && again.reply == first[number].reply && again.applied == first[number].applied
+            )
         }
     }
 
@@ -207,7 +226,9 @@ import Testing
         owner.limits.clientKeysPerShard = 3
         for number in 0..<3 { _ = try owner.run(add, id: client("\(number)")) }
         let refused = try owner.run(add, id: client("3"))
-        #expect(refused.text == "429 rateLimitError.idempotencyKeys" && refused.applied == .no && owner.index == 3)
+        #expect(
+            refused.text == "429 rateLimitError.idempotencyKeys" && refused.applied == .no && owner.index == 3
+        )
         #expect(try owner.run(add, id: client("0")).replayed)
         #expect(try owner.run(add, id: edge(1)).applied == .yes)
         // When the time of some is over, there is room again, without any other entry.
@@ -218,7 +239,8 @@ import Testing
 
     @Test mutating func theBytesOfKeysAreBounded() throws {
         owner.limits.clientKeyBytesPerShard = 500
-        let set = Operation.setItem(ItemWrite(name: "x", value: Array("\"\(String(repeating: "x", count: 600))\"".utf8)))
+        let set = Operation.setItem(
+            ItemWrite(name: "x", value: Array("\"\(String(repeating: "x", count: 600))\"".utf8)))
         #expect(try owner.run(set, id: client("a")).applied == .yes)
         #expect(try owner.run(set, id: client("b")).text == "429 rateLimitError.idempotencyKeys")
     }

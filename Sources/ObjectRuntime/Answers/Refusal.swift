@@ -50,7 +50,8 @@ extension Refusal {
     }
 
     static let versionMismatch = conflict(
-        "updatedAt.mismatch", "The item is not at the given updatedAt, or does not exist; nothing was changed.")
+        "updatedAt.mismatch",
+        "The item is not at the given updatedAt, or does not exist; nothing was changed.")
     static let keyVersionMismatch = conflict(
         "keyVersion.mismatch", "The object never had encryption settings of the given key version.")
 
@@ -72,6 +73,8 @@ extension Refusal {
         message: "Whether the operation was applied cannot be told any more; it was not run again.")
 
     static func wrongType(_ operation: String, wants: String, found: JSONKind) -> Refusal {
-        invalid("item.type", "\(operation) needs \(wants), but the item's value is \(found.name); nothing was changed.")
+        invalid(
+            "item.type",
+            "\(operation) needs \(wants), but the item's value is \(found.name); nothing was changed.")
     }
 }

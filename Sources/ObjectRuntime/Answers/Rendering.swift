@@ -88,7 +88,8 @@ func appendBase64(_ input: [UInt8], to output: inout [UInt8]) {
             group = group << 8 | (offset < taken ? UInt32(input[position + offset]) : 0)
         }
         for digit in 0..<4 {
-            output.append(digit <= taken ? alphabet[Int(group >> UInt32(18 - 6 * digit) & 63)] : UInt8(ascii: "="))
+            output.append(
+                digit <= taken ? alphabet[Int(group >> UInt32(18 - 6 * digit) & 63)] : UInt8(ascii: "="))
         }
         position += taken
     }

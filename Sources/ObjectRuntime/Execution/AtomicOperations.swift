@@ -32,7 +32,8 @@ extension Planner {
         }
         value += amount
         guard value.isFinite else {
-            throw .invalid("value.notFinite", "The result of \(operation) is not a finite number; nothing was changed.")
+            throw .invalid(
+                "value.notFinite", "The result of \(operation) is not a finite number; nothing was changed.")
         }
         return try replace(name, with: JSONNumber.text(value), over: previous, options)
     }
@@ -41,7 +42,8 @@ extension Planner {
         _ value: [UInt8], onto name: ItemName, _ options: WriteOptions
     ) throws(Refusal) -> Draft {
         guard let previous = try target(name, options) else {
-            return try replace(name, with: [JSONByte.openArray] + value + [JSONByte.closeArray], over: nil, options)
+            return try replace(
+                name, with: [JSONByte.openArray] + value + [JSONByte.closeArray], over: nil, options)
         }
         try edit(name, try ValueEdits.push(value, onto: previous.value), over: previous, options)
         return Draft(outcome: .item)

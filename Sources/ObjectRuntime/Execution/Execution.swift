@@ -12,7 +12,8 @@ public struct ExecutionContext: Sendable {
     public var limits: Limits
 
     public init(
-        nowMs: UInt64, epoch: UInt64, nextIndex: UInt64, random: (UInt64, UInt64), defaultTTLMs: UInt64? = nil,
+        nowMs: UInt64, epoch: UInt64, nextIndex: UInt64, random: (UInt64, UInt64),
+        defaultTTLMs: UInt64? = nil,
         limits: Limits = Limits()
     ) {
         self.nowMs = nowMs

@@ -14,7 +14,8 @@ struct PathEdits {
             for depth in path.indices {
                 let step =
                     scanner.bytes[start] == JSONByte.openObject
-                    ? try inObject(scanner, at: start, depth: depth) : try inArray(scanner, at: start, depth: depth)
+                    ? try inObject(scanner, at: start, depth: depth)
+                    : try inArray(scanner, at: start, depth: depth)
                 guard case .descend(let next) = step else { return step }
                 start = next
             }
@@ -62,7 +63,10 @@ struct PathEdits {
             count += 1
         }
         guard index - count <= limitBytes / 5 else {
-            return .refuse(.tooLarge("value.tooLarge", "The index is so far out that the value would pass \(limitBytes) bytes."))
+            return .refuse(
+                .tooLarge(
+                    "value.tooLarge", "The index is so far out that the value would pass \(limitBytes) bytes."
+                ))
         }
         let gap = Array(repeating: Array("null".utf8), count: index - count)
         let inserted = (end == nil ? [] : [JSONByte.comma]) + ValueEdits.joined(gap + [nested(below: depth)])
@@ -93,7 +97,9 @@ struct PathEdits {
 
     /// A non-negative integer as JavaScript writes it: digits without leading zeros.
     static func index(_ part: [UInt8]) -> Int? {
-        guard !part.isEmpty, part.count <= 10, part.allSatisfy({ $0 &- JSONByte.zero <= 9 }) else { return nil }
+        guard !part.isEmpty, part.count <= 10, part.allSatisfy({ $0 &- JSONByte.zero <= 9 }) else {
+            return nil
+        }
         guard part.count == 1 || part[0] != JSONByte.zero else { return nil }
         return Int(String(decoding: part, as: UTF8.self))
     }

@@ -22,7 +22,8 @@ enum ValueEdits {
         let count = elements.count
         let start = splice.start < 0 ? max(count + splice.start, 0) : min(splice.start, count)
         let removed = min(max(splice.deleteCount, 0), count - start)
-        return spliceEdit(elements, from: start, to: start + removed, inserting: splice.items).map { [$0] } ?? []
+        return spliceEdit(elements, from: start, to: start + removed, inserting: splice.items).map { [$0] }
+            ?? []
     }
 
     private static func spliceEdit(
@@ -32,7 +33,9 @@ enum ValueEdits {
         if items.isEmpty {
             guard end > start else { return nil }
             // The comma goes with the elements: the one after them, or before if they are the last.
-            let from = end == elements.count && start > 0 ? elements[start - 1].upperBound : elements[start].lowerBound
+            let from =
+                end == elements.count && start > 0
+                ? elements[start - 1].upperBound : elements[start].lowerBound
             let to = end < elements.count ? elements[end].lowerBound : elements[end - 1].upperBound
             return TextEdit(offset: from, removed: to - from, inserted: [])
         }
@@ -41,7 +44,8 @@ enum ValueEdits {
             return TextEdit(offset: from, removed: elements[end - 1].upperBound - from, inserted: inserted)
         }
         if start < elements.count {
-            return TextEdit(offset: elements[start].lowerBound, removed: 0, inserted: inserted + [JSONByte.comma])
+            return TextEdit(
+                offset: elements[start].lowerBound, removed: 0, inserted: inserted + [JSONByte.comma])
         }
         guard let last = elements.last else { return TextEdit(offset: 1, removed: 0, inserted: inserted) }
         return TextEdit(offset: last.upperBound, removed: 0, inserted: [JSONByte.comma] + inserted)

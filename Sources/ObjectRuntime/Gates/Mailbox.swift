@@ -20,7 +20,9 @@ public struct Mailbox<Message> {
     /// False if the message does not fit; then nothing is kept. One message alone always fits, however
     /// large, or it could never pass.
     public mutating func post(_ message: Message, bytes size: Int) -> Bool {
-        guard waiting.isEmpty || (waiting.count < countLimit && bytes + size <= bytesLimit) else { return false }
+        guard waiting.isEmpty || (waiting.count < countLimit && bytes + size <= bytesLimit) else {
+            return false
+        }
         waiting.append((message, size))
         bytes += size
         return true

@@ -14,7 +14,8 @@ public struct Item: Sendable, Equatable {
     public static let never: UInt64 = 253_402_300_799_999
     static let noKeyVersion = UInt32.max
 
-    public init(value: JSONText, createdAt: UInt64, updatedAt: UInt64, expiresAt: UInt64, keyVersion: UInt32?) {
+    public init(value: JSONText, createdAt: UInt64, updatedAt: UInt64, expiresAt: UInt64, keyVersion: UInt32?)
+    {
         self.value = value
         self.createdAt = createdAt
         self.updatedAt = updatedAt

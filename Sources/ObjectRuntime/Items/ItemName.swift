@@ -82,7 +82,9 @@ public struct ItemName: Sendable, Hashable {
     init(from reader: inout ByteReader) throws(DecodingFailure) {
         let count = try reader.readCount(limit: ItemName.encodedLimitBytes)
         let range = try reader.skip(count)
-        self = reader.bytes.withUnsafeBufferPointer { ItemName(utf8: UnsafeBufferPointer(rebasing: $0[range])) }
+        self = reader.bytes.withUnsafeBufferPointer {
+            ItemName(utf8: UnsafeBufferPointer(rebasing: $0[range]))
+        }
     }
 }
 

@@ -21,7 +21,9 @@ struct JSONMemberCursor {
 
     /// The next member; nil after the last, when `end` tells where the object ends.
     mutating func next() throws(JSONFault) -> JSONMember? {
-        guard let start = try scanner.nextSlot(&position, &isFirst, closing: JSONByte.closeObject) else { return nil }
+        guard let start = try scanner.nextSlot(&position, &isFirst, closing: JSONByte.closeObject) else {
+            return nil
+        }
         guard start < scanner.bytes.count, scanner.bytes[start] == JSONByte.quote else {
             throw scanner.fault("a member's name is expected", start)
         }
@@ -53,7 +55,9 @@ struct JSONElementCursor {
     }
 
     mutating func next() throws(JSONFault) -> JSONScanner.Extent? {
-        guard let start = try scanner.nextSlot(&position, &isFirst, closing: JSONByte.closeArray) else { return nil }
+        guard let start = try scanner.nextSlot(&position, &isFirst, closing: JSONByte.closeArray) else {
+            return nil
+        }
         let extent = try scanner.value(at: start, depthLimit: depthLimit)
         position = extent.range.upperBound
         return extent

@@ -26,7 +26,9 @@ extension JSONScanner {
             let word = UnsafeRawPointer(base + position).loadUnaligned(as: UInt64.self)
             let quotes = word ^ (ones &* UInt64(JSONByte.quote))
             let backslashes = word ^ (ones &* UInt64(JSONByte.backslash))
-            let special = (quotes &- ones) & ~quotes | (backslashes &- ones) & ~backslashes | (word &- ones &* 0x20) | word
+            let special =
+                (quotes &- ones) & ~quotes | (backslashes &- ones) & ~backslashes | (word &- ones &* 0x20)
+                | word
             guard special & highs == 0 else { break }
             position += 8
         }
@@ -55,8 +57,10 @@ extension JSONScanner {
             let byte = bytes[position]
             switch byte {
             case JSONByte.zero...JSONByte.nine: value = value << 4 | UInt32(byte - JSONByte.zero)
-            case UInt8(ascii: "a")...UInt8(ascii: "f"): value = value << 4 | UInt32(byte - UInt8(ascii: "a") + 10)
-            case UInt8(ascii: "A")...UInt8(ascii: "F"): value = value << 4 | UInt32(byte - UInt8(ascii: "A") + 10)
+            case UInt8(ascii: "a")...UInt8(ascii: "f"):
+                value = value << 4 | UInt32(byte - UInt8(ascii: "a") + 10)
+            case UInt8(ascii: "A")...UInt8(ascii: "F"):
+                value = value << 4 | UInt32(byte - UInt8(ascii: "A") + 10)
             default: return nil
             }
         }

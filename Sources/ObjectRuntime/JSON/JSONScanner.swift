@@ -104,7 +104,9 @@ public struct JSONScanner {
             throw fault("a member's name is expected", position)
         }
         let colon = skipSpace(try string(at: position))
-        guard colon < bytes.count, bytes[colon] == JSONByte.colon else { throw fault("a colon is expected", colon) }
+        guard colon < bytes.count, bytes[colon] == JSONByte.colon else {
+            throw fault("a colon is expected", colon)
+        }
         return skipSpace(colon + 1)
     }
 

@@ -105,7 +105,8 @@ public struct JSONText: Sendable {
     public func applying(_ edits: [TextEdit]) -> JSONText? {
         var last = 0
         for edit in edits {
-            guard edit.offset >= last, edit.removed >= 0, edit.offset <= count, edit.removed <= count - edit.offset
+            guard edit.offset >= last, edit.removed >= 0, edit.offset <= count,
+                edit.removed <= count - edit.offset
             else { return nil }
             last = edit.offset + edit.removed
         }
@@ -153,9 +154,12 @@ extension JSONText {
                 var head = min(sharedHead, shorter)
                 while head < shorter, base[head] == other[head] { head += 1 }
                 var tail = min(sharedTail, shorter - head)
-                while tail < shorter - head, base[base.count - 1 - tail] == other[other.count - 1 - tail] { tail += 1 }
+                while tail < shorter - head, base[base.count - 1 - tail] == other[other.count - 1 - tail] {
+                    tail += 1
+                }
                 return TextEdit(
-                    offset: head, removed: base.count - head - tail, inserted: Array(other[head..<other.count - tail]))
+                    offset: head, removed: base.count - head - tail,
+                    inserted: Array(other[head..<other.count - tail]))
             }
         }
     }
@@ -173,7 +177,9 @@ extension JSONText {
             }
             return bytes
         }
-        return (shared(zip(baseLeaves, otherLeaves)), shared(zip(baseLeaves.reversed(), otherLeaves.reversed())))
+        return (
+            shared(zip(baseLeaves, otherLeaves)), shared(zip(baseLeaves.reversed(), otherLeaves.reversed()))
+        )
     }
 }
 

@@ -102,7 +102,9 @@ final class RopeNode: Sendable {
         if offset <= 0 { return (nil, node) }
         if offset >= node.count { return (node, nil) }
         guard let left = node.left, let right = node.right else {
-            return (RopeNode(leaf: Array(node.bytes[..<offset])), RopeNode(leaf: Array(node.bytes[offset...])))
+            return (
+                RopeNode(leaf: Array(node.bytes[..<offset])), RopeNode(leaf: Array(node.bytes[offset...]))
+            )
         }
         if offset < left.count {
             let (before, after) = split(left, at: offset)

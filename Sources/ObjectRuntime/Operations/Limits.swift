@@ -17,7 +17,8 @@ public struct Limits: Sendable, Equatable {
 
     func check(name: ItemName) throws(Refusal) {
         guard name.count <= itemNameBytes else {
-            throw .invalid("name.tooLong", "The item name has \(name.count) bytes; the limit is \(itemNameBytes).")
+            throw .invalid(
+                "name.tooLong", "The item name has \(name.count) bytes; the limit is \(itemNameBytes).")
         }
     }
 
@@ -30,10 +31,12 @@ public struct Limits: Sendable, Equatable {
     func check(_ object: ObjectID) throws(Refusal) {
         let lengths = object.partLengths
         guard lengths.objectClass <= classBytes else {
-            throw .invalid("class.tooLong", "The class has \(lengths.objectClass) bytes; the limit is \(classBytes).")
+            throw .invalid(
+                "class.tooLong", "The class has \(lengths.objectClass) bytes; the limit is \(classBytes).")
         }
         guard lengths.id <= objectIDBytes else {
-            throw .invalid("id.tooLong", "The object id has \(lengths.id) bytes; the limit is \(objectIDBytes).")
+            throw .invalid(
+                "id.tooLong", "The object id has \(lengths.id) bytes; the limit is \(objectIDBytes).")
         }
     }
 }

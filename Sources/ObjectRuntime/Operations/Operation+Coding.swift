@@ -48,7 +48,9 @@ extension Operation {
         let kind = try reader.readUInt8()
         switch kind {
         case 1: self = .setItem(try ItemWrite(from: &reader))
-        case 2: self = .setItems(try reader.readArray { (reader) throws(DecodingFailure) in try ItemWrite(from: &reader) })
+        case 2:
+            self = .setItems(
+                try reader.readArray { (reader) throws(DecodingFailure) in try ItemWrite(from: &reader) })
         case 3: self = .getItem(try ItemName(from: &reader))
         case 4: self = .getItems(try reader.readNames())
         case 5: self = .getAll(prefix: try ItemName(from: &reader))
@@ -57,8 +59,12 @@ extension Operation {
         case 8: self = .removeItems(try reader.readNames())
         case 9: self = .clear
         case 10...15: self = try Operation.readAtomic(kind, from: &reader)
-        case 16: self = .encryptionSettings(saltBytes: try reader.readCount(limit: EncryptionSettings.saltLimitBytes))
-        case 17: self = .rotateEncryption(saltBytes: try reader.readCount(limit: EncryptionSettings.saltLimitBytes))
+        case 16:
+            self = .encryptionSettings(
+                saltBytes: try reader.readCount(limit: EncryptionSettings.saltLimitBytes))
+        case 17:
+            self = .rotateEncryption(
+                saltBytes: try reader.readCount(limit: EncryptionSettings.saltLimitBytes))
         default: throw DecodingFailure("an operation is of an unknown kind")
         }
     }

@@ -1,7 +1,8 @@
 /// Turns what arrives over HTTP into operations. Values are cut out of the body as they were sent;
 /// everything that can be refused without looking at the object is refused here.
 public enum OperationParser {
-    public static func setItem(body: [UInt8], name: String, keyVersion: UInt64?) throws(Refusal) -> Operation {
+    public static func setItem(body: [UInt8], name: String, keyVersion: UInt64?) throws(Refusal) -> Operation
+    {
         let name = try itemName(name)
         return try RequestBody.read(body) { (body) throws(Refusal) in
             .setItem(try write(body, name: name, keyVersion: keyVersion))
@@ -30,7 +31,9 @@ public enum OperationParser {
 
     public static func getItem(name: String) throws(Refusal) -> Operation { .getItem(try itemName(name)) }
 
-    public static func removeItem(name: String) throws(Refusal) -> Operation { .removeItem(try itemName(name)) }
+    public static func removeItem(name: String) throws(Refusal) -> Operation {
+        .removeItem(try itemName(name))
+    }
 
     public static func getItems(body: [UInt8]) throws(Refusal) -> Operation {
         .getItems(try JSONScanner.itemNames(body))
@@ -82,7 +85,9 @@ extension OperationParser {
     ) throws(Refusal) -> (ItemName, Double, WriteOptions) {
         let name = try itemName(name)
         return try RequestBody.read(body) { (body) throws(Refusal) in
-            guard let amount = try body.number("value") else { throw .invalid("value.missing", "value is missing.") }
+            guard let amount = try body.number("value") else {
+                throw .invalid("value.missing", "value is missing.")
+            }
             return (name, amount, try body.options())
         }
     }
@@ -135,10 +140,13 @@ extension OperationParser {
 
     private static func saltBytes(_ body: [UInt8]) throws(Refusal) -> Int {
         try RequestBody.read(body) { (body) throws(Refusal) in
-            guard let asked = try body.number("saltLength") else { return EncryptionSettings.defaultSaltBytes }
+            guard let asked = try body.number("saltLength") else {
+                return EncryptionSettings.defaultSaltBytes
+            }
             guard let count = Int(exactly: asked), 1...EncryptionSettings.saltLimitBytes ~= count else {
                 throw .invalid(
-                    "saltLength", "saltLength must be a whole number from 1 to \(EncryptionSettings.saltLimitBytes).")
+                    "saltLength",
+                    "saltLength must be a whole number from 1 to \(EncryptionSettings.saltLimitBytes).")
             }
             return count
         }

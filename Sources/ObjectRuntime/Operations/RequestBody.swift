@@ -37,7 +37,9 @@ struct RequestBody {
         while let member = try cursor.next() { members.append(member) }
         if isWhole {
             let end = scanner.skipSpace(cursor.end)
-            guard end == scanner.bytes.count else { throw scanner.fault("there is text after the value", end) }
+            guard end == scanner.bytes.count else {
+                throw scanner.fault("there is text after the value", end)
+            }
         }
         self.members = members
     }
@@ -70,10 +72,12 @@ struct RequestBody {
         members.last { member in
             let length = member.name.count - 2
             if length == name.utf8CodeUnitCount {
-                let content = UnsafeBufferPointer(rebasing: scanner.bytes[member.name.lowerBound + 1..<member.name.upperBound - 1])
+                let content = UnsafeBufferPointer(
+                    rebasing: scanner.bytes[member.name.lowerBound + 1..<member.name.upperBound - 1])
                 return content.elementsEqual(UnsafeBufferPointer(start: name.utf8Start, count: length))
             }
-            return length > name.utf8CodeUnitCount && scanner.string(member.name, equals: Array(name.description.utf8))
+            return length > name.utf8CodeUnitCount
+                && scanner.string(member.name, equals: Array(name.description.utf8))
         }
     }
 
@@ -141,7 +145,8 @@ extension RequestBody {
         guard kind(member) == .array else {
             throw .invalid("\(name)", "\(name) must be an array, but is \(kind(member).name).")
         }
-        var cursor = JSONElementCursor(scanner, arrayAt: member.value.lowerBound, depthLimit: RequestBody.depthLimit)
+        var cursor = JSONElementCursor(
+            scanner, arrayAt: member.value.lowerBound, depthLimit: RequestBody.depthLimit)
         var result: [[UInt8]] = []
         while let element = try? cursor.next() {
             guard element.depth <= depthLimit else { throw .tooDeep }
@@ -160,7 +165,8 @@ extension RequestBody {
             let text = try pathPart(member.value)
             parts = text.split(separator: JSONByte.point).map { Array($0) }
         case .array:
-            var cursor = JSONElementCursor(scanner, arrayAt: member.value.lowerBound, depthLimit: RequestBody.depthLimit)
+            var cursor = JSONElementCursor(
+                scanner, arrayAt: member.value.lowerBound, depthLimit: RequestBody.depthLimit)
             while let element = try? cursor.next() {
                 guard scanner.bytes[element.range.lowerBound] == JSONByte.quote else { throw form }
                 parts.append(try pathPart(element.range))
@@ -185,7 +191,8 @@ extension JSONScanner {
     func itemName(_ range: Range<Int>) throws(Refusal) -> ItemName {
         let text = unescaped(range)
         guard !text.hasLoneSurrogate else {
-            throw .invalid("name", "An item name contains half of a surrogate pair, which is no Unicode text.")
+            throw .invalid(
+                "name", "An item name contains half of a surrogate pair, which is no Unicode text.")
         }
         return ItemName(text.bytes)
     }

@@ -50,7 +50,8 @@ public enum ObjectChange: Sendable, Equatable {
             let name = try ItemName(from: &reader)
             let updatedAt = origin &+ UInt64(bitPattern: try reader.readSigned())
             let expiresAt = try reader.readExpiry(origin: origin)
-            let edits = try reader.readArray { (reader) throws(DecodingFailure) in try TextEdit(from: &reader) }
+            let edits = try reader.readArray { (reader) throws(DecodingFailure) in try TextEdit(from: &reader)
+            }
             self = .edit(name, edits: edits, updatedAt: updatedAt, expiresAt: expiresAt)
         case 3: self = .remove(try ItemName(from: &reader))
         case 4: self = .expire(try ItemName(from: &reader))

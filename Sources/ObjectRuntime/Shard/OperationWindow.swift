@@ -69,15 +69,20 @@ struct OperationWindow: Sendable, Equatable {
             if retired.contains(stream.incarnation) { return .refused(.outcomeUnknown, restsOn: 0) }
             let slot = slot(of: stream)
             guard slot.isKnown else { return .new }
-            if let record = streams[slot.at].record(counter) { return .found(record.result, index: record.index) }
+            if let record = streams[slot.at].record(counter) {
+                return .found(record.result, index: record.index)
+            }
             return counter < streams[slot.at].settledBelow ? .refused(.outcomeUnknown, restsOn: 0) : .new
         case .client(let apiKey, let key, let requestHash):
             let name = OperationWindow.clientName(request.object, apiKey, key)
             guard let record = clients[name] else {
-                let mayBeDropped = request.isRetry && clientDroppedIndex > 0 && clientDroppedIndex >= request.knownIndex
+                let mayBeDropped =
+                    request.isRetry && clientDroppedIndex > 0 && clientDroppedIndex >= request.knownIndex
                 return mayBeDropped ? .refused(.outcomeUnknown, restsOn: 0) : .new
             }
-            guard record.requestHash == requestHash else { return .refused(.keyReused, restsOn: record.index) }
+            guard record.requestHash == requestHash else {
+                return .refused(.keyReused, restsOn: record.index)
+            }
             return .found(record.result, index: record.index)
         }
     }
@@ -101,7 +106,8 @@ struct OperationWindow: Sendable, Equatable {
     /// Whether one more client key is too many. Keys whose time is over do not count: the next entry
     /// drops them.
     func isFull(at nowMs: UInt64, _ limits: Limits) -> Bool {
-        guard clients.count >= limits.clientKeysPerShard || clientBytes >= limits.clientKeyBytesPerShard else {
+        guard clients.count >= limits.clientKeysPerShard || clientBytes >= limits.clientKeyBytesPerShard
+        else {
             return false
         }
         var count = clients.count
@@ -169,7 +175,9 @@ extension OperationWindow {
 
     /// Drops the client keys that are over at the log's time.
     mutating func age(to timeMs: UInt64) {
-        while let name = clientOrder.first, let record = clients[name], OperationWindow.isOver(record, at: timeMs) {
+        while let name = clientOrder.first, let record = clients[name],
+            OperationWindow.isOver(record, at: timeMs)
+        {
             clientOrder.removeFirst()
             clients[name] = nil
             clientBytes -= record.entryBytes
@@ -190,7 +198,7 @@ extension OperationWindow.Stream {
         if position < records.count, records[position].counter == record.counter { return }
         records.insert(record, at: position)
         #if PLANTED_BUGS
-        if PlantedBug.isActive(.dropUnsettledOperation), records.count > 8 { records.removeFirst() }
+            if PlantedBug.isActive(.dropUnsettledOperation), records.count > 8 { records.removeFirst() }
         #endif
     }
 

@@ -44,10 +44,14 @@ enum RecordedResult: Sendable, Equatable {
         case 2: self = .item(try NamedItem(from: &reader, current: current))
         case 3:
             self = .items(
-                try reader.readArray { (reader) throws(DecodingFailure) in try NamedItem(from: &reader, current: current) })
+                try reader.readArray { (reader) throws(DecodingFailure) in
+                    try NamedItem(from: &reader, current: current)
+                })
         case 4:
             self = .settings(
-                try reader.readArray { (reader) throws(DecodingFailure) in try EncryptionSettings(from: &reader) })
+                try reader.readArray { (reader) throws(DecodingFailure) in
+                    try EncryptionSettings(from: &reader)
+                })
         case 5: self = .refused(try Refusal(from: &reader))
         default: throw DecodingFailure("a recorded result is of an unknown kind")
         }

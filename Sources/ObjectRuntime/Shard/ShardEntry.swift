@@ -29,7 +29,9 @@ public enum ShardEntry: Sendable, Equatable {
         case 1: self = .operation(try OperationEntry(from: &reader))
         case 2:
             self = .retirement(
-                incarnations: try reader.readArray { (reader) throws(DecodingFailure) in try reader.readVariable() })
+                incarnations: try reader.readArray { (reader) throws(DecodingFailure) in
+                    try reader.readVariable()
+                })
         default: throw DecodingFailure("a log entry of an unknown kind")
         }
         try reader.finish()

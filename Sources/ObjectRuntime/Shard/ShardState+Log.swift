@@ -11,7 +11,8 @@ extension ShardState {
         precondition(index > lastIndex, "I6: entries are applied in order, each once")
         switch try ShardEntry(payload: payload) {
         case .operation(let entry):
-            _ = try install(entry, index: index, epoch: epoch, entryBytes: payload.count, isSpeculative: false)
+            _ = try install(
+                entry, index: index, epoch: epoch, entryBytes: payload.count, isSpeculative: false)
             drop(entry.id, settledBelow: entry.settledBelow, timeMs: entry.timeMs)
         case .retirement(let incarnations):
             window.retire(incarnations)
@@ -32,30 +33,27 @@ extension ShardState {
     mutating func install(
         _ entry: OperationEntry, index: UInt64, epoch: UInt64, entryBytes: Int, isSpeculative: Bool
     ) throws(DecodingFailure) -> RecordedResult {
-        if isSpeculative {
-            let kind = Speculation.Kind.operation(
-                entry.object, entry.id, settledBelow: entry.settledBelow, timeMs: entry.timeMs)
-            speculation.undos.append(undo(index, epoch, kind))
-        }
-        let result = try change(entry, index: index, isSpeculative: isSpeculative)
-        if entry.id != nil { window.record(entry, result, index: index, entryBytes: entryBytes) }
-        logTimeMs = max(logTimeMs, entry.timeMs)
-        lastIndex = index
-        return result
-    }
-
-    /// The object is looked up once and changed where it is.
-    private mutating func change(
-        _ entry: OperationEntry, index: UInt64, isSpeculative: Bool
-    ) throws(DecodingFailure) -> RecordedResult {
+        var undo = undo(
+            index, epoch,
+            .operation(entry.object, entry.id, settledBelow: entry.settledBelow, timeMs: entry.timeMs))
+        // One look-up; the object is changed where it is.
         let made = try objects[entry.object, default: ObjectState()].make(
-            entry, index: index, versionFloor: &versionFloor, speculation: &speculation, isSpeculative: isSpeculative)
+            entry, index: index, versionFloor: &versionFloor, speculation: &speculation,
+            isSpeculative: isSpeculative)
         itemCount += made.addedItems
         byteCount += made.addedBytes
         if made.isEmpty {
             objects[entry.object] = nil
             emptiedIndex = index
         }
+        if isSpeculative {
+            undo.stepCount = entry.changes.count
+            undo.touchedIndex = made.touchedBefore
+            speculation.undos.append(undo)
+        }
+        if entry.id != nil { window.record(entry, made.result, index: index, entryBytes: entryBytes) }
+        logTimeMs = max(logTimeMs, entry.timeMs)
+        lastIndex = index
         return made.result
     }
 
@@ -77,8 +75,8 @@ extension ShardState {
 extension ShardState {
     /// The entries up to `index` are committed: they can no longer be taken back.
     public mutating func committed(through index: UInt64) {
-        while let undo = speculation.undos.first, undo.index <= index {
-            speculation.undos.removeFirst()
+        while !speculation.undos.isEmpty, speculation.undos[0].index <= index {
+            let undo = speculation.undos.removeFirst()
             speculation.steps.removeFirst(undo.stepCount)
             switch undo.entry {
             case .operation(_, let id, let settledBelow, let timeMs):
@@ -139,6 +137,7 @@ extension ObjectState {
         var addedItems: Int
         var addedBytes: Int
         var isEmpty: Bool
+        var touchedBefore: UInt64
     }
 
     /// Makes an entry's changes; for a speculative one, with the steps that take them back.
@@ -146,16 +145,15 @@ extension ObjectState {
         _ entry: OperationEntry, index: UInt64, versionFloor: inout UInt64, speculation: inout Speculation,
         isSpeculative: Bool
     ) throws(DecodingFailure) -> Made {
-        let before = (items: items.count, bytes: byteCount)
+        let before = (items: items.count, bytes: byteCount, touched: touchedIndex)
         for change in entry.changes {
             let step = try make(change, versionFloor: &versionFloor)
             if isSpeculative { speculation.steps.append(step) }
         }
-        if isSpeculative { speculation.complete(stepCount: entry.changes.count, touchedIndex: touchedIndex) }
         touchedIndex = index
         return Made(
             result: try result(of: entry), addedItems: items.count - before.items,
-            addedBytes: byteCount - before.bytes, isEmpty: isEmpty)
+            addedBytes: byteCount - before.bytes, isEmpty: isEmpty, touchedBefore: before.touched)
     }
 
     /// Makes one change and says how to take it back.
@@ -197,7 +195,9 @@ extension ObjectState {
         case .items:
             var items: [NamedItem] = []
             for change in entry.changes {
-                if let name = change.putName, let item = item(name) { items.append(NamedItem(name: name, item: item)) }
+                if let name = change.putName, let item = item(name) {
+                    items.append(NamedItem(name: name, item: item))
+                }
             }
             return .items(items.sorted { $0.name < $1.name })
         }

@@ -15,7 +15,7 @@ extension ShardState {
         }
         var writer = ByteWriter(reserving: byteCount + objects.count * 96 + 64)
         writer.write(ShardState.snapshotVersion)
-        for number in [lastIndex, committedIndex, committedEpoch, logTimeMs, versionFloor, emptiedIndex] {
+        for number in [committedIndex, committedEpoch, logTimeMs, versionFloor, emptiedIndex] {
             writer.writeVariable(number)
         }
         let order = objects.keys.sorted()
@@ -33,8 +33,8 @@ extension ShardState {
         guard try reader.readUInt8() == ShardState.snapshotVersion else {
             throw DecodingFailure("a shard snapshot of an unknown version")
         }
-        lastIndex = try reader.readVariable()
         committedIndex = try reader.readVariable()
+        lastIndex = committedIndex
         committedEpoch = try reader.readVariable()
         logTimeMs = try reader.readVariable()
         versionFloor = try reader.readVariable()
@@ -72,7 +72,9 @@ extension ShardState {
         writer.writeArray(window.retired) { $0.writeVariable($1) }
         writer.writeVariable(window.clientDroppedIndex)
         writer.writeArray(window.clientOrder) { writer, name in
-            guard let record = window.clients[name] else { preconditionFailure("O10: every key has its record") }
+            guard let record = window.clients[name] else {
+                preconditionFailure("O10: every key has its record")
+            }
             writer.writeBytes(name)
             writer.write(record.requestHash)
             writer.writeVariable(record.index)
@@ -86,7 +88,9 @@ extension ShardState {
     private mutating func readWindow(_ reader: inout ByteReader) throws(DecodingFailure) {
         for _ in 0..<(try reader.readCount(limit: reader.remaining)) {
             let id = try EdgeStream(from: &reader)
-            if let last = window.streams.last, !(last.id < id) { throw DecodingFailure("streams are out of order") }
+            if let last = window.streams.last, !(last.id < id) {
+                throw DecodingFailure("streams are out of order")
+            }
             var stream = OperationWindow.Stream(id: id, settledBelow: try reader.readVariable())
             for _ in 0..<(try reader.readCount(limit: reader.remaining)) {
                 let counter = try reader.readVariable()
@@ -100,7 +104,8 @@ extension ShardState {
             }
             window.streams.append(stream)
         }
-        window.retired = try reader.readArray { (reader) throws(DecodingFailure) in try reader.readVariable() }
+        window.retired = try reader.readArray { (reader) throws(DecodingFailure) in try reader.readVariable()
+        }
         window.clientDroppedIndex = try reader.readVariable()
         for _ in 0..<(try reader.readCount(limit: reader.remaining)) { try readClient(&reader) }
     }
@@ -135,7 +140,9 @@ extension ObjectState {
 
     init(from reader: inout ByteReader) throws(DecodingFailure) {
         touchedIndex = try reader.readVariable()
-        encryption = try reader.readArray { (reader) throws(DecodingFailure) in try EncryptionSettings(from: &reader) }
+        encryption = try reader.readArray { (reader) throws(DecodingFailure) in
+            try EncryptionSettings(from: &reader)
+        }
         let count = try reader.readCount(limit: reader.remaining)
         items.reserveCapacity(min(count, 1024))
         for _ in 0..<count {

@@ -101,7 +101,9 @@ extension ShardState {
             let answer = Answer(.refused(refusal), index: touchedIndex(of: request.object))
             return .read(answer, restsOn: restsOn > committedIndex ? restsOn : 0)
         case .new:
-            guard ShardState.isRecordedAlways(id), window.isFull(at: nowMs, context.limits) else { return nil }
+            guard ShardState.isRecordedAlways(id), window.isFull(at: nowMs, context.limits) else {
+                return nil
+            }
             return read(.refused(.windowFull), request.object)
         }
     }
@@ -132,7 +134,8 @@ extension ShardState {
     ) -> Execution {
         let payload = entry.encode()
         let result = try? install(
-            entry, index: context.nextIndex, epoch: context.epoch, entryBytes: payload.count, isSpeculative: true)
+            entry, index: context.nextIndex, epoch: context.epoch, entryBytes: payload.count,
+            isSpeculative: true)
         guard let result else { preconditionFailure("O3: an entry fits the state that it was made from") }
         let answer = Answer(reply ?? result.reply, index: context.nextIndex)
         return .write(payload: payload, answer)

@@ -28,10 +28,4 @@ struct Speculation: Sendable, Equatable {
     var undos: Deque<Undo> = []
     /// The steps of all entries, one after the other.
     var steps: Deque<Step> = []
-
-    /// What the newest entry turned out to change.
-    mutating func complete(stepCount: Int, touchedIndex: UInt64) {
-        undos[undos.count - 1].stepCount = stepCount
-        undos[undos.count - 1].touchedIndex = touchedIndex
-    }
 }

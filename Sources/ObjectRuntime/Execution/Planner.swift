@@ -44,7 +44,10 @@ struct Planner {
             draft = Draft(outcome: .refused(error))
             planner.changes = []
         }
-        draft.changes = planner.expired.map { .expire($0.name) } + planner.changes
+        draft.changes = planner.changes
+        if !planner.expired.isEmpty {
+            draft.changes.insert(contentsOf: planner.expired.map { .expire($0.name) }, at: 0)
+        }
         return draft
     }
 
@@ -59,12 +62,15 @@ struct Planner {
         case .removeItem(let name): return try remove([name])
         case .removeItems(let names): return try remove(names)
         case .clear: return clear()
-        case .increment(let name, let amount, let options): return try add(amount, to: name, options, "increment")
-        case .decrement(let name, let amount, let options): return try add(-amount, to: name, options, "decrement")
+        case .increment(let name, let amount, let options):
+            return try add(amount, to: name, options, "increment")
+        case .decrement(let name, let amount, let options):
+            return try add(-amount, to: name, options, "decrement")
         case .push(let name, let value, let options): return try push(value, onto: name, options)
         case .splice(let name, let splice, let options): return try self.splice(splice, of: name, options)
         case .merge(let name, let members, let options): return try merge(members, into: name, options)
-        case .setIn(let name, let path, let value, let options): return try setIn(path, of: name, to: value, options)
+        case .setIn(let name, let path, let value, let options):
+            return try setIn(path, of: name, to: value, options)
         case .encryptionSettings(let saltBytes): return encryption(saltBytes, rotates: false)
         case .rotateEncryption(let saltBytes): return encryption(saltBytes, rotates: true)
         }
@@ -177,7 +183,8 @@ extension Planner {
         guard isOverLimits else { return }
         let limits = context.limits
         if object.items.count + addedItems > limits.itemsPerObject {
-            throw .tooLarge("object.tooManyItems", "The object would have more than \(limits.itemsPerObject) items.")
+            throw .tooLarge(
+                "object.tooManyItems", "The object would have more than \(limits.itemsPerObject) items.")
         }
         throw .tooLarge("object.tooLarge", "The object would have more than \(limits.objectBytes) bytes.")
     }
@@ -254,7 +261,8 @@ extension Planner {
                 .settings(
                     EncryptionSettings(
                         salt: expand(context.random, count: saltBytes),
-                        keyVersion: object.encryption.last.map { $0.keyVersion &+ 1 } ?? 0, createdAt: nowMs)))
+                        keyVersion: object.encryption.last.map { $0.keyVersion &+ 1 } ?? 0, createdAt: nowMs))
+            )
         }
         return Draft(outcome: .settings)
     }
