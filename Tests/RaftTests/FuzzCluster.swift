@@ -224,7 +224,7 @@ struct FuzzCluster {
         let (epoch, owner, incarnation) = table
         let id = nodes[position].id
         // Now and then the table is told wrongly: two owners of one epoch. The seals must keep them apart.
-        let isOwner = id == owner && nodes[position].incarnation == incarnation || (isFaulty && chance(5))
+        let isOwner = id == owner && nodes[position].incarnation == incarnation || (isFaulty && chance(15))
         let own = nodes[position].incarnation
         let replicas = nodes.map(\.id)
         nodes[position].replica.change(
