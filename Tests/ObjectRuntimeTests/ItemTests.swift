@@ -259,7 +259,7 @@ import Testing
             throw DecodingProblem.nothingWritten
         }
         #expect(answer.text == "204")
-        #expect(try ShardState.changes(in: payload)?.changes == [.expire("b"), .remove("a"), .remove("c")])
+        #expect(try ShardState.changes(in: payload)?.changes == [.expire("b"), .remove("c"), .remove("a")])
         #expect(try owner.run(.keys(prefix: "")).text == "[]")
     }
 

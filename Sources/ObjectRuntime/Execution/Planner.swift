@@ -46,7 +46,7 @@ struct Planner {
         }
         draft.changes = planner.changes
         if !planner.expired.isEmpty {
-            draft.changes.insert(contentsOf: planner.expired.map { .expire($0.name) }, at: 0)
+            draft.changes.insert(contentsOf: planner.expired.reversed().map { .expire($0.name) }, at: 0)
         }
         return draft
     }
@@ -141,7 +141,8 @@ extension Planner {
     }
 
     private mutating func clear() -> Draft {
-        for named in livingItems(withPrefix: "") { changes.append(.remove(named.name)) }
+        // From the last to the first: each removal then leaves the others where they are.
+        for named in livingItems(withPrefix: "").reversed() { changes.append(.remove(named.name)) }
         return Draft(outcome: .noContent)
     }
 }
