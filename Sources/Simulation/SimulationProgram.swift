@@ -29,11 +29,14 @@ public struct SimulationProgram {
         public static let correctness: Int32 = 4
         /// The planted bug was looked for and not found.
         public static let bugNotFound: Int32 = 5
+        /// A precondition of the cores was broken; whoever runs the program turns the signal into this.
+        public static let crash: Int32 = 6
     }
 
-    /// Runs the seeds and answers the exit code. `realNs` reads a clock, for the speed in the report.
+    /// Runs the seeds and answers the exit code. `begin` hears each seed before anything happens, since a
+    /// broken precondition ends the process; `realNs` reads a clock, for the speed in the report.
     public static func run(
-        options: Options, realNs: () -> UInt64, print: @escaping (String) -> Void
+        options: Options, begin: (UInt64) -> Void, realNs: () -> UInt64, print: @escaping (String) -> Void
     ) -> Int32 {
         if let bug = options.plantedBug, !activate(bug) {
             let known = PlantedBug.allCases.map(\.rawValue).joined(separator: ", ")
@@ -43,21 +46,20 @@ public struct SimulationProgram {
         let startNs = realNs()
         var tally = Tally()
         for seed in options.seeds {
+            begin(seed)
             let result = SimulationRun.run(
-                seed: seed, seconds: options.seconds, announce: print, narrate: options.isTracing ? print : nil)
+                seed: seed, seconds: options.seconds, narrate: options.isTracing ? print : nil)
             tally.add(result)
             if options.seeds.count == 1 || result.failure != nil { print(result.description) }
-            if options.plantedBug != nil, result.failure != nil {
-                print("planted bug \(options.plantedBug ?? "") found by seed \(seed)")
+            if let bug = options.plantedBug, result.failure != nil {
+                print("planted bug \(bug) found by seed \(seed)")
                 return ExitCode.clean
             }
         }
         print(tally.summary(realNs: realNs() - startNs))
-        if options.plantedBug != nil {
-            print("planted bug \(options.plantedBug ?? "") was not found")
-            return ExitCode.bugNotFound
-        }
-        return tally.exitCode
+        guard let bug = options.plantedBug else { return tally.exitCode }
+        print("planted bug \(bug) was not found")
+        return ExitCode.bugNotFound
     }
 
     private static func activate(_ name: String) -> Bool {
@@ -124,9 +126,8 @@ public struct SimulationResult: Sendable {
 
 /// One seed, one world.
 public enum SimulationRun {
-    /// `announce` is told the seed before anything happens: a broken precondition ends the process.
     public static func run(
-        seed: UInt64, seconds: Double, announce: ((String) -> Void)? = nil, narrate: ((String) -> Void)? = nil
+        seed: UInt64, seconds: Double, narrate: ((String) -> Void)? = nil
     ) -> SimulationResult {
         let world = World(plan: Swarm(seed: seed, safetyNs: UInt64(seconds * 1e9)))
         world.narrate = narrate
