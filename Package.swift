@@ -81,7 +81,8 @@ let package = Package(
             swiftSettings: strict),
 
         .testTarget(name: "BinaryTests", dependencies: ["Binary"], swiftSettings: strict),
-        .testTarget(name: "RaftTests", dependencies: ["Raft", "Binary"], swiftSettings: strict),
+        .testTarget(
+            name: "RaftTests", dependencies: ["Raft", "Binary"], exclude: ["Scripts"], swiftSettings: strict),
         .testTarget(name: "PlacementTests", dependencies: ["Placement", "Binary", "Raft"], swiftSettings: strict),
         .testTarget(name: "ObjectRuntimeTests", dependencies: ["ObjectRuntime", "Binary"], swiftSettings: strict),
         .testTarget(name: "StorageTests", dependencies: ["Storage", "Binary"], swiftSettings: strict),
@@ -96,7 +97,7 @@ let package = Package(
         .testTarget(
             name: "EdgeNodeTests",
             dependencies: nio + [
-                "EdgeNode", "TLS",
+                "EdgeNode", "TLS", "Cluster", "Placement", "ObjectRuntime", "Raft", "Binary",
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
             ],

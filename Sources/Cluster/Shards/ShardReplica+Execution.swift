@@ -165,10 +165,8 @@ extension ShardReplica {
         executedThrough = .zero
     }
 
-    /// A snapshot of committed state for a replica that lags. Speculation never enters it (O3): while
-    /// there is any, the log asks again.
+    /// A snapshot for a replica that lags: of what is committed, though more may be executed (O3).
     func makeSnapshot() -> Snapshot? {
-        guard state.speculativeCount == 0 else { return nil }
-        return raft.makeSnapshot(at: appliedThrough, data: state.encodeSnapshot())
+        raft.makeSnapshot(at: appliedThrough, data: state.encodeSnapshot())
     }
 }
