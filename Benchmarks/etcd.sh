@@ -40,7 +40,7 @@ command -v etcd >/dev/null 2>&1 || {
 }
 command -v cc >/dev/null 2>&1 || die "a C compiler is needed: apt-get install gcc libc6-dev"
 
-work=$(mktemp -d "${TMPDIR:-/tmp}/holdfast-etcd.XXXXXX")
+work=$(mktemp -d)
 pids=()
 finish() {
     for pid in ${pids[@]+"${pids[@]}"}; do kill -TERM "$pid" 2>/dev/null || true; done
