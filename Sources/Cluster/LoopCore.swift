@@ -26,6 +26,8 @@ public final class LoopCore {
     /// Shards that have something to do at the end of the turn.
     private var dirty: [ShardID] = []
     private var isDirty: Set<ShardID> = []
+    /// Shards that wait for something and need ticks; idle ones cost nothing (O2: liveness is per node).
+    private var awake: [ShardID] = []
     /// Newest send seen of each edge loop: copies and latecomers are not executed (O11).
     private var newestSend: [Origin: UInt64] = [:]
     private var isDraining = false
@@ -210,10 +212,9 @@ public final class LoopCore {
     // MARK: - Time
 
     private func tick(now: Clocks) {
-        for shard in shardOrder {
-            guard let replica = replicas[shard] else { continue }
-            replica.tick(now: now)
-            if replica.raft.hasReady || !replica.requests.isEmpty { mark(shard) }
+        for shard in awake {
+            replicas[shard]?.tick(now: now)
+            mark(shard)
         }
         router.tick(nowMs: nowMs)
         if isDraining, !hasReportedDrain, shardOrder.allSatisfy({ replicas[$0]?.isDrained ?? true }) {
@@ -313,6 +314,10 @@ public final class LoopCore {
         for item in outbox { send(.outcome(item.outcome), to: item.node) }
         effects.toNode.append(contentsOf: replica.requests)
         replica.requests = []
+        if replica.needsTicks != replica.isAwake {
+            replica.isAwake.toggle()
+            if replica.isAwake { awake.append(shard) } else { awake.removeAll { $0 == shard } }
+        }
     }
 
     // MARK: - Reports
@@ -327,7 +332,9 @@ public final class LoopCore {
 
     /// Whether this loop would answer a read of the shard now, without asking anybody (I1).
     func passesReadCheck(_ shard: ShardID, now: Clocks) -> Bool {
-        replicas[shard]?.mayAnswerReads(
-            lease: lease, readsByQuorum: readsByQuorum, now: now) ?? false
+        guard let replica = replicas[shard] else { return false }
+        // O6 (c): a replica that has drained takes no read any more, whatever its lease says.
+        if replica.isDraining, replica.isDrained { return false }
+        return replica.mayAnswerReads(lease: lease, readsByQuorum: readsByQuorum, now: now)
     }
 }

@@ -77,7 +77,8 @@ public struct Genesis: Sendable, Equatable {
 }
 
 extension Genesis.Member {
-    var fault: String? {
+    /// What is wrong with it, for people; nil if nothing is.
+    public var fault: String? {
         if !isPlainName(name) {
             return "a node's name is 1 to \(PlacementLimits.nameBytes) letters, digits, '-', '_' or '.', "
                 + "and starts with a letter or digit: \(name)"

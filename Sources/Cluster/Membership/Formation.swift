@@ -28,15 +28,16 @@ struct Formation {
         ]
     }
 
-    /// Somebody wants to belong to the cluster that this node is about to make.
+    /// Why this node itself cannot be a member, if it cannot.
+    var ownFault: String? { members[0].fault }
+
+    /// Somebody wants to belong to the cluster that this node is about to make. A request with an
+    /// unusable name or address is left out: its node goes on asking, and its log says so.
     mutating func join(_ request: JoinRequest) {
-        guard case .bootstrap(let initialNodes, _, _) = membership, members.count < initialNodes,
+        guard request.member.fault == nil, case .bootstrap(let initialNodes, _, _) = membership, members.count < initialNodes,
             !members.contains(where: { $0.node == request.node || $0.name == request.name })
         else { return }
-        members.append(
-            Genesis.Member(
-                node: request.node, name: request.name, peerAddress: request.peerAddress,
-                clientURL: request.clientURL))
+        members.append(request.member)
     }
 
     /// The genesis, once everybody is there.
@@ -101,5 +102,11 @@ extension Genesis {
         let voters = firstVoters
         let learners = members.map(\.node).filter { !voters.contains($0) }
         return .newGroup(Configuration(voters: voters, learners: learners))
+    }
+}
+
+extension JoinRequest {
+    var member: Genesis.Member {
+        Genesis.Member(node: node, name: name, peerAddress: peerAddress, clientURL: clientURL)
     }
 }

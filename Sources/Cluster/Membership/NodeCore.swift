@@ -61,7 +61,9 @@ public final class NodeCore {
             let initial = recovered.placement ?? genesis.firstPlacement(at: identity.nodeID)
             start(genesis, initial: initial)
         } else {
-            formation = Formation(membership: membership, identity: identity)
+            let formation = Formation(membership: membership, identity: identity)
+            self.formation = formation
+            if let fault = formation.ownFault { effects.exit = .refused(fault) }
         }
     }
 

@@ -8,8 +8,10 @@ import Raft
 extension PeerMessage {
     /// Raised with every change that an older node could not read.
     public static let wireVersion: UInt16 = 1
-    /// A longer frame is refused before it is read. Snapshot chunks and values stay well below.
-    public static let frameBytesMax = 16 << 20
+    /// A longer frame is refused before it is read. The longest are answers that list a whole object.
+    public static let frameBytesMax = 80 << 20
+    /// An answer above this is refused at the owner, so that it never meets the bound of a frame.
+    public static let answerBytesMax = 72 << 20
 
     private enum Kind: UInt8 {
         case placement = 1, join, welcome, propose, leaseRequest, leaseGrant, obituary, fenceMe

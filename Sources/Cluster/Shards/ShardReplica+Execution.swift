@@ -68,7 +68,20 @@ extension ShardReplica {
 
     private func held(_ attempt: Try, _ answer: Answer, rest: HeldOutput.Rest) -> HeldOutput {
         HeldOutput(
-            origin: attempt.origin, sequence: attempt.sequence, epoch: record.epoch, answer: answer, rest: rest)
+            origin: attempt.origin, sequence: attempt.sequence, epoch: record.epoch, answer: bounded(answer),
+            rest: rest)
+    }
+
+    /// An answer that no frame could carry is refused; whether the operation was applied stays true.
+    private func bounded(_ answer: Answer) -> Answer {
+        guard case .json(let text) = answer.reply, text.count > PeerMessage.answerBytesMax else { return answer }
+        var refused = answer
+        refused.reply = .refused(
+            .tooLarge(
+                "answer.tooLarge",
+                "The answer has \(text.count) bytes; the limit is \(PeerMessage.answerBytesMax). Ask for fewer "
+                    + "items, by name or by prefix."))
+        return refused
     }
 
     /// Bits for the salts of encryption settings; no other operation needs any.

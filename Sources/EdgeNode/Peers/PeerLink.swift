@@ -33,7 +33,7 @@ final class PeerLink {
     private static let longestDelayMs: Int64 = 500
     private static let earlyMax = 16
     /// A peer that reads nothing for long is cut off; the log brings it up to date afterwards.
-    static let unsentBytesMax = 64 << 20
+    static let unsentBytesMax = 2 * PeerMessage.frameBytesMax
 
     init(
         address: String, loop: EventLoop, hello: @escaping () -> PeerHello,
