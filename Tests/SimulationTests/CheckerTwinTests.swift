@@ -128,7 +128,7 @@ private struct RandomHistory {
         var random = SeededGenerator(seed: 2024)
         var wrong = 0
         var right = 0
-        for round in 0..<6_000 {
+        for round in 0..<3_000 {
             let kind = RandomHistory.Kind.allCases[round % RandomHistory.Kind.allCases.count]
             let operations = RandomHistory.make(&random, kind: kind, operations: 7, spoil: round % 3 != 0)
             let prepared: ItemHistory
@@ -144,12 +144,12 @@ private struct RandomHistory {
             if round % 3 == 0 { #expect(expected, "round \(round): a true history was refused") }
             if expected { right += 1 } else { wrong += 1 }
         }
-        #expect(right > 1_000 && wrong > 500, "right \(right), wrong \(wrong)")
+        #expect(right > 500 && wrong > 250, "right \(right), wrong \(wrong)")
     }
 
-    @Test func `the checker copes with 10,000 operations of 64 clients, some without answer`() {
+    @Test func `the checker copes with 5,000 operations of 64 clients, some without answer`() {
         for kind in [RandomWork.counter, .register] {
-            var operations = RandomWork.run(kind, operations: 10_000, clients: 64)
+            var operations = RandomWork.run(kind, operations: 5_000, clients: 64)
             #expect(LinearizabilityChecker().check(operations).isClean)
             // The last answer is swapped for a much older one.
             let old = operations[operations.count - 901].outcome
@@ -175,7 +175,7 @@ private enum RandomWork {
             let moment = invoked + 1 + random.below(UInt64(500))
             let returned = moment + 1 + random.below(UInt64(500))
             freeAt[client] = returned
-            let isOpen = number % 2_000 == 1_998
+            let isOpen = number % 1_000 == 998
             let call: Call
             switch kind {
             case .counter: call = number % 4 == 0 ? .read : .increment(by: 1)

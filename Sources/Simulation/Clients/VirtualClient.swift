@@ -108,6 +108,7 @@ extension World {
         guard let current = clients[client].current, current.attempt == attempt else { return }
         clients[client].current?.mayBeApplied = true
         if current.step.call == .read || current.key != nil { return tryElsewhere(client) }
+        clients[client].home = random.below(machines.count)
         complete(client, .unknown)
     }
 
@@ -130,11 +131,13 @@ extension World {
             checkOrder(answer, current, outcome)
             complete(client, outcome)
         case .notApplied:
+            statistics.edgeFailures += 1
             if current.mayBeApplied || clients[client].isPersistent { return tryElsewhere(client) }
             complete(client, .refused)
         case .mayBeApplied:
             clients[client].current?.mayBeApplied = true
             statistics.unknown += 1
+            statistics.edgeFailures += 1
             if current.key != nil { return tryElsewhere(client) }
             complete(client, .unknown)
         case .malformed(let text):

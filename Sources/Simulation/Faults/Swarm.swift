@@ -51,6 +51,12 @@ struct Swarm {
         settings.drainTimeoutMs = random.pick([500, 3_000])
         settings.logTailBytes = random.pick([2 << 10, 16 << 10, 512 << 10])
         settings.readsByQuorum = random.chance(0.05)
+        // Short and hardly random: elections that collide.
+        switch random.below(5) {
+        case 0: (settings.raft.electionTimeoutTicks, settings.raft.heartbeatTicks) = (10...20, 2)
+        case 1: (settings.raft.electionTimeoutTicks, settings.raft.heartbeatTicks) = (8...9, 2)
+        default: break
+        }
     }
 
     private mutating func drawSurroundings(_ random: inout SeededGenerator) {
@@ -61,7 +67,7 @@ struct Swarm {
             return random.chance(0.5) ? random.pick([-10_000, 10_000]) : Int64(random.below(20_001)) - 10_000
         }
         network.minimumDelayNs = random.pick([20_000, 50_000, 500_000])
-        network.meanExtraDelayNs = random.pick([20_000, 100_000, 1_000_000, 5_000_000])
+        network.meanExtraDelayNs = random.pick([20_000, 100_000, 1_000_000, 5_000_000, 20_000_000])
         if random.chance(0.5) { network.dropChance = random.pick([0.001, 0.01, 0.05]) }
         if random.chance(0.5) { network.duplicateChance = random.pick([0.001, 0.01, 0.1]) }
         network.reorders = random.chance(0.4)

@@ -32,6 +32,8 @@ final class RunningProcess {
     var links: [UInt64?]
     var view: ClusterView?
     var isDraining = false
+    /// By loop: something other than time has passed since the monitor looked.
+    var isNews: [Bool]
     /// How long this process has stood still until now, for deadlines that cannot run meanwhile.
     var pausedNs: UInt64 = 0
 
@@ -45,6 +47,7 @@ final class RunningProcess {
         self.node = node
         self.loops = loops
         loopInboxes = [[LoopInput]](repeating: [], count: loops.count)
+        isNews = [Bool](repeating: true, count: loops.count)
         turns = [Turn](repeating: .idle, count: loops.count + 1)
         links = [UInt64?](repeating: nil, count: machineCount)
     }
@@ -113,12 +116,19 @@ enum WorldEvent {
     case audit
 }
 
-/// A message on its way between two processes, by machine and generation.
-struct Envelope {
-    var from: Int
-    var fromGeneration: UInt64
-    var to: Int
+/// A message on its way between two processes, by machine and generation. An object, so that events stay
+/// small.
+final class Envelope {
+    let from: Int
+    let to: Int
     /// `nil`: whoever listens at the address.
-    var toGeneration: UInt64?
-    var message: PeerMessage
+    let toGeneration: UInt64?
+    let message: PeerMessage
+
+    init(from: Int, to: Int, toGeneration: UInt64?, message: PeerMessage) {
+        self.from = from
+        self.to = to
+        self.toGeneration = toGeneration
+        self.message = message
+    }
 }

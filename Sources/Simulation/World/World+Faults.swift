@@ -121,7 +121,11 @@ extension World {
         let shard = ShardID(rawValue: UInt32(random.below(plan.shards)))
         let group = GroupID.shard(shard)
         guard machines[machine].lostGroup == nil, !machines.contains(where: { $0.lostGroup == group }) else { return }
-        machines[machine].lostGroup = group
+        loseLog(of: shard, machine: machine)
+    }
+
+    func loseLog(of shard: ShardID, machine: Int) {
+        machines[machine].lostGroup = GroupID.shard(shard)
         killWithParent(machine, crash: .process, restartAfterNs: 100_000_000 + random.exponential(meanNs: 300_000_000))
         safety.loseLog(shard, machine: machine)
     }

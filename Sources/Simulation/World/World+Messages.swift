@@ -17,8 +17,7 @@ extension World {
     func transmit(_ message: PeerMessage, from process: RunningProcess, to target: Int, generation: UInt64?) {
         statistics.messages += 1
         let envelope = Envelope(
-            from: process.machine, fromGeneration: process.generation, to: target,
-            toGeneration: generation, message: message)
+            from: process.machine, to: target, toGeneration: generation, message: message)
         for timeNs in network.arrivals(from: process.machine, to: target, nowNs: nowNs, &random) {
             queue.add(.arrival(envelope), atNs: timeNs)
         }

@@ -12,6 +12,7 @@ extension World {
 
     func give(_ input: LoopInput, to process: RunningProcess, loop: Int) {
         process.loopInboxes[loop].append(input)
+        if case .tick = input {} else { process.isNews[loop] = true }
         wake(process, core: loop + 1)
     }
 
@@ -70,7 +71,10 @@ extension World {
             carryOut(process.loops[core - 1].flush(now: clocks), of: process, loop: core - 1)
         }
         guard isAlive(process) else { return }
-        if core > 0 { watch(process, loop: core - 1) }
+        if core > 0, process.isNews[core - 1] {
+            process.isNews[core - 1] = process.hasInput(core: core)
+            watch(process, loop: core - 1)
+        }
         if process.hasInput(core: core) { wake(process, core: core) }
     }
 

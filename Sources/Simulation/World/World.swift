@@ -150,6 +150,8 @@ public struct WorldStatistics: Sendable, Equatable {
     public var faults: UInt64 = 0
     public var answered: UInt64 = 0
     public var refused: UInt64 = 0
+    /// Answers of edges that were no result: not applied, or unknown.
+    public var edgeFailures: UInt64 = 0
     public var unknown: UInt64 = 0
     public var replayed: UInt64 = 0
     public var readChecks: UInt64 = 0
