@@ -47,8 +47,9 @@
 // a logged entry says that the edge has settled it, or when the edge's incarnation is retired; a copy
 // that comes later is answered `outcomeUnknown` and not executed. Because an edge settles in order of
 // its counters, an unsettled id is never dropped, and a retry is either answered from the window or was
-// never executed. Clients' keys are kept ten minutes of log time, refusals and results without effect
-// too; over the bound new keys are refused, none is dropped early.
+// never executed. Clients' keys are kept ten minutes of the window's age, refusals and results without
+// effect too; over the bound new keys are refused, none is dropped early. The age is carried by entries
+// and grows by the owner's raw clock only, so that a jump of a wall clock drops nothing.
 //
 // ## Left out
 //

@@ -12,6 +12,7 @@ import Testing
         owner.limits.itemsPerObject = 5
         for round in 1...400 {
             owner.nowMs += UInt64(operations.below(3))
+            owner.windowAgeMs += UInt64(operations.below(20_000))
             let id = operations.id(counter: UInt64(round))
             let settled = UInt64(max(0, round - operations.below(50)))
             _ = owner.execute(
@@ -36,6 +37,7 @@ import Testing
             var states: [(index: UInt64, state: ShardState)] = [(owner.index, owner.state)]
             for step in 0..<25 {
                 owner.nowMs += UInt64(operations.below(4))
+                owner.windowAgeMs += UInt64(operations.below(50_000))
                 let request = Request(
                     object: operations.object(), operation: operations.operation(nowMs: owner.nowMs),
                     id: operations.id(counter: UInt64(round * 100 + step)),

@@ -8,6 +8,7 @@ struct TestOwner {
     var state = ShardState()
     var replica = ShardState()
     var nowMs: UInt64 = 1000
+    var windowAgeMs: UInt64 = 0
     var index: UInt64 = 0
     var limits = Limits()
     var defaultTTLMs: UInt64?
@@ -24,8 +25,8 @@ struct TestOwner {
 
     mutating func context() -> ExecutionContext {
         ExecutionContext(
-            nowMs: nowMs, epoch: 1, nextIndex: index + 1, random: (random.next(), random.next()),
-            defaultTTLMs: defaultTTLMs, limits: limits)
+            nowMs: nowMs, windowAgeMs: windowAgeMs, epoch: 1, nextIndex: index + 1,
+            random: (random.next(), random.next()), defaultTTLMs: defaultTTLMs, limits: limits)
     }
 
     /// Executes and, for a write, keeps the payload; nothing is committed.

@@ -194,22 +194,87 @@ import Testing
         }
     }
 
-    @Test mutating func aKeyIsKeptForTenMinutesOfTheLogsTime() throws {
+    @Test mutating func aKeyIsKeptForTenMinutesOfTheWindowsAge() throws {
+        owner.windowAgeMs = 70_000
         _ = try owner.run(add, id: client("k"))
-        owner.nowMs += 599_999
+        owner.windowAgeMs += 599_999
         _ = try owner.run(add)
         #expect(try owner.run(add, id: client("k")).replayed)
-        owner.nowMs += 1
-        #expect(try owner.run(add, id: client("k")).replayed, "only an entry makes the log's time pass")
+        owner.windowAgeMs += 1
+        #expect(try owner.run(add, id: client("k")).replayed, "only an entry makes the window older")
         _ = try owner.run(add)
         #expect(try !owner.run(add, id: client("k")).replayed)
         #expect(owner.value("n") == "4")
     }
 
+    @Test mutating func aWallClockThatJumpsDropsNoKey() throws {
+        let first = try owner.run(add, id: client("k"))
+        owner.nowMs += 3_600_000
+        _ = try owner.run(add)
+        #expect(owner.state.logTimeMs == 3_601_000 && owner.state.windowAgeMs == 0)
+        let again = try owner.run(add, id: client("k"))
+        #expect(again.replayed && again.reply == first.reply)
+        #expect(owner.value("n") == "2")
+    }
+
+    @Test mutating func aWallClockThatStandsStillKeepsNoKeyForEver() throws {
+        _ = try owner.run(add, id: client("k"))
+        owner.windowAgeMs += 600_000
+        _ = try owner.run(add)
+        #expect(owner.state.windowCount == 0 && owner.replica.windowCount == 0)
+    }
+
+    @Test mutating func theAgeNeverFalls() throws {
+        owner.windowAgeMs = 600_000
+        _ = try owner.run(add, id: client("k"))
+        owner.windowAgeMs = 0
+        _ = try owner.run(add, id: client("later"))
+        #expect(owner.state.windowAgeMs == 600_000 && owner.replica.windowAgeMs == 600_000)
+        owner.windowAgeMs = 1_199_999
+        _ = try owner.run(add)
+        #expect(owner.state.windowCount == 2, "the later key was made at the age that the log had reached")
+    }
+
+    @Test mutating func rollingBackRestoresTheAge() throws {
+        _ = try owner.run(add, id: client("k"))
+        owner.windowAgeMs = 600_000
+        _ = owner.execute(Request(object: TestOwner.object("o"), operation: add, id: client("lost")))
+        #expect(owner.state.windowAgeMs == 600_000)
+        owner.state.rollBack(above: 1)
+        owner.index = 1
+        owner.payloads = []
+        #expect(owner.state.windowAgeMs == 0)
+        owner.windowAgeMs = 1
+        _ = try owner.run(add)
+        #expect(owner.state.windowAgeMs == 1)
+        #expect(try owner.run(add, id: client("k")).replayed)
+    }
+
+    @Test mutating func aRetirementKeepsTheAge() throws {
+        owner.windowAgeMs = 5_000
+        _ = try owner.run(add, id: edge(1))
+        owner.windowAgeMs = 9_000
+        let context = owner.context()
+        let (payload, index) = owner.state.executeRetirement(of: [3], context)
+        owner.index = index
+        owner.payloads.append((index, payload))
+        try owner.commitAll()
+        #expect(owner.state.windowAgeMs == 5_000 && owner.replica.windowAgeMs == 5_000)
+    }
+
+    @Test mutating func aSnapshotCarriesTheAge() throws {
+        owner.windowAgeMs = 5_000
+        _ = try owner.run(add, id: client("k"))
+        owner.windowAgeMs = 7_000
+        _ = try owner.run(add)
+        let successor = try ShardState(snapshot: owner.state.encodeSnapshot())
+        #expect(successor.windowAgeMs == 7_000 && successor.window == owner.state.window)
+    }
+
     @Test mutating func anEdgesRetryOfAKeyThatMayHaveBeenDroppedIsNotExecuted() throws {
         for _ in 0..<3 { _ = try owner.run(add) }
         _ = try owner.run(add, id: client("k"))
-        owner.nowMs += 600_000
+        owner.windowAgeMs += 600_000
         _ = try owner.run(add)
         let before = try owner.run(add, id: client("k"), isRetry: true, knownIndex: 4)
         #expect(before.text == "409 outcomeUnknown" && before.applied == .unknown)
@@ -232,7 +297,9 @@ import Testing
         #expect(try owner.run(add, id: client("0")).replayed)
         #expect(try owner.run(add, id: edge(1)).applied == .yes)
         // When the time of some is over, there is room again, without any other entry.
-        owner.nowMs += 600_000
+        owner.nowMs += 3_600_000
+        #expect(try owner.run(add, id: client("3")).applied == .no, "a wall clock makes no room")
+        owner.windowAgeMs += 600_000
         #expect(try owner.run(add, id: client("3")).applied == .yes)
         #expect(owner.value("n") == "5")
     }

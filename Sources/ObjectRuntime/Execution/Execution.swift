@@ -2,6 +2,8 @@
 public struct ExecutionContext: Sendable {
     /// The owner's wall clock.
     public var nowMs: UInt64
+    /// The age that the shard's window has reached, by the owner's raw clock; no wall clock moves it (O10).
+    public var windowAgeMs: UInt64
     public var epoch: UInt64
     /// The index that the entry gets, if there is one.
     public var nextIndex: UInt64
@@ -12,11 +14,12 @@ public struct ExecutionContext: Sendable {
     public var limits: Limits
 
     public init(
-        nowMs: UInt64, epoch: UInt64, nextIndex: UInt64, random: (UInt64, UInt64),
+        nowMs: UInt64, windowAgeMs: UInt64, epoch: UInt64, nextIndex: UInt64, random: (UInt64, UInt64),
         defaultTTLMs: UInt64? = nil,
         limits: Limits = Limits()
     ) {
         self.nowMs = nowMs
+        self.windowAgeMs = windowAgeMs
         self.epoch = epoch
         self.nextIndex = nextIndex
         self.random = random

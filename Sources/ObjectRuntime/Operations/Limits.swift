@@ -10,7 +10,7 @@ public struct Limits: Sendable, Equatable {
     /// Idempotency keys that one shard remembers, and the bytes of their log entries.
     public var clientKeysPerShard = 50_000
     public var clientKeyBytesPerShard = 64 << 20
-    /// How long a client's idempotency key is kept, in the log's own time.
+    /// How long a client's idempotency key is kept, of the window's age (O10).
     public static let clientKeyWindowMs: UInt64 = 600_000
 
     public init() {}

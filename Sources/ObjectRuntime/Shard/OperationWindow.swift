@@ -4,8 +4,9 @@ import DequeModule
 /// The ids of recent operations and their first answers (O10).
 ///
 /// Ids of edges are kept until the edge says, in an entry of the log, that it will not ask again, or
-/// until its incarnation is retired. Clients' keys are kept for ten minutes of the log's time. Both are
-/// dropped when the entry that says so is committed, never on speculation.
+/// until its incarnation is retired. Clients' keys are kept for ten minutes of the window's age. Both are
+/// dropped when the entry that says so is committed, never on speculation. The age is no wall time: a
+/// clock that jumps would drop keys whose clients still repeat them.
 struct OperationWindow: Sendable, Equatable {
     struct EdgeRecord: Sendable, Equatable {
         var counter: UInt64
@@ -35,7 +36,7 @@ struct OperationWindow: Sendable, Equatable {
     struct ClientRecord: Sendable, Equatable {
         var requestHash: UInt64
         var index: UInt64
-        var timeMs: UInt64
+        var madeAtAgeMs: UInt64
         var entryBytes: Int
         var object: ObjectID
         var result: RecordedResult
@@ -105,7 +106,7 @@ struct OperationWindow: Sendable, Equatable {
 
     /// Whether one more client key is too many. Keys whose time is over do not count: the next entry
     /// drops them.
-    func isFull(at nowMs: UInt64, _ limits: Limits) -> Bool {
+    func isFull(at ageMs: UInt64, _ limits: Limits) -> Bool {
         guard clients.count >= limits.clientKeysPerShard || clientBytes >= limits.clientKeyBytesPerShard
         else {
             return false
@@ -113,15 +114,15 @@ struct OperationWindow: Sendable, Equatable {
         var count = clients.count
         var bytes = clientBytes
         for name in clientOrder {
-            guard let record = clients[name], OperationWindow.isOver(record, at: nowMs) else { break }
+            guard let record = clients[name], OperationWindow.isOver(record, at: ageMs) else { break }
             count -= 1
             bytes -= record.entryBytes
         }
         return count >= limits.clientKeysPerShard || bytes >= limits.clientKeyBytesPerShard
     }
 
-    static func isOver(_ record: ClientRecord, at nowMs: UInt64) -> Bool {
-        record.timeMs &+ Limits.clientKeyWindowMs <= nowMs
+    static func isOver(_ record: ClientRecord, at ageMs: UInt64) -> Bool {
+        record.madeAtAgeMs &+ Limits.clientKeyWindowMs <= ageMs
     }
 }
 
@@ -138,8 +139,8 @@ extension OperationWindow {
             let name = OperationWindow.clientName(entry.object, apiKey, key)
             guard clients[name] == nil else { return }
             clients[name] = ClientRecord(
-                requestHash: requestHash, index: index, timeMs: entry.timeMs, entryBytes: entryBytes,
-                object: entry.object, result: result)
+                requestHash: requestHash, index: index, madeAtAgeMs: entry.windowAgeMs,
+                entryBytes: entryBytes, object: entry.object, result: result)
             clientOrder.append(name)
             clientBytes += entryBytes
         }
@@ -173,10 +174,10 @@ extension OperationWindow {
         return slot.at
     }
 
-    /// Drops the client keys that are over at the log's time.
-    mutating func age(to timeMs: UInt64) {
+    /// Drops the client keys that are over at this age.
+    mutating func age(to ageMs: UInt64) {
         while let name = clientOrder.first, let record = clients[name],
-            OperationWindow.isOver(record, at: timeMs)
+            OperationWindow.isOver(record, at: ageMs)
         {
             clientOrder.removeFirst()
             clients[name] = nil

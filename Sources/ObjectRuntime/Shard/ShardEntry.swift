@@ -45,17 +45,20 @@ public struct OperationEntry: Sendable, Equatable {
     public var object: ObjectID
     /// The wall clock of the owner, never less than the entry before: the log's own time.
     public var timeMs: UInt64
+    /// The age of the window, never less than the entry before; client keys live by it (O10).
+    public var windowAgeMs: UInt64
     public var changes: [ObjectChange]
     public var outcome: EntryOutcome
 
     public init(
-        id: OperationID?, settledBelow: UInt64, object: ObjectID, timeMs: UInt64, changes: [ObjectChange],
-        outcome: EntryOutcome
+        id: OperationID?, settledBelow: UInt64, object: ObjectID, timeMs: UInt64, windowAgeMs: UInt64,
+        changes: [ObjectChange], outcome: EntryOutcome
     ) {
         self.id = id
         self.settledBelow = settledBelow
         self.object = object
         self.timeMs = timeMs
+        self.windowAgeMs = windowAgeMs
         self.changes = changes
         self.outcome = outcome
     }
@@ -69,6 +72,7 @@ public struct OperationEntry: Sendable, Equatable {
         writer.writeVariable(settledBelow)
         object.encode(into: &writer)
         writer.writeVariable(timeMs)
+        writer.writeVariable(windowAgeMs)
         writer.writeArray(changes) { $1.encode(into: &$0, origin: timeMs) }
         outcome.encode(into: &writer)
         return writer.bytes
@@ -80,6 +84,7 @@ public struct OperationEntry: Sendable, Equatable {
         object = try ObjectID(from: &reader)
         let origin = try reader.readVariable()
         timeMs = origin
+        windowAgeMs = try reader.readVariable()
         changes = try reader.readArray { (reader) throws(DecodingFailure) in
             try ObjectChange(from: &reader, origin: origin)
         }

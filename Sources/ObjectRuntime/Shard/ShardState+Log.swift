@@ -13,7 +13,7 @@ extension ShardState {
         case .operation(let entry):
             _ = try install(
                 entry, index: index, epoch: epoch, entryBytes: payload.count, isSpeculative: false)
-            drop(entry.id, settledBelow: entry.settledBelow, timeMs: entry.timeMs)
+            drop(entry.id, settledBelow: entry.settledBelow, windowAgeMs: entry.windowAgeMs)
         case .retirement(let incarnations):
             window.retire(incarnations)
             lastIndex = index
@@ -35,7 +35,8 @@ extension ShardState {
     ) throws(DecodingFailure) -> RecordedResult {
         var undo = undo(
             index, epoch,
-            .operation(entry.object, entry.id, settledBelow: entry.settledBelow, timeMs: entry.timeMs))
+            .operation(
+                entry.object, entry.id, settledBelow: entry.settledBelow, windowAgeMs: entry.windowAgeMs))
         // One look-up; the object is changed where it is.
         let made = try objects[entry.object, default: ObjectState()].make(
             entry, index: index, versionFloor: &versionFloor, speculation: &speculation,
@@ -53,20 +54,21 @@ extension ShardState {
         }
         if entry.id != nil { window.record(entry, made.result, index: index, entryBytes: entryBytes) }
         logTimeMs = max(logTimeMs, entry.timeMs)
+        windowAgeMs = max(windowAgeMs, entry.windowAgeMs)
         lastIndex = index
         return made.result
     }
 
     func undo(_ index: UInt64, _ epoch: UInt64, _ kind: Speculation.Kind) -> Speculation.Undo {
         Speculation.Undo(
-            index: index, epoch: epoch, entry: kind, logTimeMs: logTimeMs, versionFloor: versionFloor,
-            emptiedIndex: emptiedIndex, lastIndex: lastIndex)
+            index: index, epoch: epoch, entry: kind, logTimeMs: logTimeMs, windowAgeMs: windowAgeMs,
+            versionFloor: versionFloor, emptiedIndex: emptiedIndex, lastIndex: lastIndex)
     }
 
     /// What a committed entry lets go of.
-    private mutating func drop(_ id: OperationID?, settledBelow: UInt64, timeMs: UInt64) {
+    private mutating func drop(_ id: OperationID?, settledBelow: UInt64, windowAgeMs: UInt64) {
         if case .edge(let stream, _) = id { window.settle(stream, below: settledBelow) }
-        window.age(to: timeMs)
+        window.age(to: windowAgeMs)
     }
 }
 
@@ -79,8 +81,8 @@ extension ShardState {
             let undo = speculation.undos.removeFirst()
             speculation.steps.removeFirst(undo.stepCount)
             switch undo.entry {
-            case .operation(_, let id, let settledBelow, let timeMs):
-                drop(id, settledBelow: settledBelow, timeMs: timeMs)
+            case .operation(_, let id, let settledBelow, let windowAgeMs):
+                drop(id, settledBelow: settledBelow, windowAgeMs: windowAgeMs)
             case .retirement(let incarnations):
                 window.retire(incarnations)
             }
@@ -99,6 +101,7 @@ extension ShardState {
                 if let id { window.forget(id, object, index: undo.index) }
             }
             logTimeMs = undo.logTimeMs
+            windowAgeMs = undo.windowAgeMs
             versionFloor = undo.versionFloor
             emptiedIndex = undo.emptiedIndex
             lastIndex = undo.lastIndex

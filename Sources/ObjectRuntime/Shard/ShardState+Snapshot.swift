@@ -15,7 +15,7 @@ extension ShardState {
         }
         var writer = ByteWriter(reserving: byteCount + objects.count * 96 + 64)
         writer.write(ShardState.snapshotVersion)
-        for number in [committedIndex, committedEpoch, logTimeMs, versionFloor, emptiedIndex] {
+        for number in [committedIndex, committedEpoch, logTimeMs, windowAgeMs, versionFloor, emptiedIndex] {
             writer.writeVariable(number)
         }
         let order = objects.keys.sorted()
@@ -37,6 +37,7 @@ extension ShardState {
         lastIndex = committedIndex
         committedEpoch = try reader.readVariable()
         logTimeMs = try reader.readVariable()
+        windowAgeMs = try reader.readVariable()
         versionFloor = try reader.readVariable()
         emptiedIndex = try reader.readVariable()
         try readObjects(&reader)
@@ -78,7 +79,7 @@ extension ShardState {
             writer.writeBytes(name)
             writer.write(record.requestHash)
             writer.writeVariable(record.index)
-            writer.writeVariable(record.timeMs)
+            writer.writeVariable(record.madeAtAgeMs)
             writer.writeVariable(record.entryBytes)
             record.object.encode(into: &writer)
             record.result.encode(into: &writer, current: objects[record.object])
@@ -114,14 +115,14 @@ extension ShardState {
         let name = try reader.readBytes()
         let requestHash = try reader.readUInt64()
         let index = try reader.readVariable()
-        let timeMs = try reader.readVariable()
+        let madeAtAgeMs = try reader.readVariable()
         let entryBytes = try reader.readCount(limit: 1 << 40)
         let object = try ObjectID(from: &reader)
         let result = try RecordedResult(from: &reader, current: objects[object])
         guard window.clients[name] == nil else { throw DecodingFailure("a client key occurs twice") }
         window.clients[name] = .init(
-            requestHash: requestHash, index: index, timeMs: timeMs, entryBytes: entryBytes, object: object,
-            result: result)
+            requestHash: requestHash, index: index, madeAtAgeMs: madeAtAgeMs, entryBytes: entryBytes,
+            object: object, result: result)
         window.clientOrder.append(name)
         window.clientBytes += entryBytes
     }

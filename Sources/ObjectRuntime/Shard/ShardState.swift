@@ -13,6 +13,9 @@ public struct ShardState: Sendable {
 
     /// The highest time of any entry: the log's own clock, which never goes back.
     public internal(set) var logTimeMs: UInt64 = 0
+    /// How long owners have served this shard, as far as entries tell: grows with their raw clocks alone.
+    /// Between owners it stands still, so that keys are kept longer, never shorter (O10).
+    public internal(set) var windowAgeMs: UInt64 = 0
     /// No removed item of this shard had a higher version; new items start above.
     var versionFloor: UInt64 = 0
     /// The newest entry that left an object without content, and so without a record of its own.
@@ -75,8 +78,9 @@ extension ShardState {
             return read(.refused(error), request.object)
         }
         let nowMs = max(context.nowMs, logTimeMs)
+        let ageMs = max(context.windowAgeMs, windowAgeMs)
         let writeID = request.operation.isWrite ? request.id : nil
-        if let writeID, let known = answerFromWindow(writeID, request, context, nowMs) { return known }
+        if let writeID, let known = answerFromWindow(writeID, request, context, ageMs) { return known }
         let draft = Planner.draft(
             request.operation,
             Planner(
@@ -87,12 +91,12 @@ extension ShardState {
         }
         let entry = OperationEntry(
             id: writeID, settledBelow: writeID == nil ? 0 : request.settledBelow, object: request.object,
-            timeMs: nowMs, changes: draft.changes, outcome: draft.outcome)
+            timeMs: nowMs, windowAgeMs: ageMs, changes: draft.changes, outcome: draft.outcome)
         return write(entry, draft.reply, context)
     }
 
     private func answerFromWindow(
-        _ id: OperationID, _ request: Request, _ context: ExecutionContext, _ nowMs: UInt64
+        _ id: OperationID, _ request: Request, _ context: ExecutionContext, _ ageMs: UInt64
     ) -> Execution? {
         switch window.find(id, request) {
         case .found(let result, let index):
@@ -101,7 +105,7 @@ extension ShardState {
             let answer = Answer(.refused(refusal), index: touchedIndex(of: request.object))
             return .read(answer, restsOn: restsOn > committedIndex ? restsOn : 0)
         case .new:
-            guard ShardState.isRecordedAlways(id), window.isFull(at: nowMs, context.limits) else {
+            guard ShardState.isRecordedAlways(id), window.isFull(at: ageMs, context.limits) else {
                 return nil
             }
             return read(.refused(.windowFull), request.object)

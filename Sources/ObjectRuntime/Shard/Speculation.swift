@@ -15,13 +15,14 @@ struct Speculation: Sendable, Equatable {
         var stepCount = 0
         var touchedIndex: UInt64 = 0
         var logTimeMs: UInt64
+        var windowAgeMs: UInt64
         var versionFloor: UInt64
         var emptiedIndex: UInt64
         var lastIndex: UInt64
     }
 
     enum Kind: Sendable, Equatable {
-        case operation(ObjectID, OperationID?, settledBelow: UInt64, timeMs: UInt64)
+        case operation(ObjectID, OperationID?, settledBelow: UInt64, windowAgeMs: UInt64)
         case retirement([UInt64])
     }
 

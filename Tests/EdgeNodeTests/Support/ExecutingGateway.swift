@@ -94,7 +94,7 @@ final class ExecutingGateway: RequestGateway {
             OperationID.client(apiKey: $0.apiKey, key: $0.key, requestHash: $0.requestHash)
         }
         let context = ExecutionContext(
-            nowMs: nowMs, epoch: epoch, nextIndex: shard.lastIndex + 1, random: (1, 2),
+            nowMs: nowMs, windowAgeMs: 0, epoch: epoch, nextIndex: shard.lastIndex + 1, random: (1, 2),
             defaultTTLMs: state.classSettings(project: request.project, class: request.objectClass)
                 .defaultTTLMs)
         let execution = shard.execute(
