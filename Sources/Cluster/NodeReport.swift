@@ -71,6 +71,8 @@ public struct NodeCounters: Sendable {
     public var leasesLost: UInt64 = 0
     public var barrierReads: UInt64 = 0
     public var rejectedMessages: UInt64 = 0
+    /// Links closed for a frame or a hello that could not be taken. Counted by the shell.
+    public var rejectedLinks: UInt64 = 0
     public var takeovers: [String: UInt64] = [:]
     /// Seconds from the table's entry to serving, of each takeover; bounded buckets.
     public var takeoverDurations = DurationHistogram()
@@ -89,6 +91,7 @@ public struct NodeCounters: Sendable {
         leasesLost += other.leasesLost
         barrierReads += other.barrierReads
         rejectedMessages += other.rejectedMessages
+        rejectedLinks += other.rejectedLinks
         takeovers.merge(other.takeovers, uniquingKeysWith: +)
         takeoverDurations.add(other.takeoverDurations)
     }

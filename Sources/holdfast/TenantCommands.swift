@@ -117,7 +117,7 @@ struct ClassCommand: ParsableCommand {
 
 struct ClassSetCommand: ClusterVerb {
     static let configuration = CommandConfiguration(
-        commandName: "set", abstract: "Set a class's settings; those left out keep their defaults.")
+        commandName: "set", abstract: "Set a class's settings; those left out stay as they are.")
 
     @Argument(help: "The project's id.")
     var project: String

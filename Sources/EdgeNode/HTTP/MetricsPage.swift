@@ -69,7 +69,7 @@ struct MetricsPage {
             counters.forwardedOperations)
         counter("holdfast_executed_ops_total", "Operations executed as owner.", counters.executedOperations)
         counter(
-            "holdfast_fenced_replies_total", "Replies dropped because the epoch was lost.",
+            "holdfast_fenced_replies_total", "Tries sent back because another epoch is led or named.",
             counters.fencedReplies)
         counter(
             "holdfast_replayed_ops_total", "Retries that got the first answer.", counters.replayedOperations
@@ -88,6 +88,9 @@ struct MetricsPage {
         counter(
             "holdfast_rejected_messages_total", "Messages of peers that were rejected.",
             counters.rejectedMessages)
+        counter(
+            "holdfast_rejected_links_total", "Links of peers that were closed for what they said.",
+            counters.rejectedLinks)
         family(
             "holdfast_takeovers_total", "counter", "Shards taken over, by cause.",
             counters.takeovers.sorted { $0.key < $1.key }.map { (["cause": $0.key], "\($0.value)") })

@@ -4,6 +4,7 @@ import NIOCore
 import Placement
 import Raft
 import Storage
+import Synchronization
 
 /// Feeds the `NodeCore` and carries out what it wants. Lives on the first loop and is touched there
 /// only, which is what makes the unchecked `Sendable` true.
@@ -131,7 +132,9 @@ final class NodeBrain: @unchecked Sendable {
                     gathered.value.counters.add(counters)
                     guard gathered.value.loops == self.node.loops.count else { return }
                     let shards = gathered.value.shards.sorted { $0.shard < $1.shard }
-                    self.input(.collected(id, shards: shards, counters: gathered.value.counters))
+                    var counters = gathered.value.counters
+                    counters.rejectedLinks = self.node.rejectedLinks.load(ordering: .relaxed)
+                    self.input(.collected(id, shards: shards, counters: counters))
                 }
             }
         }

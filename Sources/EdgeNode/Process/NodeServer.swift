@@ -50,6 +50,9 @@ enum NodeServer {
             node, group: group, directory: directory, recovered: recovered, configuration: configuration)
         try bindPorts(node, group: group, configuration: configuration)
         writeTextFile(configuration.dataDirectory + "/pids", "pid \(getpid())\nparentPid \(getppid())\n")
+        if configuration.bootstrap, configuration.initialNodes == 1, recovered.genesis == nil {
+            logger.warning("a cluster of one: every object has one copy, on this disk")
+        }
         logger.notice("serving", metadata: [
             "node": "\(configuration.name)", "clients": "\(configuration.client)",
             "peers": "\(configuration.peer)",
@@ -179,7 +182,7 @@ enum NodeServer {
                 .bind(host: address.host, port: address.port)
                 .wait()
         } catch {
-            throw StartFailure.port(address, "\(error)")
+            throw StartFailure.port(address, error)
         }
     }
 }
@@ -192,8 +195,9 @@ struct StartFailure: Error, CustomStringConvertible {
         self.description = description
     }
 
-    static func port(_ address: NodeConfiguration.Address, _ reason: String) -> StartFailure {
-        StartFailure(
+    static func port(_ address: NodeConfiguration.Address, _ error: any Error) -> StartFailure {
+        let reason = (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
+        return StartFailure(
             "cannot listen on \(address): \(reason). Nothing was changed. Stop what uses the port, or give this "
                 + "node another one.")
     }
@@ -212,7 +216,7 @@ private enum PortProbe {
                     .wait()
                 try channel.close().wait()
             } catch {
-                throw StartFailure.port(address, "\(error)")
+                throw StartFailure.port(address, error)
             }
         }
     }
