@@ -27,6 +27,7 @@ struct LeaseHolder {
 
     /// Takes a grant that answers a request of this process. True if the lease is longer now.
     mutating func take(_ grant: LeaseGrant, settings: LeaseSettings, now: Clocks) -> Bool {
+        guard PlacementLimits.leaseDurationMs.contains(grant.durationMs) else { return false }
         // O5: D·(1−2ρ) from the send time; the drift is the one that the state knows.
         let runsNs = grant.durationMs * (1000 - 2 * settings.driftPerMille) * 1000
         let sent = Clocks(bootNs: grant.sentBootNs, rawNs: grant.sentRawNs, wallMs: 0)

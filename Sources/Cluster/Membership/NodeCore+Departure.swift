@@ -86,13 +86,19 @@ extension NodeCore {
         let dead = state?.registry.record(of: obituary.node)?.live
             .first { $0.nonce == obituary.nonce }
             .map { NodeProcess(node: obituary.node, incarnation: $0.incarnation) }
-        var candidates = granter?.candidates(excluding: dead, now: now) ?? []
-        if candidates.isEmpty { candidates = likelyCandidates(excluding: obituary.node) }
-        proposeAsLeader(.bury(node: obituary.node, nonce: obituary.nonce, candidates: candidates))
+        let heirs = heirs(of: obituary.node, run: dead, now: now)
+        proposeAsLeader(.bury(node: obituary.node, nonce: obituary.nonce, candidates: heirs))
     }
 
-    /// A leader that has just been elected has granted nothing yet, and an obituary need not wait for
-    /// leases: it names the newest runs of the nodes that it reaches. A wrong guess yields (O2).
+    /// O6: who may take over, best first.
+    func heirs(of node: NodeID, run: NodeProcess?, now: Clocks) -> [NodeProcess] {
+        let candidates = granter?.candidates(excluding: run, now: now) ?? []
+        return candidates.isEmpty ? likelyCandidates(excluding: node) : candidates
+    }
+
+    /// A leader that has just been elected has granted nothing yet, and neither an obituary nor a node's
+    /// own wish need wait for leases: it names the newest runs of the nodes that it reaches. A wrong
+    /// guess yields (O2).
     private func likelyCandidates(excluding dead: NodeID) -> [NodeProcess] {
         guard let state else { return [] }
         let nodes = ([identity.nodeID] + reachable).filter { $0 != dead }
@@ -117,7 +123,8 @@ extension NodeCore {
             effects.exit = .drained
             return
         }
-        guard loopsAreDrained || nowMs + settings.drainTimeoutMs / 2 >= deadline else { return }
+        // A loop that has not said so may still answer reads under its lease.
+        guard loopsAreDrained else { return }
         guard let placement else { return }
         if placement.role == .leader, let heir = heir() {
             self.placement?.transferLeadership(to: heir)

@@ -100,8 +100,8 @@ extension NodeCore {
         guard placement?.role == .leader, let state, state.registry.isLive(process),
             granter?.isFenceProposed(process) == false
         else { return }
-        let candidates = granter?.candidates(excluding: process, now: now) ?? []
-        proposeAsLeader(.fence(process, candidates: candidates, cause: cause))
+        let heirs = heirs(of: process.node, run: process, now: now)
+        proposeAsLeader(.fence(process, candidates: heirs, cause: cause))
     }
 
     private func appointOwners(_ state: PlacementState, now: Clocks) {

@@ -116,8 +116,9 @@ extension NodeCore {
         guard placement?.role == .leader, let envelope = try? ProposalEnvelope.decode(payload) else {
             return reject()
         }
+        // Not taken while leadership is being handed on: then nothing was proposed.
+        guard placement?.propose(payload) != nil else { return }
         noteFence(envelope.command)
-        _ = placement?.propose(payload)
     }
 
     /// O5: from the moment when a fence is proposed, its process gets no lease.

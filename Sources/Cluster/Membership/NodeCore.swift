@@ -141,6 +141,7 @@ public final class NodeCore {
     // MARK: - Joining
 
     private func receive(_ request: JoinRequest, now: Clocks) {
+        guard request.node != identity.nodeID else { return reject() }
         effects.addressBook = (effects.addressBook ?? []) + [(node: request.node, address: request.peerAddress)]
         guard let state else {
             formation?.join(request)

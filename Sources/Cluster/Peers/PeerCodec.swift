@@ -207,6 +207,9 @@ extension TryOutcome {
             answer.encode(into: &writer)
         case .refused: writer.write(UInt8(1))
         case .overloaded: writer.write(UInt8(2))
+        case .unchanged(let answer):
+            writer.write(UInt8(3))
+            answer.encode(into: &writer)
         }
     }
 
@@ -222,6 +225,7 @@ extension TryOutcome {
         case 0: result = .answered(try Answer(from: &reader))
         case 1: result = .refused
         case 2: result = .overloaded
+        case 3: result = .unchanged(try Answer(from: &reader))
         default: throw DecodingFailure("unknown outcome of a try")
         }
         self.init(

@@ -111,6 +111,9 @@ public struct Try: Sendable {
 public struct TryOutcome: Sendable {
     public enum Result: Sendable {
         case answered(Answer)
+        /// A write that changed nothing when its turn came. It left no id in the log, so another copy that
+        /// is under way would be executed: the edge answers when there is none (O10).
+        case unchanged(Answer)
         /// Not executed and never will be at this epoch: the owner leads another one, or gives the
         /// shard away. The edge waits for the table (O11).
         case refused

@@ -20,6 +20,17 @@ struct EdgeRouter {
         /// Highest epoch by which anything was routed.
         var routedEpoch = Epoch.zero
         var knownCommit: UInt64 = 0
+
+        /// A finished operation must not be kept, value and all, behind one that waits.
+        mutating func remove(_ finished: PendingOperation) {
+            var low = 0
+            var high = pending.count
+            while low < high {
+                let middle = (low + high) / 2
+                if pending[middle].counter < finished.counter { low = middle + 1 } else { high = middle }
+            }
+            if low < pending.count, pending[low] === finished { pending.remove(at: low) }
+        }
     }
 
     let nodeID: NodeID
@@ -49,7 +60,7 @@ struct EdgeRouter {
 
     private var nextCounter: UInt64 { firstCounter + UInt64(operations.count) }
 
-    var pendingCount: Int { operations.lazy.filter { $0 != nil }.count }
+    var pendingCount: Int { shards.values.reduce(0) { $0 + $1.pending.count } }
 
     // MARK: - A client's request
 
@@ -139,6 +150,7 @@ struct EdgeRouter {
 
     mutating func observe(_ newView: ClusterView, nowMs: UInt64) {
         view = newView
+        if stream == nil, let process = newView.process { firstCounter = firstCounter(of: process) }
         stream = newView.process.map { makeStream($0) }
         guard let state = newView.state, !operations.isEmpty else { return }
         for record in state.table.records {
@@ -157,6 +169,15 @@ struct EdgeRouter {
         }
         #endif
         return EdgeStream(incarnation: process.incarnation.rawValue, loop: loop)
+    }
+
+    /// A counter also names the operation in outcomes. Those for an earlier process of this node may
+    /// still be on their way, so every process counts in a range of its own.
+    private func firstCounter(of process: NodeProcess) -> UInt64 {
+        #if PLANTED_BUGS
+        if PlantedBug.isActive(.restartEdgeCounter) { return 1 }
+        #endif
+        return process.incarnation.rawValue << 40 | 1
     }
 
     /// A link has come up: what went over its predecessor may be lost, so it goes again. The id makes
@@ -178,15 +199,14 @@ struct EdgeRouter {
                 shards[pending.shard]?.knownCommit = outcome.commitIndex
             }
             if answer.replayed { counters.replayedOperations += 1 }
-            finish(
-                pending,
-                ClientAnswer(
-                    reply: answer.reply, applied: answer.applied, epoch: outcome.epoch.rawValue,
-                    index: answer.index, owner: ownerName,
-                    replayed: answer.replayed && pending.isNamedByClient))
+            finish(pending, with: answer, outcome, ownerName)
+        case .unchanged(let answer):
+            pending.settledUnchanged(through: outcome.sequence)
+            // O10: a newer copy would be executed, and might find something to change: its outcome decides.
+            if pending.openSends.isEmpty { finish(pending, with: answer, outcome, ownerName) }
         case .refused:
             pending.refused(outcome.sequence)
-            wait(pending, above: outcome.epoch, nowMs: nowMs)
+            if outcome.sequence == pending.lastSequence { wait(pending, above: outcome.epoch, nowMs: nowMs) }
         case .overloaded:
             pending.refused(outcome.sequence)
             guard pending.isCertainlyNotApplied else { return }
@@ -195,6 +215,17 @@ struct EdgeRouter {
                 pending,
                 ClientAnswer(reply: .refused(.overloaded), applied: .no, retryAfterMs: 500))
         }
+    }
+
+    private mutating func finish(
+        _ pending: PendingOperation, with answer: Answer, _ outcome: TryOutcome, _ ownerName: String
+    ) {
+        finish(
+            pending,
+            ClientAnswer(
+                reply: answer.reply, applied: answer.applied, epoch: outcome.epoch.rawValue,
+                index: answer.index, owner: ownerName,
+                replayed: answer.replayed && pending.isNamedByClient))
     }
 
     /// Refused at `epoch`: goes on when the table names an owner at a higher one.
@@ -214,7 +245,7 @@ struct EdgeRouter {
                 giveUp(pending)
                 continue
             }
-            guard !pending.isHeld, nowMs >= pending.lastSentMs + EdgeRouter.resendAfterMs else { continue }
+            guard !pending.isHeld, nowMs >= pending.lastSentMs + EdgeRouter.resendAfterMs(pending) else { continue }
             guard let record = view?.state?.table.record(of: pending.shard) else { continue }
             dispatch(pending, by: record, nowMs: nowMs)
         }
@@ -224,6 +255,11 @@ struct EdgeRouter {
     /// A try without an outcome is repeated after this long: frames are lost only with their link,
     /// so this is rare.
     static let resendAfterMs: UInt64 = 1_000
+
+    /// The more tries are open, the longer: a slow owner must be able to answer the newest one.
+    private static func resendAfterMs(_ pending: PendingOperation) -> UInt64 {
+        resendAfterMs * UInt64(max(1, pending.openSends.count))
+    }
 
     private mutating func giveUp(_ pending: PendingOperation) {
         if pending.isCertainlyNotApplied {
@@ -246,9 +282,7 @@ struct EdgeRouter {
         pending.isDone = true
         operations[Int(pending.counter - firstCounter)] = nil
         held.give(project: pending.project, bytes: pending.byteCount)
-        while shards[pending.shard]?.pending.first?.isDone == true {
-            shards[pending.shard]?.pending.removeFirst()
-        }
+        shards[pending.shard]?.remove(pending)
         answers.append(AnsweredRequest(token: pending.token, answer: answer))
         trim()
     }

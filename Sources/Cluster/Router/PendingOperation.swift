@@ -50,6 +50,7 @@ final class PendingOperation {
 
     func sent(_ sequence: UInt64, nowMs: UInt64) {
         openSends.append(sequence)
+        lastSequence = sequence
         wasSent = true
         isHeld = false
         lastSentMs = nowMs
@@ -58,4 +59,13 @@ final class PendingOperation {
     func refused(_ sequence: UInt64) {
         openSends.removeAll { $0 == sequence }
     }
+
+    /// An owner found at this send that no earlier one had changed anything; it takes none of them any
+    /// more, and owners of lower epochs are sealed (O2, O11).
+    func settledUnchanged(through sequence: UInt64) {
+        openSends.removeAll { $0 <= sequence }
+    }
+
+    /// The newest send. A refusal of an earlier one says nothing of it.
+    private(set) var lastSequence: UInt64 = 0
 }

@@ -17,4 +17,6 @@ struct HeldOutput {
     var epoch: Epoch
     var answer: Answer
     var rest: Rest
+    /// A write that made no entry: a second copy of it would be executed again (O10).
+    var isUnchangedWrite = false
 }

@@ -41,14 +41,12 @@ extension ShardReplica {
 
     private func execute(_ attempt: Try, now: Clocks) {
         if attempt.minimumIndex > raft.commit.rawValue, !attempt.request.operation.isWrite {
-            if waitingForIndex.count < settings.mailboxRequestsMax { waitingForIndex.append(attempt) }
-            return
+            return wait(attempt, now: now)
         }
         counters.executedOperations += 1
         let next = raft.lastIndex.next
         let context = ExecutionContext(
-            nowMs: now.wallMs, windowAgeMs: windowAge.reached(now), epoch: raft.sealedTerm.rawValue,
-            nextIndex: next.rawValue,
+            nowMs: now.wallMs, epoch: raft.sealedTerm.rawValue, nextIndex: next.rawValue,
             random: random(attempt.request.operation, index: next.rawValue, now: now),
             defaultTTLMs: defaultLifetimeMs(attempt.request.object), limits: settings.limits)
         switch state.execute(attempt.request, context) {
@@ -57,14 +55,28 @@ extension ShardReplica {
             precondition(index == next, "O3: an entry gets the index that its execution was told")
             executedThrough = index
             gate.hold(held(attempt, answer, rest: .entry), until: index.rawValue)
-        case .read(let answer, let restsOn), .replay(let answer, let restsOn):
-            let output = held(attempt, answer, rest: .readCheck)
-            if restsOn > raft.commit.rawValue {
-                gate.hold(output, until: restsOn)
-            } else {
-                readsToCheck.append(output)
-            }
+        case .read(let answer, let restsOn):
+            var output = held(attempt, answer, rest: .readCheck)
+            output.isUnchangedWrite = attempt.request.operation.isWrite
+            holdRead(output, restsOn: restsOn)
+        case .replay(let answer, let restsOn):
+            holdRead(held(attempt, answer, rest: .readCheck), restsOn: restsOn)
         }
+    }
+
+    private func holdRead(_ output: HeldOutput, restsOn index: UInt64) {
+        if index > raft.commit.rawValue {
+            gate.hold(output, until: index)
+        } else {
+            readsToCheck.append(output)
+        }
+    }
+
+    /// The edge gives up after its deadline, and so does what waits here for it.
+    private func wait(_ attempt: Try, now: Clocks) {
+        guard waitingForIndex.count < settings.mailboxRequestsMax else { return send(.overloaded, for: attempt) }
+        let untilMs = now.rawNs / 1_000_000 + settings.requestDeadlineMs
+        waitingForIndex.append(WaitingRead(attempt: attempt, untilMs: untilMs))
     }
 
     private func held(_ attempt: Try, _ answer: Answer, rest: HeldOutput.Rest) -> HeldOutput {
@@ -150,7 +162,7 @@ extension ShardReplica {
                 outcome: TryOutcome(
                     loop: output.origin.loop, token: output.origin.token, sequence: output.sequence,
                     shard: shard, epoch: output.epoch, commitIndex: raft.commit.rawValue,
-                    result: .answered(output.answer))))
+                    result: output.isUnchangedWrite ? .unchanged(output.answer) : .answered(output.answer))))
     }
 
     // MARK: - Applying

@@ -59,8 +59,12 @@ extension ShardReplica {
     /// Reads that asked for an index that has been committed meanwhile.
     private func retryWaiting(now: Clocks) {
         guard !waitingForIndex.isEmpty else { return }
-        let waiting = waitingForIndex
-        waitingForIndex = []
-        for attempt in waiting { receive(attempt, now: now) }
+        let nowMs = now.rawNs / 1_000_000
+        waitingForIndex.removeAll { $0.untilMs <= nowMs }
+        let commit = isServing ? raft.commit.rawValue : .max
+        let isDue = { (read: WaitingRead) in read.attempt.minimumIndex <= commit }
+        let due = waitingForIndex.filter(isDue)
+        waitingForIndex.removeAll(where: isDue)
+        for read in due { receive(read.attempt, now: now) }
     }
 }

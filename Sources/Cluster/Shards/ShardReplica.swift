@@ -37,7 +37,7 @@ final class ShardReplica {
     /// Tries that wait for this node to serve, or for a table newer than the one it knows.
     var mailbox: Mailbox<Try>
     /// Reads that wait for an index that is not committed yet (`Holdfast-Min-Index`).
-    var waitingForIndex: [Try] = []
+    var waitingForIndex: [WaitingRead] = []
     /// Entries up to here were executed by this leadership and are in `state` already.
     var executedThrough = LogIndex.zero
     /// Rises as the state machine's entries are applied.
@@ -47,18 +47,23 @@ final class ShardReplica {
 
     /// When this node was named owner, to measure the pause; and by when it must have made progress (O2).
     private(set) var namedAt: Clocks?
+    private var namedEpoch: Epoch?
     private var progressDeadlineMs: UInt64?
     private var progressCommit = LogIndex.zero
     private(set) var takeoverPauseMs: UInt64?
     /// The epoch whose barrier is committed *and applied* here (O4).
     private var servingEpoch: Epoch?
-    /// O10: set when serving begins.
-    private(set) var windowAge = WindowAge(ageMs: 0, since: .zero)
 
     /// The outcome of a try and the node where its client waits.
     struct Outcome {
         var node: NodeID
         var outcome: TryOutcome
+    }
+
+    /// A read of an index that may never come.
+    struct WaitingRead {
+        var attempt: Try
+        var untilMs: UInt64
     }
 
     /// A hand-over that the placement leader asked for (O8).
@@ -103,7 +108,10 @@ final class ShardReplica {
         placement = state
         let isNewEpoch = newRecord.epoch > record.epoch
         record = newRecord
-        guard isNewEpoch || (isNamedOwner && raft.sealedTerm < record.epoch.term) else { return }
+        // Named for the first time at an epoch that was known before the process was; once only, since
+        // another view must not put off the moment when a replica that cannot seal gives up (O2).
+        let isNewlyNamed = isNamedOwner && namedEpoch != record.epoch && raft.sealedTerm < record.epoch.term
+        guard isNewEpoch || isNewlyNamed else { return }
         move = nil
         moveProposed = false
         settleAtMs = nil
@@ -120,6 +128,7 @@ final class ShardReplica {
     private func becomeOwner(now: Clocks) {
         guard givenAway != record.epoch, let process else { return }
         namedAt = now
+        namedEpoch = record.epoch
         servingEpoch = nil
         stopLeading {
             raft.appoint(term: record.epoch.term, incarnation: process.incarnation.rawValue, asking: record.replicas)
@@ -286,7 +295,6 @@ final class ShardReplica {
             raft.stage == .leading, raft.sealedTerm == record.epoch.term
         else { return }
         servingEpoch = record.epoch
-        windowAge = WindowAge(ageMs: state.windowAgeMs, since: now)
         progressDeadlineMs = nil
         if let namedAt {
             let pauseNs = now.rawNs &- namedAt.rawNs
@@ -305,8 +313,8 @@ final class ShardReplica {
         let fenced = state.streamIncarnations.filter { !registry.isLive(incarnation: $0) }
         guard !fenced.isEmpty else { return }
         let context = ExecutionContext(
-            nowMs: state.logTimeMs, windowAgeMs: state.windowAgeMs, epoch: raft.sealedTerm.rawValue,
-            nextIndex: raft.lastIndex.next.rawValue, random: (0, 0), limits: settings.limits)
+            nowMs: state.logTimeMs, epoch: raft.sealedTerm.rawValue, nextIndex: raft.lastIndex.next.rawValue,
+            random: (0, 0), limits: settings.limits)
         executedThrough = raft.propose(state.executeRetirement(of: fenced, context).payload)
     }
 

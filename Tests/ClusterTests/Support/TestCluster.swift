@@ -60,7 +60,7 @@ final class TestCluster {
             now.rawNs += 10_000_000
             now.wallMs += 10
             for node in nodes where node.isUp {
-                node.loop.step(.tick, now: now)
+                if !node.isLoopHung { node.loop.step(.tick, now: now) }
                 node.core.step(.tick, now: now)
                 flush(node)
             }
@@ -103,10 +103,10 @@ final class TestCluster {
     /// Flushes both cores and, unless the test holds the journal, makes everything durable.
     func flush(_ node: TestNode) {
         repeat {
-            carryOut(node.core.flush(now: now), at: node)
-            carryOut(node.loop.flush(now: now), at: node)
-            carryOut(node.core.flush(now: now), at: node)
-            carryOut(node.loop.flush(now: now), at: node)
+            for _ in 0..<2 {
+                carryOut(node.core.flush(now: now), at: node)
+                if !node.isLoopHung { carryOut(node.loop.flush(now: now), at: node) }
+            }
         } while !node.holdsJournal && node.sync(now: now)
     }
 
@@ -128,7 +128,7 @@ final class TestCluster {
             node.loop.step(.lease(lease), now: now)
         }
         for message in effects.toLoops { node.loop.step(.message(from: node.nodeID, message), now: now) }
-        if effects.drainLoops { node.loop.step(.drain, now: now) }
+        if effects.drainLoops, !node.isLoopHung { node.loop.step(.drain, now: now) }
         for (token, result) in effects.proposals { node.proposals[token.rawValue] = result }
         node.buried += effects.buried
         if let reason = effects.exit, node.exit == nil {

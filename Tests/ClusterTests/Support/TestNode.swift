@@ -17,6 +17,8 @@ final class TestNode {
     /// While true nothing becomes durable.
     var holdsJournal = false
     var isUp = true
+    /// While true the loop gets no input and no turn.
+    var isLoopHung = false
     var answers: [UInt64: ClientAnswer] = [:]
     var proposals: [UInt64: Result<CommandResult, ProposalFailure>] = [:]
     var buried: [Obituary] = []
@@ -70,6 +72,8 @@ final class TestNode {
         view = nil
         lease = nil
     }
+
+    var unwrittenCount: Int { unwritten.count }
 
     func write(_ batch: PersistBatch?, isNode: Bool) {
         if let batch { unwritten.append((isNode, batch)) }

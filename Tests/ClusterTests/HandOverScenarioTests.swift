@@ -1,0 +1,72 @@
+import ObjectRuntime
+import Placement
+import Raft
+import Testing
+
+@testable import Cluster
+
+/// Shards change hands because somebody asked: moves (O8) and shutdowns (O6 c).
+struct HandOverScenarioTests {
+    @Test func aMoveHandsOverWithoutLosingARequestO8() throws {
+        let cluster = TestCluster.serving()
+        let owner = try #require(cluster.owner())
+        let target = cluster.other(than: owner)
+        let edge = cluster.other(than: owner, target)
+        _ = cluster.run(.addOne(), at: edge)
+        let before = try #require(cluster.inspection(owner)?.epoch)
+        try ask(cluster, owner: owner, toMoveTo: target)
+        let token = cluster.submit(.addOne(), at: edge)
+        #expect(cluster.advance(upToMs: 2_000) { cluster.owner() == target })
+        #expect(cluster.advance(upToMs: 1_000) { cluster.answer(token) != nil })
+        #expect(cluster.answer(token)?.text.contains("\"value\":2,") == true)
+        #expect(cluster.inspection(target)?.epoch == before.next)
+        #expect(cluster.nodes[edge].view?.state?.table.records[0].history.last?.cause == .assigned)
+    }
+
+    @Test func aMoveToADeadTargetIsSettledByTheOwnerO8() throws {
+        let cluster = TestCluster.serving()
+        let owner = try #require(cluster.owner())
+        let target = cluster.other(than: owner)
+        let edge = cluster.other(than: owner, target)
+        let stale = NodeProcess(node: cluster.nodes[target].nodeID, incarnation: Incarnation(rawValue: 900))
+        try ask(cluster, owner: owner, toMoveTo: target, process: stale)
+        let token = cluster.submit(.addOne(), at: edge)
+        #expect(cluster.advance(upToMs: 5_000) { cluster.answer(token) != nil })
+        #expect(cluster.answer(token)?.applied == .yes)
+        #expect(cluster.owner() == owner)
+    }
+
+    @Test func aWishForAnotherEpochIsIgnoredO8() throws {
+        let cluster = TestCluster.serving()
+        let owner = try #require(cluster.owner())
+        let epoch = try #require(cluster.inspection(owner)?.epoch)
+        try ask(cluster, owner: owner, toMoveTo: cluster.other(than: owner), epoch: epoch.next)
+        cluster.advance(ms: 500)
+        #expect(cluster.owner() == owner)
+        #expect(cluster.inspection(owner)?.epoch == epoch)
+    }
+
+    @Test(arguments: 0..<3) func shutdownDrainsAndIsFencedByRequestO6(_ leaving: Int) throws {
+        let cluster = TestCluster.serving(shards: 3)
+        let edge = cluster.other(than: leaving)
+        _ = cluster.run(.addOne(), at: edge)
+        cluster.nodes[leaving].core.step(.shutdown, now: cluster.now)
+        let token = cluster.submit(.addOne(), at: edge)
+        #expect(cluster.advance(upToMs: 3_000) { cluster.nodes[leaving].exit == .drained })
+        #expect(cluster.advance(upToMs: 2_000) { cluster.servingShards == 3 && cluster.answer(token) != nil })
+        #expect(cluster.answer(token)?.text.contains("\"value\":2,") == true)
+        let records = try #require(cluster.nodes[edge].view?.state?.table.records)
+        #expect(records.contains { $0.history.last?.cause == .requested }, "an heir is named in the fence itself")
+    }
+
+    private func ask(
+        _ cluster: TestCluster, owner: Int, toMoveTo target: Int, epoch: Epoch? = nil, process: NodeProcess? = nil
+    ) throws {
+        let record = try #require(cluster.nodes[owner].view?.state?.table.records[0])
+        let from = try #require(record.owner)
+        let to = try #require(process ?? cluster.nodes[target].view?.process)
+        let request = MoveRequest(shard: TestCluster.shard, epoch: epoch ?? record.epoch, from: from, to: to)
+        let sender = cluster.nodes[cluster.other(than: owner)].nodeID
+        cluster.nodes[owner].loop.step(.message(from: sender, .move(request)), now: cluster.now)
+    }
+}

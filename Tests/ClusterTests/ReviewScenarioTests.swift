@@ -1,0 +1,193 @@
+import Binary
+import ObjectRuntime
+import Placement
+import Raft
+import Testing
+
+@testable import Cluster
+
+/// Interleavings that a reading of the code against the protocol brought up.
+struct ReviewScenarioTests {
+    /// A write that changes nothing leaves no id in the log, so a second copy of it is executed. It must
+    /// not be answered while such a copy is under way (O10, guarantee 5).
+    @Test func aLateCopyOfAWriteThatChangedNothingHasNoEffectAfterTheAnswer() throws {
+        let cluster = TestCluster.serving()
+        let owner = try #require(cluster.owner())
+        let edge = cluster.other(than: owner)
+        let rival = cluster.other(than: owner, edge)
+        #expect(cluster.run(.set("a", "1"), at: rival)?.applied == .yes)
+        cluster.keeps = { if case .outcome = $0.message { $0.to == edge } else { false } }
+        let creation = cluster.submit(.setIfAbsent("a", "2"), at: edge)
+        let firstOutcome = cluster.kept
+        #expect(firstOutcome.count == 1)
+        cluster.kept = []
+        cluster.keeps = { if case .execute = $0.message { $0.from == edge } else { false } }
+        cluster.nodes[edge].loop.step(.linkUp(cluster.nodes[owner].nodeID), now: cluster.now)
+        cluster.flush(cluster.nodes[edge])
+        #expect(cluster.kept.count == 1, "the second try is under way")
+        for letter in firstOutcome { cluster.deliver(letter) }
+        let wasAnswered = cluster.answer(creation) != nil
+        #expect(cluster.run(.removeItem("a"), at: rival)?.applied == .yes)
+        cluster.releaseKept()
+        let item = cluster.run(.getItem("a"), at: rival)
+        #expect(cluster.answer(creation) != nil)
+        #expect(!wasAnswered || item?.reply == .absent, "it took effect after its answer: \(item?.text ?? "")")
+    }
+
+    /// Under load there is always something speculative; a replica that lags needs a snapshot all the same.
+    @Test func aLaggingReplicaGetsASnapshotWhileTheOwnerIsBusyO3() throws {
+        let cluster = TestCluster.serving { $0.logTailBytes = 1 }
+        let owner = try #require(cluster.owner())
+        let lagging = cluster.other(than: owner)
+        cluster.loses = { if case .shard = $0.message { $0.to == lagging || $0.from == lagging } else { false } }
+        for _ in 0..<20 { #expect(cluster.run(.addOne(), at: owner)?.applied == .yes) }
+        let before = try #require(cluster.inspection(lagging)?.appliedThrough)
+        cluster.nodes[owner].holdsJournal = true
+        _ = cluster.submit(.addOne(), at: owner)
+        cluster.loses = { _ in false }
+        for number in [owner, lagging] {
+            let peer = cluster.nodes[number == owner ? lagging : owner].nodeID
+            cluster.nodes[number].loop.step(.linkUp(peer), now: cluster.now)
+        }
+        let third = cluster.nodes[cluster.other(than: owner, lagging)]
+        third.holdsJournal = true
+        for _ in 0..<100 {
+            _ = cluster.submit(.addOne(), at: owner)
+            for node in [cluster.nodes[owner], third] {
+                while node.unwrittenCount > 1, node.sync(now: cluster.now) { cluster.flush(node) }
+            }
+            cluster.deliver()
+            cluster.advance(ms: 10)
+        }
+        let after = try #require(cluster.inspection(lagging)?.appliedThrough)
+        #expect(after > before + 20, "applied through \(after) after \(before)")
+    }
+
+    /// O6 (c): "after it stopped serving". A loop that hangs has not.
+    @Test func aNodeAsksForItsFenceOnlyWhenEveryLoopHasStopped() throws {
+        let cluster = TestCluster.serving()
+        let owner = try #require(cluster.owner())
+        let node = cluster.nodes[owner]
+        node.isLoopHung = true
+        node.core.step(.shutdown, now: cluster.now)
+        cluster.advance(upToMs: 4_000) { node.exit != nil }
+        #expect(node.exit == .drained, "it goes in the end")
+        let witness = cluster.nodes[cluster.other(than: owner)]
+        let causes = try #require(witness.view?.state?.table.records.first?.history.map(\.cause))
+        #expect(!causes.contains(.requested), "its lease had to run out")
+    }
+
+    @Test func aReadOfAnIndexThatNeverComesIsForgottenByTheOwner() throws {
+        let cluster = TestCluster.serving()
+        let owner = try #require(cluster.owner())
+        let read = cluster.submit(.getItem("a"), at: owner, minimumIndex: .max)
+        cluster.advance(ms: 11_000)
+        #expect(cluster.answer(read)?.refusal?.status == 503)
+        cluster.advance(ms: 10_000)
+        #expect(cluster.run(.addOne(), at: owner)?.applied == .yes)
+        #expect(cluster.nodes[owner].loop.replicas[TestCluster.shard]?.waitingForIndex.isEmpty == true)
+    }
+
+    @Test func tooManyReadsOfAFutureIndexAreRefusedAtOnce() throws {
+        let cluster = TestCluster.serving { $0.mailboxRequestsMax = 2 }
+        let owner = try #require(cluster.owner())
+        let reads = (0..<3).map { _ in cluster.submit(.getItem("a"), at: owner, minimumIndex: .max) }
+        #expect(reads.map { cluster.answer($0)?.refusal?.status } == [nil, nil, 503])
+    }
+
+    /// A named owner that cannot lead yields in time, however often the table changes elsewhere (O2).
+    @Test func viewsDoNotPutOffTheYieldOfAnOwnerWithoutItsLogO2() {
+        var table = TestTable()
+        table.give(to: 1)
+        let loop = LoopCore(
+            loop: 0, identity: TestNode.identity(0, nonce: 1001), recovered: RecoveredLogs(),
+            settings: NodeSettings(), seed: 1)
+        var clock = Clocks(bootNs: 0, rawNs: 0, wallMs: 0)
+        var hasYielded = false
+        for step in 0..<100 {
+            clock.bootNs += 10_000_000
+            clock.rawNs += 10_000_000
+            if step % 5 == 0 {
+                table.changeNothing()
+                loop.step(.view(table.view(at: 1)), now: clock)
+            }
+            loop.step(.tick, now: clock)
+            for case .propose(.yield) in loop.flush(now: clock).toNode { hasYielded = true }
+        }
+        #expect(hasYielded)
+    }
+
+    /// O5: a fence that never got into the log bars nobody from leases and does not block the next fence.
+    @Test func aFenceThatWasNotTakenIntoTheLogIsNotProposed() throws {
+        let cluster = TestCluster.serving()
+        let leader = try #require(cluster.leader)
+        let core = cluster.nodes[leader].core
+        let victim = try #require(cluster.nodes[cluster.other(than: leader)].view?.process)
+        core.placement?.transferLeadership(to: cluster.nodes[cluster.other(than: leader)].nodeID)
+        core.proposeAsLeader(.fence(victim, candidates: [], cause: .requested))
+        #expect(core.placement?.role == .leader)
+        #expect(core.granter?.isFenceProposed(victim) == false)
+    }
+
+    @Test func theLogOfThePlacementGroupIsCompacted() throws {
+        let cluster = TestCluster.serving { $0.logTailBytes = 64 }
+        let leader = try #require(cluster.leader)
+        for _ in 0..<50 {
+            cluster.nodes[leader].core.proposeAsLeader(.setReadMode(.lease))
+            cluster.flush(cluster.nodes[leader])
+            cluster.deliver()
+        }
+        cluster.advance(ms: 100)
+        #expect(try #require(cluster.nodes[leader].core.placement?.firstIndex) > LogIndex(rawValue: 20))
+        let late = cluster.other(than: leader)
+        cluster.crash(late)
+        cluster.bury(late)
+        try cluster.restart(late, nonce: 321)
+        #expect(cluster.advance(upToMs: 2_000) { cluster.nodes[late].view?.process != nil })
+    }
+}
+
+/// Bad input from peers is ignored (never a trap).
+struct BadPeerTests {
+    private func node(_ membership: Membership) -> NodeCore {
+        NodeCore(
+            identity: TestNode.identity(0, nonce: 1001), membership: membership, recovered: RecoveredLogs(),
+            settings: NodeSettings(), seed: 1, now: .zero)
+    }
+
+    private func request(_ node: UInt64, _ name: String, address: String = "peer") -> JoinRequest {
+        JoinRequest(
+            node: NodeID(rawValue: node), name: name, peerAddress: address, clientURL: "http://c", clusterID: 0)
+    }
+
+    @Test func membersThatNoGenesisCouldNameAreNotTaken() {
+        let core = node(.bootstrap(initialNodes: 2, shards: 1, leaseDurationMs: 2_000))
+        for (name, address) in [("", "peer"), ("a b", "peer"), ("ok", "")] {
+            core.step(.message(from: NodeID(rawValue: 9), .join(request(9, name, address: address))), now: .zero)
+            #expect(core.flush(now: .zero).persist == nil)
+        }
+        core.step(.message(from: NodeID(rawValue: 9), .join(request(9, "ok"))), now: .zero)
+        #expect(core.flush(now: .zero).persist != nil, "a good one is")
+    }
+
+    @Test func aJoinInThisNodesOwnNameIsIgnored() throws {
+        let core = node(.bootstrap(initialNodes: 1, shards: 1, leaseDurationMs: 2_000))
+        core.step(.tick, now: .zero)
+        let batch = try #require(core.flush(now: .zero).persist)
+        core.step(.persisted(batch.id), now: .zero)
+        _ = core.flush(now: .zero)
+        core.step(.message(from: NodeID(rawValue: 9), .join(request(1, "n1"))), now: .zero)
+        #expect(core.flush(now: .zero).messages.isEmpty)
+    }
+
+    @Test func aGrantOfAnImpossibleDurationIsNoLease() {
+        var holder = LeaseHolder()
+        let process = NodeProcess(node: NodeID(rawValue: 1), incarnation: Incarnation(rawValue: 1))
+        let settings = TestTable().state.settings.lease
+        for duration in [UInt64.max, UInt64.max / 1000, 0] {
+            let grant = LeaseGrant(process: process, sentBootNs: 0, sentRawNs: 0, durationMs: duration)
+            let wasTaken = holder.take(grant, settings: settings, now: .zero)
+            #expect(!wasTaken)
+        }
+    }
+}
