@@ -12,7 +12,8 @@ public final class LoopCore {
     let loop: Int
     let identity: NodeIdentity
     let settings: NodeSettings
-    private let recovered: RecoveredLogs
+    /// Until the first table has been seen.
+    private var recovered: RecoveredLogs?
     private let entropy: SipHash
 
     private var view: ClusterView?
@@ -24,10 +25,9 @@ public final class LoopCore {
     private var persist = PersistQueue()
     private var effects = LoopEffects()
     /// Shards that have something to do at the end of the turn.
-    private var dirty: [ShardID] = []
-    private var isDirty: Set<ShardID> = []
+    private var dirty: [ShardReplica] = []
     /// Shards that wait for something and need ticks; idle ones cost nothing (O2: liveness is per node).
-    private var awake: [ShardID] = []
+    private var awake: [ShardReplica] = []
     /// Newest send seen of each edge loop: copies and latecomers are not executed (O11).
     private var newestSend: [Origin: UInt64] = [:]
     private var isDraining = false
@@ -66,24 +66,15 @@ public final class LoopCore {
         case .lease(let lease):
             self.lease = lease
         case .linkUp(let node):
-            for shard in shardOrder {
-                replicas[shard]?.raft.reportReachable(node)
-                mark(shard)
-            }
+            forEachReplica { $0.raft.reportReachable(node) }
             router.linkUp(node, nowMs: nowMs)
         case .linkDown(let node):
-            for shard in shardOrder {
-                replicas[shard]?.raft.reportUnreachable(node)
-                mark(shard)
-            }
+            forEachReplica { $0.raft.reportUnreachable(node) }
         case .tick:
             tick(now: now)
         case .drain:
             isDraining = true
-            for shard in shardOrder {
-                replicas[shard]?.drain()
-                mark(shard)
-            }
+            forEachReplica { $0.drain() }
         }
         deliver(now: now)
     }
@@ -96,15 +87,16 @@ public final class LoopCore {
                 return
             }
             replica.step(message)
-            mark(shard)
+            mark(replica)
         case .execute(let attempt):
             receive(attempt, from: sender, now: now)
         case .outcome(let outcome):
             router.settle(
                 outcome, ownerName: view?.state?.nodeName(sender) ?? "", nowMs: nowMs)
         case .move(let request):
-            replicas[request.shard]?.requestMove(request, nowMs: nowMs)
-            mark(request.shard)
+            guard let replica = replicas[request.shard] else { return }
+            replica.requestMove(request, nowMs: nowMs)
+            mark(replica)
         default:
             rejected += 1
         }
@@ -126,7 +118,7 @@ public final class LoopCore {
             return
         }
         replica.receive(attempt, now: now)
-        mark(attempt.shard)
+        mark(replica)
     }
 
     /// O10: the ids of a fenced edge are forgotten, so nothing of it is executed any more.
@@ -141,8 +133,12 @@ public final class LoopCore {
     private func isNewest(_ attempt: Try) -> Bool {
         let edge = Origin(
             node: attempt.origin.node, loop: attempt.origin.loop, token: attempt.stream.incarnation)
-        guard attempt.sequence > newestSend[edge, default: 0] else { return false }
-        newestSend[edge] = attempt.sequence
+        return advance(&newestSend[edge, default: 0], to: attempt.sequence)
+    }
+
+    private func advance(_ newest: inout UInt64, to sequence: UInt64) -> Bool {
+        guard sequence > newest else { return false }
+        newest = sequence
         return true
     }
 
@@ -167,8 +163,10 @@ public final class LoopCore {
             replica.defaultLifetimesMs = lifetimes
             replica.observe(record, in: state, process: newView.process, now: now)
             replica.retireFencedEdges()
-            mark(record.shard)
+            mark(replica)
         }
+        // What the journal held is in the replicas now.
+        recovered = nil
         router.observe(newView, nowMs: nowMs)
     }
 
@@ -193,7 +191,7 @@ public final class LoopCore {
             snapshot: Snapshot(
                 index: .zero, term: .zero, configuration: Configuration(voters: record.replicas)),
             holdsLog: false)
-        add(record, initial: recovered.shard(record.shard) ?? lost)
+        add(record, initial: recovered?.shard(record.shard) ?? lost)
     }
 
     private func add(_ record: ShardRecord, initial: InitialState) {
@@ -212,9 +210,9 @@ public final class LoopCore {
     // MARK: - Time
 
     private func tick(now: Clocks) {
-        for shard in awake {
-            replicas[shard]?.tick(now: now)
-            mark(shard)
+        for replica in awake {
+            replica.tick(now: now)
+            mark(replica)
         }
         router.tick(nowMs: nowMs)
         if isDraining, !hasReportedDrain, shardOrder.allSatisfy({ replicas[$0]?.isDrained ?? true }) {
@@ -229,8 +227,18 @@ public final class LoopCore {
 
     // MARK: - Effects
 
-    private func mark(_ shard: ShardID) {
-        if isDirty.insert(shard).inserted { dirty.append(shard) }
+    private func mark(_ replica: ShardReplica) {
+        guard !replica.isMarked else { return }
+        replica.isMarked = true
+        dirty.append(replica)
+    }
+
+    private func forEachReplica(_ body: (ShardReplica) -> Void) {
+        for shard in shardOrder {
+            guard let replica = replicas[shard] else { continue }
+            body(replica)
+            mark(replica)
+        }
     }
 
     /// Carries the router's tries to their owners; those of this loop are executed at once.
@@ -267,7 +275,7 @@ public final class LoopCore {
         for mark in batch.marks {
             guard let shard = mark.group.shard, let replica = replicas[shard] else { continue }
             replica.raft.persisted(term: mark.position.term, index: mark.position.index)
-            self.mark(shard)
+            self.mark(replica)
         }
         effects.messages.append(contentsOf: batch.messages)
     }
@@ -292,10 +300,12 @@ public final class LoopCore {
 
     private func flushDirty(now: Clocks) {
         while !dirty.isEmpty {
-            let shards = dirty
+            let marked = dirty
             dirty = []
-            isDirty = []
-            for shard in shards { flush(shard, now: now) }
+            for replica in marked {
+                replica.isMarked = false
+                flush(replica, now: now)
+            }
             deliver(now: now)
         }
     }
@@ -304,19 +314,22 @@ public final class LoopCore {
         settings.readsByQuorum || view?.state?.settings.reads == .quorum
     }
 
-    private func flush(_ shard: ShardID, now: Clocks) {
-        guard let replica = replicas[shard] else { return }
+    private func flush(_ replica: ShardReplica, now: Clocks) {
         replica.flush(
             into: &persist, messages: &effects.messages, lease: lease,
             readsByQuorum: readsByQuorum, now: now)
-        let outbox = replica.outbox
-        replica.outbox = []
-        for item in outbox { send(.outcome(item.outcome), to: item.node) }
-        effects.toNode.append(contentsOf: replica.requests)
-        replica.requests = []
+        if !replica.outbox.isEmpty {
+            let outbox = replica.outbox
+            replica.outbox = []
+            for item in outbox { send(.outcome(item.outcome), to: item.node) }
+        }
+        if !replica.requests.isEmpty {
+            effects.toNode.append(contentsOf: replica.requests)
+            replica.requests = []
+        }
         if replica.needsTicks != replica.isAwake {
             replica.isAwake.toggle()
-            if replica.isAwake { awake.append(shard) } else { awake.removeAll { $0 == shard } }
+            if replica.isAwake { awake.append(replica) } else { awake.removeAll { $0 === replica } }
         }
     }
 

@@ -25,6 +25,7 @@ extension NodeCore {
             for read in ready.abandonedReads { granter?.abandon(read) }
             if ready.snapshotWanted { providePlacementSnapshot() }
         }
+        placement?.compact(keepingBytes: settings.logTailBytes, through: placementApplied)
     }
 
     func installPlacement(_ snapshot: Snapshot) {

@@ -46,7 +46,8 @@ extension ShardReplica {
         counters.executedOperations += 1
         let next = raft.lastIndex.next
         let context = ExecutionContext(
-            nowMs: now.wallMs, epoch: raft.sealedTerm.rawValue, nextIndex: next.rawValue,
+            nowMs: now.wallMs, windowAgeMs: windowAge.reached(now), epoch: raft.sealedTerm.rawValue,
+            nextIndex: next.rawValue,
             random: random(attempt.request.operation, index: next.rawValue, now: now),
             defaultTTLMs: defaultLifetimeMs(attempt.request.object), limits: settings.limits)
         switch state.execute(attempt.request, context) {

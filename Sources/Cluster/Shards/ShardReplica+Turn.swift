@@ -15,7 +15,7 @@ extension ShardReplica {
         retryWaiting(now: now)
         checkReads(lease: lease, readsByQuorum: readsByQuorum, now: now)
         // What serving and reading have appended goes out in the same turn.
-        drainLog(into: &persist, messages: &messages)
+        if raft.hasReady { drainLog(into: &persist, messages: &messages) }
         raft.compact(keepingBytes: settings.logTailBytes, through: appliedThrough)
     }
 

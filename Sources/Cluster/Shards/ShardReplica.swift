@@ -53,6 +53,8 @@ final class ShardReplica {
     private(set) var takeoverPauseMs: UInt64?
     /// The epoch whose barrier is committed *and applied* here (O4).
     private var servingEpoch: Epoch?
+    /// O10: set when serving begins.
+    private(set) var windowAge = WindowAge(ageMs: 0, since: .zero)
 
     /// The outcome of a try and the node where its client waits.
     struct Outcome {
@@ -189,8 +191,10 @@ final class ShardReplica {
         raft.hasOutstanding || move != nil || (isNamedOwner && givenAway != record.epoch && progressDeadlineMs != nil)
     }
 
-    /// Kept by the loop: whether it is on the list of those that get ticks.
+    /// Kept by the loop: whether it is on the list of those that get ticks, and of those that have
+    /// something to do at the end of the turn.
     var isAwake = false
+    var isMarked = false
 
     /// Called every tick while `needsTicks`.
     func tick(now: Clocks) {
@@ -295,6 +299,7 @@ final class ShardReplica {
             raft.stage == .leading, raft.sealedTerm == record.epoch.term
         else { return }
         servingEpoch = record.epoch
+        windowAge = WindowAge(ageMs: state.windowAgeMs, since: now)
         progressDeadlineMs = nil
         if let namedAt {
             let pauseNs = now.rawNs &- namedAt.rawNs
@@ -313,8 +318,8 @@ final class ShardReplica {
         let fenced = state.streamIncarnations.filter { !registry.isLive(incarnation: $0) }
         guard !fenced.isEmpty else { return }
         let context = ExecutionContext(
-            nowMs: state.logTimeMs, epoch: raft.sealedTerm.rawValue, nextIndex: raft.lastIndex.next.rawValue,
-            random: (0, 0), limits: settings.limits)
+            nowMs: state.logTimeMs, windowAgeMs: state.windowAgeMs, epoch: raft.sealedTerm.rawValue,
+            nextIndex: raft.lastIndex.next.rawValue, random: (0, 0), limits: settings.limits)
         executedThrough = raft.propose(state.executeRetirement(of: fenced, context).payload)
     }
 
