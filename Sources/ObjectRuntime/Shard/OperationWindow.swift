@@ -134,7 +134,7 @@ extension OperationWindow {
         case nil: return
         case .edge(let stream, let counter):
             let record = EdgeRecord(counter: counter, index: index, object: entry.object, result: result)
-            streams[openSlot(of: stream)].insert(record)
+            if let slot = openSlot(of: stream) { streams[slot].insert(record) }
         case .client(let apiKey, let key, let requestHash):
             let name = OperationWindow.clientName(entry.object, apiKey, key)
             guard clients[name] == nil else { return }
@@ -165,12 +165,16 @@ extension OperationWindow {
 
     /// A committed entry of this stream says that its edge has settled all counters below.
     mutating func settle(_ stream: EdgeStream, below counter: UInt64) {
-        streams[openSlot(of: stream)].settle(below: counter)
+        if let slot = openSlot(of: stream) { streams[slot].settle(below: counter) }
     }
 
-    private mutating func openSlot(of stream: EdgeStream) -> Int {
+    /// None for a retired incarnation: an owner may execute its last operations while the retirement is
+    /// not committed yet, and forgets them with it; a replica meets them after the retirement.
+    private mutating func openSlot(of stream: EdgeStream) -> Int? {
         let slot = slot(of: stream)
-        if !slot.isKnown { streams.insert(Stream(id: stream), at: slot.at) }
+        if slot.isKnown { return slot.at }
+        guard !retired.contains(stream.incarnation) else { return nil }
+        streams.insert(Stream(id: stream), at: slot.at)
         return slot.at
     }
 
