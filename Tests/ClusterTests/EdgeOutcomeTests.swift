@@ -24,7 +24,7 @@ struct EdgeOutcomeTests {
         var edge = TestEdge(ownedBy: 2)
         edge.submit(.addOne())
         var attempt = try #require(edge.sent().first)
-        for token in [0, 2, UInt64.max] {
+        for token in [0, 1, 2, attempt.origin.token - 1, attempt.origin.token + 1, UInt64.max] {
             attempt.origin.token = token
             edge.settle(attempt, TestEdge.done())
         }
