@@ -158,7 +158,9 @@ extension World {
         if let complaint {
             fail(
                 .correctness,
-                "an answer of object \(workload.objects[current.step.object].name) goes back: \(complaint)")
+                "an answer of object \(workload.objects[current.step.object].name) goes back: \(complaint); "
+                    + "\(current.step.item) \(current.step.call) called at \(current.invokedNs / 1000) µs, index "
+                    + "\(answer.index) epoch \(answer.epoch) by \(answer.owner), try \(current.tries)")
         }
     }
 

@@ -22,7 +22,7 @@ struct AnswerOrder {
         var complaint: String?
         if let before = answers.last(where: { $0.returnedNs < invokedNs }) {
             if isReplay ? false : epoch < before.epoch {
-                complaint = "epoch \(epoch) after \(before.epoch)"
+                complaint = "epoch \(epoch) after \(before.epoch) (index \(index) after \(before.index))"
             } else if index < before.index || (isWrite && index == before.index) {
                 complaint = "index \(index) after \(before.index)"
             }

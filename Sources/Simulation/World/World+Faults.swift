@@ -209,7 +209,7 @@ extension World {
         let clock = machines[machine].clock
         switch kind {
         case .jumpWall:
-            machines[machine].clock.jumpWall(byMs: Int64(random.below(200_000)) - 100_000)
+            machines[machine].clock.jumpWall(byMs: Int64(random.below(20_000_000)) - 10_000_000)
         case .slewClock:
             // A time daemon may slew CLOCK_BOOTTIME by a tenth; the raw clock is never slewed (O5).
             machines[machine].clock.setRates(

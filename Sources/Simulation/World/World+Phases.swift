@@ -107,7 +107,12 @@ extension World {
                     .snapshotBytes(of: record.shard)
             }
             guard let first = states.first, states.contains(where: { $0 != first }) else { continue }
-            fail(.correctness, "replicas of shard \(record.shard.rawValue) hold different states")
+            let other = states.first { $0 != first } ?? []
+            let place = zip(first, other).enumerated().first { $0.element.0 != $0.element.1 }?.offset
+            fail(
+                .correctness,
+                "replicas of shard \(record.shard.rawValue) hold different states: \(states.map(\.count)) bytes, "
+                    + "first difference at \(place ?? min(first.count, other.count)): \(situation)")
         }
     }
 
