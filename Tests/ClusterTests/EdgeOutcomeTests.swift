@@ -65,7 +65,9 @@ struct EdgeOutcomeTests {
         edge.give(to: 3)
         edge.settle(try #require(edge.sent().first), .refused)
         edge.pass(ms: 11_000)
-        #expect(edge.answers().first?.answer.applied == .unknown, "the try at the first owner may have had effect")
+        #expect(
+            edge.answers().first?.answer.applied == .unknown, "the try at the first owner may have had effect"
+        )
     }
 
     @Test func readsHaveNoEffectWhateverBecameOfTheirTries() throws {
@@ -112,7 +114,8 @@ struct EdgeOutcomeTests {
         var edge = TestEdge(ownedBy: 2)
         edge.submit(.addOne())
         edge.submit(.addOne(), key: "x")
-        let again = TryOutcome.Result.answered(Answer(reply: .noContent, index: 3, replayed: true, applied: .yes))
+        let again = TryOutcome.Result.answered(
+            Answer(reply: .noContent, index: 3, replayed: true, applied: .yes))
         for attempt in edge.sent() { edge.settle(attempt, again) }
         #expect(edge.answers().map(\.answer.replayed) == [false, true])
     }

@@ -14,7 +14,8 @@ struct EdgeRouterTests {
         #expect(dispatch.to == edge.table.process(2))
         #expect(dispatch.attempt.epoch == edge.table.record.epoch)
         #expect(!dispatch.attempt.request.isRetry)
-        #expect(dispatch.attempt.request.id == .edge(stream: dispatch.attempt.stream, counter: edge.firstCounter))
+        #expect(
+            dispatch.attempt.request.id == .edge(stream: dispatch.attempt.stream, counter: edge.firstCounter))
         #expect(dispatch.attempt.stream.incarnation == edge.table.process(1).incarnation.rawValue)
     }
 

@@ -33,7 +33,9 @@ struct FailoverScenarioTests {
         #expect(cluster.advance(upToMs: 2_000) { cluster.owner() != nil })
         let survivor = cluster.other(than: owner)
         let dead = Obituary(node: cluster.nodes[owner].nodeID, nonce: cluster.nodes[owner].identity.nonce)
-        #expect(cluster.advance(upToMs: 500) { cluster.nodes[survivor].buried.contains(dead) }, "the parent is told")
+        #expect(
+            cluster.advance(upToMs: 500) { cluster.nodes[survivor].buried.contains(dead) },
+            "the parent is told")
         #expect(cluster.nodes[survivor].view?.state?.table.records[0].history.last?.cause == .obituary)
     }
 
@@ -50,7 +52,8 @@ struct FailoverScenarioTests {
         cluster.advance(ms: 2_000)
         #expect(most <= 1)
         #expect(cluster.inspection(owner)?.passesReadCheck == false)
-        let successor = try #require((0..<3).first { $0 != owner && cluster.inspection($0)?.isServing == true })
+        let successor = try #require(
+            (0..<3).first { $0 != owner && cluster.inspection($0)?.isServing == true })
         #expect(cluster.run(.set("a", "2"), at: successor)?.applied == .yes)
         let stale = cluster.submit(.getItem("a"), at: owner)
         cluster.advance(ms: 3_000)

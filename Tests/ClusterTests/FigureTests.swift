@@ -51,7 +51,8 @@ struct FigureTests {
     @Test func histogramsAddUp() {
         var left = DurationHistogram()
         left.record(ns: 5_000)
-        var right = DurationHistogram(buckets: [(upperBoundNs: 8_000, count: 3), (upperBoundNs: 0, count: 1)], sumNs: 9)
+        var right = DurationHistogram(
+            buckets: [(upperBoundNs: 8_000, count: 3), (upperBoundNs: 0, count: 1)], sumNs: 9)
         right.add(left)
         #expect(right.counts.reduce(0, +) == 5)
         #expect(right.counts[3] == 4, "a bound of 8 µs means: below it")

@@ -56,11 +56,13 @@ struct HandOverScenarioTests {
         #expect(cluster.advance(upToMs: 2_000) { cluster.servingShards == 3 && cluster.answer(token) != nil })
         #expect(cluster.answer(token)?.text.contains("\"value\":2,") == true)
         let records = try #require(cluster.nodes[edge].view?.state?.table.records)
-        #expect(records.contains { $0.history.last?.cause == .requested }, "an heir is named in the fence itself")
+        #expect(
+            records.contains { $0.history.last?.cause == .requested }, "an heir is named in the fence itself")
     }
 
     private func ask(
-        _ cluster: TestCluster, owner: Int, toMoveTo target: Int, epoch: Epoch? = nil, process: NodeProcess? = nil
+        _ cluster: TestCluster, owner: Int, toMoveTo target: Int, epoch: Epoch? = nil,
+        process: NodeProcess? = nil
     ) throws {
         let record = try #require(cluster.nodes[owner].view?.state?.table.records[0])
         let from = try #require(record.owner)

@@ -12,7 +12,8 @@ struct LeaseTests {
 
     private func clocks(_ ms: UInt64) -> Clocks { clocks(boot: ms, raw: ms) }
 
-    private func request(_ process: NodeProcess, reachable: UInt16 = 2, isReady: Bool = true) -> LeaseRequest {
+    private func request(_ process: NodeProcess, reachable: UInt16 = 2, isReady: Bool = true) -> LeaseRequest
+    {
         LeaseRequest(
             process: process, sentBootNs: 0, sentRawNs: 0, isReady: isReady, reachable: reachable,
             appliedIndex: .zero)
@@ -21,7 +22,8 @@ struct LeaseTests {
     @Test func eitherClockEndsALeaseForItsHolderBothForItsGranterO5() {
         let deadline = Deadline.after(10_000_000, from: clocks(100))
         for (boot, raw, holder, granter) in [
-            (109, 109, false, false), (110, 109, true, false), (109, 110, true, false), (110, 110, true, true),
+            (109, 109, false, false), (110, 109, true, false), (109, 110, true, false),
+            (110, 110, true, true),
         ] as [(UInt64, UInt64, Bool, Bool)] {
             #expect(deadline.isOverForHolder(clocks(boot: boot, raw: raw)) == holder)
             #expect(deadline.isOverForGranter(clocks(boot: boot, raw: raw)) == granter)
@@ -82,7 +84,8 @@ struct LeaseTests {
         granter.noteFenceProposed(table.process(1))
         let grants = granter.confirmed(1, settings: settings, state: table.state, now: clocks(10))
         #expect(grants.map(\.process) == [table.process(2)], "asked at the moment of the grant")
-        let late = granter.grant(request(table.process(1)), settings: settings, state: table.state, now: clocks(20))
+        let late = granter.grant(
+            request(table.process(1)), settings: settings, state: table.state, now: clocks(20))
         #expect(late == nil)
     }
 
@@ -106,7 +109,8 @@ struct LeaseTests {
         let settings = table.state.settings.lease
         let refused = granter.grant(request(old), settings: settings, state: table.state, now: clocks(1))
         #expect(refused == nil)
-        let given = granter.grant(request(table.process(1)), settings: settings, state: table.state, now: clocks(1))
+        let given = granter.grant(
+            request(table.process(1)), settings: settings, state: table.state, now: clocks(1))
         #expect(given?.durationMs == settings.durationMs)
     }
 
@@ -125,7 +129,8 @@ struct LeaseTests {
         let table = TestTable()
         var granter = LeaseGranter(electedAt: clocks(0))
         _ = granter.grant(
-            request(table.process(2)), settings: table.state.settings.lease, state: table.state, now: clocks(5_000))
+            request(table.process(2)), settings: table.state.settings.lease, state: table.state,
+            now: clocks(5_000))
         #expect(!granter.mayFence(table.process(2), longestMs: 2_000, now: clocks(boot: 7_000, raw: 6_999)))
         #expect(!granter.mayFence(table.process(2), longestMs: 2_000, now: clocks(boot: 6_999, raw: 7_000)))
         #expect(granter.mayFence(table.process(2), longestMs: 2_000, now: clocks(7_000)))
@@ -137,7 +142,9 @@ struct LeaseTests {
         let table = TestTable()
         let settings = table.state.settings.lease
         var granter = LeaseGranter(electedAt: clocks(0))
-        for (number, reachable, isReady) in [(1, 1, true), (2, 2, true), (3, 2, false)] as [(Int, UInt16, Bool)] {
+        for (number, reachable, isReady) in [(1, 1, true), (2, 2, true), (3, 2, false)]
+            as [(Int, UInt16, Bool)]
+        {
             _ = granter.grant(
                 request(table.process(number), reachable: reachable, isReady: isReady), settings: settings,
                 state: table.state, now: clocks(10))

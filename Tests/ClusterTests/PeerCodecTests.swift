@@ -100,7 +100,8 @@ struct ReportCodecTests {
         #expect(back.placementProgress.map(\.leaseRemainingMs) == [3])
         let shard = try #require(back.shards.first)
         #expect(shard.epoch == 4 && shard.stage == "leading" && shard.isServing && shard.objects == 5)
-        #expect(shard.lastIndex == 300 && shard.commitIndex == 299 && shard.bytes == 6_000 && shard.queued == 2)
+        #expect(
+            shard.lastIndex == 300 && shard.commitIndex == 299 && shard.bytes == 6_000 && shard.queued == 2)
         #expect(shard.takeoverPauseMs == 41 && shard.replicaLag.map(\.lag) == [3])
         #expect(back.shards.map(\.shard.rawValue) == [3, 9])
         #expect(bytes(back) == bytes(sent))

@@ -6,7 +6,8 @@ import Testing
 
 /// A node's commands until their entries come out of the log.
 struct ProposalsTests {
-    private var proposals = Proposals(nodeID: NodeID(rawValue: 1), firstCounter: 500, settings: NodeSettings())
+    private var proposals = Proposals(
+        nodeID: NodeID(rawValue: 1), firstCounter: 500, settings: NodeSettings())
     private let command = Command.setReadMode(.lease)
     private let token = RequestToken(rawValue: 9)
 

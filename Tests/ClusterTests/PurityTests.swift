@@ -35,8 +35,12 @@ struct PurityTests {
             {
                 faults.append("line \(number + 1) imports \(words[words.count - 1])")
             }
-            for word in forbiddenWords where words.contains(word) { faults.append("line \(number + 1) names \(word)") }
-            for call in forbiddenCalls where code.contains(call) && !code.contains("using:") { faults.append("line \(number + 1) calls \(call)") }
+            for word in forbiddenWords where words.contains(word) {
+                faults.append("line \(number + 1) names \(word)")
+            }
+            for call in forbiddenCalls where code.contains(call) && !code.contains("using:") {
+                faults.append("line \(number + 1) calls \(call)")
+            }
         }
         return faults
     }
@@ -56,7 +60,10 @@ struct PurityTests {
             "try await something()", "var generator = SystemRandomNumberGenerator()", "Int.random(in: 0..<3)",
         ]
         for line in bad { #expect(!Self.faults(in: line).isEmpty, "\(line)") }
-        for line in ["import Raft", "/// like a Task in Foundation", "let awaited = 1", "Int.random(in: 1...2, using: &generator)"] {
+        for line in [
+            "import Raft", "/// like a Task in Foundation", "let awaited = 1",
+            "Int.random(in: 1...2, using: &generator)",
+        ] {
             #expect(Self.faults(in: line).isEmpty, "\(line)")
         }
     }

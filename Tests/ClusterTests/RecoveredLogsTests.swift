@@ -13,7 +13,8 @@ struct RecoveredLogsTests {
     private func entry(_ index: UInt64, term: UInt64 = 1) -> LogRecord {
         .entry(
             Entry(
-                term: Term(rawValue: term), index: LogIndex(rawValue: index), kind: .command, payload: [UInt8(index)]),
+                term: Term(rawValue: term), index: LogIndex(rawValue: index), kind: .command,
+                payload: [UInt8(index)]),
             group: group)
     }
 
@@ -44,7 +45,8 @@ struct RecoveredLogsTests {
     }
 
     @Test func anEntryAtAnIndexThatIsThereCutsWhatFollows() throws {
-        let records = [LogRecord.created(configuration, group: group)] + (1...4).map { entry($0) } + [entry(2, term: 3)]
+        let records =
+            [LogRecord.created(configuration, group: group)] + (1...4).map { entry($0) } + [entry(2, term: 3)]
         let state = try #require(try recover(records))
         #expect(state.entries.map(\.index.rawValue) == [1, 2])
         #expect(state.entries.map(\.term.rawValue) == [1, 3])
@@ -53,7 +55,9 @@ struct RecoveredLogsTests {
     @Test func aSnapshotReplacesTheLogAndEntriesGoOnAboveIt() throws {
         let snapshot = Snapshot(
             index: LogIndex(rawValue: 9), term: Term(rawValue: 2), configuration: configuration, data: [1, 2])
-        let records = [LogRecord.created(configuration, group: group), entry(1), .snapshot(snapshot, group: group)]
+        let records = [
+            LogRecord.created(configuration, group: group), entry(1), .snapshot(snapshot, group: group),
+        ]
         let state = try #require(try recover(records + [entry(10, term: 2), entry(11, term: 2)]))
         #expect(state.snapshot == snapshot)
         #expect(state.entries.map(\.index.rawValue) == [10, 11])

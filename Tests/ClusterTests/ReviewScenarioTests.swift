@@ -31,7 +31,8 @@ struct ReviewScenarioTests {
         cluster.releaseKept()
         let item = cluster.run(.getItem("a"), at: rival)
         #expect(cluster.answer(creation) != nil)
-        #expect(!wasAnswered || item?.reply == .absent, "it took effect after its answer: \(item?.text ?? "")")
+        #expect(
+            !wasAnswered || item?.reply == .absent, "it took effect after its answer: \(item?.text ?? "")")
     }
 
     /// Under load there is always something speculative; a replica that lags needs a snapshot all the same.
@@ -39,7 +40,9 @@ struct ReviewScenarioTests {
         let cluster = TestCluster.serving { $0.logTailBytes = 1 }
         let owner = try #require(cluster.owner())
         let lagging = cluster.other(than: owner)
-        cluster.loses = { if case .shard = $0.message { $0.to == lagging || $0.from == lagging } else { false } }
+        cluster.loses = {
+            if case .shard = $0.message { $0.to == lagging || $0.from == lagging } else { false }
+        }
         for _ in 0..<20 { #expect(cluster.run(.addOne(), at: owner)?.applied == .yes) }
         let before = try #require(cluster.inspection(lagging)?.appliedThrough)
         cluster.nodes[owner].holdsJournal = true
@@ -157,13 +160,15 @@ struct BadPeerTests {
 
     private func request(_ node: UInt64, _ name: String, address: String = "peer") -> JoinRequest {
         JoinRequest(
-            node: NodeID(rawValue: node), name: name, peerAddress: address, clientURL: "http://c", clusterID: 0)
+            node: NodeID(rawValue: node), name: name, peerAddress: address, clientURL: "http://c",
+            clusterID: 0)
     }
 
     @Test func membersThatNoGenesisCouldNameAreNotTaken() {
         let core = node(.bootstrap(initialNodes: 2, shards: 1, leaseDurationMs: 2_000))
         for (name, address) in [("", "peer"), ("a b", "peer"), ("ok", "")] {
-            core.step(.message(from: NodeID(rawValue: 9), .join(request(9, name, address: address))), now: .zero)
+            core.step(
+                .message(from: NodeID(rawValue: 9), .join(request(9, name, address: address))), now: .zero)
             #expect(core.flush(now: .zero).persist == nil)
         }
         core.step(.message(from: NodeID(rawValue: 9), .join(request(9, "ok"))), now: .zero)

@@ -245,7 +245,9 @@ struct EdgeRouter {
                 giveUp(pending)
                 continue
             }
-            guard !pending.isHeld, nowMs >= pending.lastSentMs + EdgeRouter.resendAfterMs(pending) else { continue }
+            guard !pending.isHeld, nowMs >= pending.lastSentMs + EdgeRouter.resendAfterMs(pending) else {
+                continue
+            }
             guard let record = view?.state?.table.record(of: pending.shard) else { continue }
             dispatch(pending, by: record, nowMs: nowMs)
         }

@@ -12,7 +12,8 @@ enum Samples {
 
     static var raft: Raft.Message {
         Raft.Message(
-            from: NodeID(rawValue: 1), to: NodeID(rawValue: 2), term: Term(rawValue: 5), incarnation: 9, body: .seal)
+            from: NodeID(rawValue: 1), to: NodeID(rawValue: 2), term: Term(rawValue: 5), incarnation: 9,
+            body: .seal)
     }
 
     static var attempt: Try {
@@ -20,10 +21,12 @@ enum Samples {
         let object = ObjectID(project: "p", objectClass: "c", id: "o", hashKey: table.state.genesis.hashKey)
         let stream = EdgeStream(incarnation: 300, loop: 1)
         return Try(
-            origin: Origin(node: NodeID(rawValue: 1), loop: 1, token: 1_000), shard: shard, epoch: Epoch(rawValue: 4),
+            origin: Origin(node: NodeID(rawValue: 1), loop: 1, token: 1_000), shard: shard,
+            epoch: Epoch(rawValue: 4),
             minimumIndex: 12, sequence: 77, stream: stream,
             request: Request(
-                object: object, operation: .set("name", "\"value\""), id: .edge(stream: stream, counter: 1_000),
+                object: object, operation: .set("name", "\"value\""),
+                id: .edge(stream: stream, counter: 1_000),
                 settledBelow: 990, isRetry: true, knownIndex: 11))
     }
 
@@ -68,7 +71,8 @@ enum Samples {
             .placement(raft),
             .join(
                 JoinRequest(
-                    node: NodeID(rawValue: 9), name: "n9", peerAddress: "a:1", clientURL: "http://a", clusterID: 5)),
+                    node: NodeID(rawValue: 9), name: "n9", peerAddress: "a:1", clientURL: "http://a",
+                    clusterID: 5)),
             .welcome(TestTable().state.genesis), .propose([1, 2, 3]),
             .leaseRequest(
                 LeaseRequest(
@@ -78,8 +82,10 @@ enum Samples {
             .obituary(Obituary(node: NodeID(rawValue: 3), nonce: 42)), .fenceMe(process), .reportRequest(6),
             .report(6, report), .shard(shard, raft), .execute(attempt),
             .move(
-                MoveRequest(shard: shard, epoch: Epoch(rawValue: 4), from: process, to: TestTable().process(1))),
-            .outcome(outcome(.answered(answer))), .outcome(outcome(.unchanged(answer))), .outcome(outcome(.refused)),
+                MoveRequest(
+                    shard: shard, epoch: Epoch(rawValue: 4), from: process, to: TestTable().process(1))),
+            .outcome(outcome(.answered(answer))), .outcome(outcome(.unchanged(answer))),
+            .outcome(outcome(.refused)),
             .outcome(outcome(.overloaded)),
         ]
     }

@@ -41,7 +41,9 @@ final class TestCluster {
         shards: Int = 1, leaseDurationMs: UInt64 = 2_000, adjust: (inout NodeSettings) -> Void = { _ in }
     ) -> TestCluster {
         let cluster = TestCluster(shards: shards, leaseDurationMs: leaseDurationMs, adjust: adjust)
-        cluster.advance(upToMs: 5_000) { cluster.servingShards == shards && cluster.nodes.allSatisfy { $0.lease != nil } }
+        cluster.advance(upToMs: 5_000) {
+            cluster.servingShards == shards && cluster.nodes.allSatisfy { $0.lease != nil }
+        }
         return cluster
     }
 
@@ -158,7 +160,9 @@ final class TestCluster {
     // MARK: - Clients
 
     /// Hands a request to a node; its answer comes out of `answer`.
-    func submit(_ operation: Operation, at number: Int, key: String? = nil, minimumIndex: UInt64? = nil) -> UInt64 {
+    func submit(_ operation: Operation, at number: Int, key: String? = nil, minimumIndex: UInt64? = nil)
+        -> UInt64
+    {
         let token = nextToken
         nextToken += 1
         let request = ClientRequest(

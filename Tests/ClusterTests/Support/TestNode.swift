@@ -35,7 +35,8 @@ final class TestNode {
 
     static func identity(_ number: Int, nonce: UInt64) -> NodeIdentity {
         NodeIdentity(
-            nodeID: NodeID(rawValue: UInt64(number) + 1), name: "n\(number + 1)", peerAddress: "peer\(number + 1)",
+            nodeID: NodeID(rawValue: UInt64(number) + 1), name: "n\(number + 1)",
+            peerAddress: "peer\(number + 1)",
             clientURL: "http://client\(number + 1)", nonce: nonce, version: "test")
     }
 
@@ -60,7 +61,9 @@ final class TestNode {
     }
 
     /// The next process of the node, on what the disk holds.
-    func restart(nonce: UInt64, now: Clocks, forgetting isForgotten: (LogRecord) -> Bool = { _ in false }) throws {
+    func restart(nonce: UInt64, now: Clocks, forgetting isForgotten: (LogRecord) -> Bool = { _ in false })
+        throws
+    {
         disk.removeAll(where: isForgotten)
         var recovered = RecoveredLogs()
         for record in disk { try recovered.visit(record) }
