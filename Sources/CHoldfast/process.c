@@ -1,5 +1,6 @@
 #include "CHoldfast.h"
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/prctl.h>
 
@@ -9,4 +10,10 @@ int holdfast_die_with_parent(void) {
 
 void holdfast_name_thread(const char *name) {
     prctl(PR_SET_NAME, name, 0, 0, 0);
+}
+
+void holdfast_tune_allocator(void) {
+    mallopt(M_TRIM_THRESHOLD, 8 << 20);
+    mallopt(M_TOP_PAD, 1 << 20);
+    mallopt(M_ARENA_MAX, 4);
 }

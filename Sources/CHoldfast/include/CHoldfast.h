@@ -11,3 +11,8 @@ int holdfast_die_with_parent(void);
 
 /// Names the calling thread, for tools that list threads. At most 15 bytes are kept.
 void holdfast_name_thread(const char *name);
+
+/// Lets the allocator keep what it has freed. Event loops allocate and free in bursts; by default the
+/// top of the heap goes back to the kernel after each burst and is asked for again in the next, which
+/// costs a system call and fresh pages every other batch.
+void holdfast_tune_allocator(void);

@@ -1,3 +1,4 @@
+import CHoldfast
 import Cluster
 import Glibc
 import Logging
@@ -17,6 +18,7 @@ enum NodeServer {
         // Before any thread is started: only this one takes these signals.
         pthread_sigmask(SIG_BLOCK, &signals, nil)
         signal(SIGPIPE, SIG_IGN)
+        holdfast_tune_allocator()
         do {
             let node = try start(configuration, nonce: nonce)
             while true {
