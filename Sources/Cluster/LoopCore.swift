@@ -215,7 +215,9 @@ public final class LoopCore {
             mark(replica)
         }
         router.tick(nowMs: nowMs)
-        if isDraining, !hasReportedDrain, shardOrder.allSatisfy({ replicas[$0]?.isDrained ?? true }) {
+        if isDraining, !hasReportedDrain, router.pendingCount == 0,
+            shardOrder.allSatisfy({ replicas[$0]?.isDrained ?? true })
+        {
             hasReportedDrain = true
             effects.toNode.append(.drained(loop: loop))
         }
@@ -347,7 +349,7 @@ public final class LoopCore {
     func passesReadCheck(_ shard: ShardID, now: Clocks) -> Bool {
         guard let replica = replicas[shard] else { return false }
         // O6 (c): a replica that has drained takes no read any more, whatever its lease says.
-        if replica.isDraining, replica.isDrained { return false }
+        if hasReportedDrain { return false }
         return replica.mayAnswerReads(lease: lease, readsByQuorum: readsByQuorum, now: now)
     }
 }

@@ -51,13 +51,26 @@ struct HandOverScenarioTests {
         let edge = cluster.other(than: leaving)
         _ = cluster.run(.addOne(), at: edge)
         cluster.nodes[leaving].core.step(.shutdown, now: cluster.now)
+        let process = try #require(cluster.nodes[leaving].view?.process)
         let token = cluster.submit(.addOne(), at: edge)
         #expect(cluster.advance(upToMs: 3_000) { cluster.nodes[leaving].exit == .drained })
         #expect(cluster.advance(upToMs: 2_000) { cluster.servingShards == 3 && cluster.answer(token) != nil })
         #expect(cluster.answer(token)?.text.contains("\"value\":2,") == true)
-        let records = try #require(cluster.nodes[edge].view?.state?.table.records)
+        let state = try #require(cluster.nodes[edge].view?.state)
+        #expect(state.isFenced(process))
         #expect(
-            records.contains { $0.history.last?.cause == .requested }, "an heir is named in the fence itself")
+            !state.table.records.contains { $0.history.last?.cause == .requested },
+            "every shard was handed over before the fence, which had nothing left to take")
+    }
+
+    @Test(arguments: 0..<3) func aRequestAtTheLeavingNodeIsAnsweredByTheHeirO8(_ leaving: Int) throws {
+        let cluster = TestCluster.serving(shards: 3)
+        _ = cluster.run(.addOne(), at: leaving)
+        cluster.nodes[leaving].core.step(.shutdown, now: cluster.now)
+        cluster.advance(ms: 20)
+        let token = cluster.submit(.addOne(), at: leaving)
+        #expect(cluster.advance(upToMs: 3_000) { cluster.nodes[leaving].exit == .drained })
+        #expect(cluster.answer(token)?.text.contains("\"value\":2,") == true)
     }
 
     private func ask(

@@ -36,6 +36,12 @@ struct Burials {
         return due
     }
 
+    /// Nobody could be told yet: try again at the next tick.
+    mutating func postpone(_ obituary: Obituary) {
+        guard let position = open.firstIndex(where: { $0.obituary == obituary }) else { return }
+        open[position].nextTryMs = 0
+    }
+
     mutating func close(where isSettled: (Obituary) -> Bool) -> [Obituary] {
         let settled = open.map(\.obituary).filter(isSettled)
         open.removeAll { isSettled($0.obituary) }
@@ -73,16 +79,17 @@ extension NodeCore {
         guard let state else { return }
         effects.buried += burials.close { state.registry.isBuried(node: $0.node, nonce: $0.nonce) }
         for obituary in burials.due(nowMs: now.rawNs / 1_000_000, retryMs: 100) {
-            if placement?.role == .leader {
+            if placement?.role == .leader, placement?.isOwnTermCommitted == true {
                 bury(obituary, now: now)
-            } else if let leader = placement?.leader, leader != obituary.node {
+            } else if let leader = placement?.leader, leader != identity.nodeID, leader != obituary.node {
                 send(.obituary(obituary), to: leader)
+            } else {
+                burials.postpone(obituary)
             }
         }
     }
 
     private func bury(_ obituary: Obituary, now: Clocks) {
-        guard placement?.isOwnTermCommitted == true else { return }
         let dead = state?.registry.record(of: obituary.node)?.live
             .first { $0.nonce == obituary.nonce }
             .map { NodeProcess(node: obituary.node, incarnation: $0.incarnation) }
@@ -120,7 +127,8 @@ extension NodeCore {
         guard isDraining, let process, let deadline = drainDeadlineMs else { return }
         let nowMs = now.rawNs / 1_000_000
         if nowMs >= deadline {
-            effects.exit = .drained
+            // Not fenced: the parent's obituary does what the farewell could not.
+            effects.exit = .fenced
             return
         }
         // A loop that has not said so may still answer reads under its lease.
@@ -129,6 +137,7 @@ extension NodeCore {
         if placement.role == .leader, let heir = heir() {
             self.placement?.transferLeadership(to: heir)
         } else if placement.role == .leader {
+            askedForFenceMs = nowMs
             fence(process, cause: .requested, now: now)
         } else if let leader = placement.leader, nowMs >= askedForFenceMs + 50 {
             askedForFenceMs = nowMs

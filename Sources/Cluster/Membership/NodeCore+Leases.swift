@@ -7,7 +7,7 @@ extension NodeCore {
     // MARK: - Holding
 
     func askForLease(now: Clocks) {
-        guard let process, let state, !isDraining, !state.isFenced(process) else { return }
+        guard let process, let state, askedForFenceMs == 0, !state.isFenced(process) else { return }
         let durationMs = state.settings.lease.durationMs
         guard loopsAreAlive(durationMs: durationMs, nowMs: now.rawNs / 1_000_000),
             holder.shouldAsk(durationMs: durationMs, now: now)

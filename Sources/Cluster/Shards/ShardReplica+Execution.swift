@@ -16,7 +16,7 @@ extension ShardReplica {
         #endif
         if attempt.epoch < record.epoch { return refuse(attempt) }
         if attempt.epoch > record.epoch { return keep(attempt) }
-        guard isNamedOwner, givenAway != record.epoch, !isDraining else { return refuse(attempt) }
+        guard isNamedOwner, givenAway != record.epoch, !isDraining || hasHeirs else { return refuse(attempt) }
         guard isServing, isAdmitting, let now else { return keep(attempt) }
         execute(attempt, now: now)
     }

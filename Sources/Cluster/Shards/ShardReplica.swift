@@ -188,7 +188,7 @@ final class ShardReplica {
 
     /// Whether time matters to this shard at the moment.
     var needsTicks: Bool {
-        raft.hasOutstanding || move != nil || (isNamedOwner && givenAway != record.epoch && progressDeadlineMs != nil)
+        raft.hasOutstanding || move != nil || (isDraining && isNamedOwner) || (isNamedOwner && givenAway != record.epoch && progressDeadlineMs != nil)
     }
 
     /// Kept by the loop: whether it is on the list of those that get ticks, and of those that have
@@ -201,6 +201,7 @@ final class ShardReplica {
         let nowMs = now.rawNs / 1_000_000
         if raft.hasOutstanding { raft.tick() }
         watchProgress(nowMs: nowMs)
+        leaveIfDraining(nowMs: nowMs)
         advanceMove(now: now)
         settleGivenAway(nowMs: nowMs)
     }
@@ -209,7 +210,7 @@ final class ShardReplica {
     /// Then nobody else would ever be named; this owner asks for the next epoch itself. Whichever
     /// proposal the table applies first kills the other.
     private func settleGivenAway(nowMs: UInt64) {
-        guard isNamedOwner, givenAway == record.epoch, !isDraining, let process else {
+        guard isNamedOwner, givenAway == record.epoch, let process else {
             settleAtMs = nil
             return
         }
@@ -268,6 +269,7 @@ final class ShardReplica {
         if now.rawNs / 1_000_000 >= move.deadlineMs {
             // Nothing was proposed, so the shard may be served on.
             self.move = nil
+            missedMoves += 1
             sortMailbox(now: now)
             return
         }
@@ -281,14 +283,29 @@ final class ShardReplica {
                 .assign(shard, expected: record.epoch, proposer: process, target: move.target)))
     }
 
-    /// Shutdown: stop serving for good, whatever the table says.
+    /// Shutdown: admits nothing any more, and hands over what it owns (O8), so that the tries that wait
+    /// here go on elsewhere.
     func drain() {
         isDraining = true
         sortMailbox(now: nil)
     }
 
-    /// Nothing is owed to anybody.
-    var isDrained: Bool { gate.isEmpty && readsToCheck.isEmpty }
+    private var missedMoves = 0
+
+    /// Somebody else could own this shard.
+    var hasHeirs: Bool { record.replicas.contains { $0 != nodeID } }
+
+    private func leaveIfDraining(nowMs: UInt64) {
+        guard isDraining, isServing, move == nil, let registry = placement?.registry else { return }
+        let heirs = record.replicas.filter { $0 != nodeID }.compactMap { registry.newestLive(of: $0) }
+        guard !heirs.isEmpty else { return }
+        // By turns, so that the load of this node is spread, and a silent heir is not asked for ever.
+        let heir = heirs[(Int(shard.rawValue) + missedMoves) % heirs.count]
+        move = Move(target: heir, epoch: record.epoch, deadlineMs: nowMs + 500)
+    }
+
+    /// Nothing is owed to anybody, and nothing is left to hand over.
+    var isDrained: Bool { gate.isEmpty && readsToCheck.isEmpty && !(isNamedOwner && hasHeirs) }
 
     // MARK: - Bookkeeping
 

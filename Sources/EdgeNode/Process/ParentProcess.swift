@@ -72,7 +72,8 @@ struct ParentProcess {
         }
         if endsHere {
             courier.finish(withinMs: 1_000)
-            return isStopping && code > 128 ? ExitCode.refused : code
+            guard isStopping else { return code }
+            return code == ExitCode.startAgain ? ExitCode.finished : min(code, ExitCode.inputOutput)
         }
         complain("node \(configuration.name): its process \(dead.pid) ended (\(code)); starting the next")
         pauseIfItKeepsFailing(livedSeconds: time(nil) - dead.startedAt)
