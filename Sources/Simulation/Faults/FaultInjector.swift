@@ -5,7 +5,7 @@ struct FaultInjector {
         case killWithParent, killOwnerWithParent
         case restartAll, shutDown, loseLog
         case pause, pauseOwner, suspend
-        case isolate, isolateOwner, cutPair, cutOneWay, partialMesh, cutOwnerFromLeader, flapLinks
+        case isolate, isolateOwner, isolateLeader, cutPair, cutOneWay, partialMesh, cutOwnerFromLeader, lateFence, flapLinks
         case slowDisk, stallDisk, fullDisk
         case slowTurns, slowLink
         case jumpWall, slewClock, drift
@@ -28,6 +28,9 @@ struct FaultInjector {
             for kind in Kind.allCases where random.chance(richness) {
                 for _ in 0...random.below(3) { kinds.append(kind) }
             }
+            // A log can be lost only once per shard, and matters only when its shard moves afterwards.
+            if random.chance(0.2) { kinds += [.loseLog, .killOwner, .killOwnerWithParent] }
+            if random.chance(0.25) { kinds += [.isolateLeader, .isolateLeader] }
         }
     }
 
@@ -58,4 +61,6 @@ enum FaultEnd {
     case fullDisk(machine: Int)
     case slowLink(from: Int, to: Int)
     case clock(machine: Int)
+    /// The second half of a late fence: the leader dies about when it proposes.
+    case lateFence(owner: Int, leader: Int)
 }

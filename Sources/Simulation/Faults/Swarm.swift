@@ -20,6 +20,8 @@ struct Swarm {
     var restartMeanNs: UInt64 = 150_000_000
     /// Whether nodes are told that a cut link is down; otherwise messages just vanish.
     var noticesCuts = true
+    /// Every message is encoded and decoded on its way, as over a socket.
+    var encodesMessages = false
     var workload = Workload.Plan()
     var faults = FaultInjector.Plan()
     /// How long the safety phase lasts.
@@ -80,6 +82,7 @@ struct Swarm {
         syncMeanNs = random.pick([50_000, 300_000, 3_000_000])
         restartMeanNs = random.pick([30_000_000, 150_000_000, 800_000_000])
         noticesCuts = random.chance(0.6)
+        encodesMessages = random.chance(0.15)
     }
 
     private mutating func drawWorkload(_ random: inout SeededGenerator) {

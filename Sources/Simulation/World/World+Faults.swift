@@ -21,7 +21,8 @@ extension World {
             .restartAll, .shutDown, .loseLog:
             injectDeath(kind)
         case .pause, .pauseOwner, .suspend: injectStandstill(kind)
-        case .isolate, .isolateOwner, .cutPair, .cutOneWay, .partialMesh, .cutOwnerFromLeader, .flapLinks, .slowLink:
+        case .isolate, .isolateOwner, .isolateLeader, .cutPair, .cutOneWay, .partialMesh, .cutOwnerFromLeader, .lateFence,
+            .flapLinks, .slowLink:
             injectCut(kind)
         case .slowDisk, .stallDisk, .fullDisk, .slowTurns: injectSlowness(kind)
         case .jumpWall, .slewClock, .drift: injectClockFault(kind)
@@ -151,6 +152,7 @@ extension World {
         switch kind {
         case .isolate: ways = waysAround(one)
         case .isolateOwner: ways = machineOfOwner(ofObject: random.below(plan.workload.hotObjects)).map(waysAround) ?? []
+        case .isolateLeader: return isolateLeader()
         case .cutPair: ways = [(one, other), (other, one)]
         case .cutOneWay: ways = [(one, other)]
         case .partialMesh:
@@ -161,12 +163,39 @@ extension World {
             guard let leader = machineOfPlacementLeader(), let owner = machineOfOwner(ofObject: 0), leader != owner
             else { return }
             ways = [(owner, leader), (leader, owner)]
+        case .lateFence: return fenceLate()
         case .flapLinks: return flapLinks(one)
         case .slowLink: return slowDown(from: one, to: other)
         default: return
         }
         for way in ways { network.setCut(from: way.from, to: way.to, true) }
         schedule(.endOfFault(.cuts(ways)), afterNs: 50_000_000 + random.exponential(meanNs: 1_500_000_000))
+    }
+
+    /// The failure table's "fence proposed by a leader that is cut off": the owner loses only the leader, which
+    /// dies about when it gives the owner up, so that its successor finds the fence in its log.
+    private func fenceLate() {
+        guard let leader = machineOfPlacementLeader(), let owner = ownerVictim(), leader != owner else { return }
+        for (from, to) in [(owner, leader), (leader, owner)] { network.setCut(from: from, to: to, true) }
+        let leaseNs = plan.leaseDurationMs * 1_000_000
+        schedule(
+            .endOfFault(.lateFence(owner: owner, leader: leader)),
+            afterNs: leaseNs * 3 / 4 + random.below(leaseNs * 2 / 5))
+    }
+
+    private func endLateFence(owner: Int, leader: Int) {
+        for (from, to) in [(owner, leader), (leader, owner)] { network.setCut(from: from, to: to, false) }
+        guard faults.isOn else { return }
+        machines[owner].syncDelayNs = 60_000_000
+        schedule(.endOfFault(.slowness(machine: owner)), afterNs: 1_000_000_000)
+        if downCount < faults.plan.downMax { kill(leader) }
+    }
+
+    /// Long enough for another leader to be elected and to fence whom the old one may still grant leases.
+    private func isolateLeader() {
+        let ways = machineOfPlacementLeader().map(waysAround) ?? []
+        for way in ways { network.setCut(from: way.from, to: way.to, true) }
+        schedule(.endOfFault(.cuts(ways)), afterNs: plan.leaseDurationMs * 2_000_000 + 800_000_000)
     }
 
     func waysAround(_ machine: Int) -> [(from: Int, to: Int)] {
@@ -239,6 +268,7 @@ extension World {
             machines[machine].turnDelayNs = 0
         case .fullDisk(let machine): machines[machine].disk.isFull = false
         case .slowLink(let from, let to): network.setExtraDelay(from: from, to: to, ns: 0)
+        case .lateFence(let owner, let leader): endLateFence(owner: owner, leader: leader)
         case .clock(let machine):
             let drift = plan.driftPpm[machine]
             machines[machine].clock.setRates(bootPpm: drift, rawPpm: drift, trueNs: nowNs)

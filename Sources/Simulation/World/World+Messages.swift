@@ -1,3 +1,4 @@
+import Binary
 import Cluster
 import Placement
 import Raft
@@ -17,9 +18,25 @@ extension World {
     func transmit(_ message: PeerMessage, from process: RunningProcess, to target: Int, generation: UInt64?) {
         statistics.messages += 1
         let envelope = Envelope(
-            from: process.machine, to: target, toGeneration: generation, message: message)
+            from: process.machine, to: target, toGeneration: generation,
+            message: plan.encodesMessages ? readBack(message) : message)
         for timeNs in network.arrivals(from: process.machine, to: target, nowNs: nowNs, &random) {
             queue.add(.arrival(envelope), atNs: timeNs)
+        }
+    }
+
+    /// What the receiver would read of the bytes.
+    private func readBack(_ message: PeerMessage) -> PeerMessage {
+        var writer = ByteWriter()
+        message.encode(into: &writer)
+        var reader = ByteReader(writer.bytes)
+        do {
+            let read = try PeerMessage(from: &reader)
+            try reader.finish()
+            return read
+        } catch {
+            fail(.correctness, "a message cannot be read back: \(error)")
+            return message
         }
     }
 
