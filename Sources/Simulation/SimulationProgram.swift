@@ -12,7 +12,8 @@ public struct SimulationProgram {
         public var isTracing: Bool
 
         public init(
-            seeds: ClosedRange<UInt64>, seconds: Double = 20, plantedBug: String? = nil, isTracing: Bool = false
+            seeds: ClosedRange<UInt64>, seconds: Double = 20, plantedBug: String? = nil,
+            isTracing: Bool = false
         ) {
             self.seeds = seeds
             self.seconds = seconds
@@ -64,11 +65,11 @@ public struct SimulationProgram {
 
     private static func activate(_ name: String) -> Bool {
         #if PLANTED_BUGS
-            guard let bug = PlantedBug(rawValue: name) else { return false }
-            PlantedBug.active = bug
-            return true
+        guard let bug = PlantedBug(rawValue: name) else { return false }
+        PlantedBug.active = bug
+        return true
         #else
-            return false
+        return false
         #endif
     }
 }
@@ -99,7 +100,9 @@ private struct Tally {
     }
 
     var exitCode: Int32 {
-        if failed.contains(where: { $0.failure?.kind == .correctness }) { return SimulationProgram.ExitCode.correctness }
+        if failed.contains(where: { $0.failure?.kind == .correctness }) {
+            return SimulationProgram.ExitCode.correctness
+        }
         return failed.isEmpty ? SimulationProgram.ExitCode.clean : SimulationProgram.ExitCode.liveness
     }
 }
@@ -119,7 +122,8 @@ public struct SimulationResult: Sendable {
             + "\(statistics.starts) starts, \(statistics.faults) faults, \(operations) operations "
             + "(\(statistics.answered) answered, \(statistics.replayed) of them replays, \(statistics.refused) refused)"
         guard let failure else { return "seed \(seed): clean, trace \(trace); \(sums)" }
-        return "seed \(seed): \(failure.kind.rawValue) at \(failure.atNs / 1000) µs, trace \(trace); \(sums)\n  "
+        return
+            "seed \(seed): \(failure.kind.rawValue) at \(failure.atNs / 1000) µs, trace \(trace); \(sums)\n  "
             + failure.message
     }
 }

@@ -19,7 +19,9 @@ struct HistoryBuilder {
     var violations: [Violation] { LinearizabilityChecker().check(operations).violations }
 }
 
-private func value(_ value: UInt64, version: UInt64 = 0) -> Outcome { .answered(.value(value), version: version) }
+private func value(_ value: UInt64, version: UInt64 = 0) -> Outcome {
+    .answered(.value(value), version: version)
+}
 private func number(_ number: Int64) -> Outcome { .answered(.number(number), version: 0) }
 
 @Suite struct `The checker accepts` {

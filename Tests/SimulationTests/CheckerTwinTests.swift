@@ -83,7 +83,9 @@ private struct RandomHistory {
         }
     }
 
-    private static func effect(of call: Call, _ content: inout Observation, _ version: inout UInt64) -> Outcome {
+    private static func effect(of call: Call, _ content: inout Observation, _ version: inout UInt64)
+        -> Outcome
+    {
         switch call {
         case .read: return .answered(content, version: content == .absent ? 0 : version)
         case .remove:
@@ -97,9 +99,17 @@ private struct RandomHistory {
             content = .value(value)
         case .set(let value): content = .value(value)
         case .increment(let delta):
-            if case .number(let number) = content { content = .number(number + delta) } else { content = .number(delta) }
+            if case .number(let number) = content {
+                content = .number(number + delta)
+            } else {
+                content = .number(delta)
+            }
         case .push(let element):
-            if case .list(let list) = content { content = .list(list + [element]) } else { content = .list([element]) }
+            if case .list(let list) = content {
+                content = .list(list + [element])
+            } else {
+                content = .list([element])
+            }
         }
         version += 1
         return .answered(content, version: version)

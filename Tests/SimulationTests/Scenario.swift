@@ -30,7 +30,9 @@ struct Scenario {
     /// Runs until something is so; false if it is not within the time.
     func run(atMostMs: UInt64, until isDone: @escaping () -> Bool) -> Bool {
         let limitNs = world.nowNs + atMostMs * 1_000_000
-        while world.failure == nil, !isDone(), world.nowNs < limitNs { world.run(untilNs: world.nowNs + 2_000_000) }
+        while world.failure == nil, !isDone(), world.nowNs < limitNs {
+            world.run(untilNs: world.nowNs + 2_000_000)
+        }
         return isDone()
     }
 

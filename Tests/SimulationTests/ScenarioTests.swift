@@ -7,7 +7,8 @@ import Testing
 
 /// The failure table of the design, row by row: what fails, and what must happen.
 @Suite struct `When a process fails` {
-    @Test func `a killed owner is buried and replaced, and nobody at the other nodes sees a failure`() throws {
+    @Test func `a killed owner is buried and replaced, and nobody at the other nodes sees a failure`() throws
+    {
         let scenario = Scenario(seed: 11)
         let world = scenario.world
         for _ in 0..<3 {

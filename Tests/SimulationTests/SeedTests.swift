@@ -21,7 +21,11 @@ import Testing
     @Test func `the generator draws the same numbers everywhere`() {
         var random = SeededGenerator(seed: 42)
         let drawn = (0..<4).map { _ in random.next() }
-        #expect(drawn == [1_546_998_764_402_558_742, 6_990_951_692_964_543_102, 12_544_586_762_248_559_009, 17_057_574_109_182_124_193])
+        #expect(
+            drawn == [
+                1_546_998_764_402_558_742, 6_990_951_692_964_543_102, 12_544_586_762_248_559_009,
+                17_057_574_109_182_124_193,
+            ])
         #expect((0..<1_000).allSatisfy { _ in random.below(7) < 7 })
     }
 
@@ -41,7 +45,8 @@ import Testing
 
     @Test func `a planted bug is refused by a build that has none`() {
         let status = SimulationProgram.run(
-            options: .init(seeds: 1...1, plantedBug: "vote-twice"), begin: { _ in }, realNs: { 0 }, print: { _ in })
+            options: .init(seeds: 1...1, plantedBug: "vote-twice"), begin: { _ in }, realNs: { 0 },
+            print: { _ in })
         #expect(status == SimulationProgram.ExitCode.usage)
     }
 }

@@ -35,7 +35,9 @@ public enum ExactlyOnce {
             case .refused, .conflict: break
             }
         }
-        if number < acknowledged { return "acknowledged increments sum to \(acknowledged), the counter shows \(number)" }
+        if number < acknowledged {
+            return "acknowledged increments sum to \(acknowledged), the counter shows \(number)"
+        }
         if number > acknowledged + open {
             return "at most \(acknowledged + open) was ever added, the counter shows \(number)"
         }
@@ -49,7 +51,9 @@ public enum ExactlyOnce {
             guard case .push(let element) = operation.call else { continue }
             let shown = times[element] ?? 0
             if shown > 1 { return "\(element) was pushed once and is there \(shown) times" }
-            if shown == 0, operation.isAcknowledgedAddition { return "the acknowledged push of \(element) is gone" }
+            if shown == 0, operation.isAcknowledgedAddition {
+                return "the acknowledged push of \(element) is gone"
+            }
             if shown == 1, operation.outcome == .refused { return "the refused push of \(element) is there" }
         }
         return nil

@@ -83,7 +83,8 @@ extension ItemHistory {
         for operation in operations {
             guard case .answered(.list(let list), _) = operation.outcome else { continue }
             guard longestList.starts(with: list) else {
-                throw Contradiction(message: "two answers show the list in different orders: \(list) and \(longestList)")
+                throw Contradiction(
+                    message: "two answers show the list in different orders: \(list) and \(longestList)")
             }
             if case .push(let element) = operation.call, list.last != element {
                 throw Contradiction(message: "the answer to a push of \(element) ends otherwise: \(list)")

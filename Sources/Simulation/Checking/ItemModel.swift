@@ -68,7 +68,9 @@ enum ModelStep: Hashable {
         case .set(let value, let version):
             return ModelStep.written(.value(value), version, over: state)
         case .compareAndSet(let expected, let value, let version):
-            guard state.content != .absent, state.version == 0 || state.version == expected else { return nil }
+            guard state.content != .absent, state.version == 0 || state.version == expected else {
+                return nil
+            }
             return ModelStep.written(.value(value), version, over: state)
         case .compareAndSwap(let expected, let value, let version):
             guard state.content == expected else { return nil }

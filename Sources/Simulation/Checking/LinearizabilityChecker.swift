@@ -39,7 +39,8 @@ public struct LinearizabilityChecker: Sendable {
         do {
             history = try ItemHistory(own, sources: sources)
         } catch {
-            report.violations.append(Violation(object: own[0].object, item: own[0].item, message: error.message))
+            report.violations.append(
+                Violation(object: own[0].object, item: own[0].item, message: error.message))
             return
         }
         var search = LinearizationSearch(history, memoLimit: memoLimit)

@@ -176,7 +176,9 @@ extension LinearizationSearch {
         while kind < history.open.count {
             defer { kind += 1 }
             let taken = openTaken[kind]
-            guard taken < history.open[kind].count, history.open[kind][taken].invokedNs <= limitNs else { continue }
+            guard taken < history.open[kind].count, history.open[kind][taken].invokedNs <= limitNs else {
+                continue
+            }
             guard let after = stateAfter(history.open[kind][taken].step), after != state else { continue }
             let word = mark(UInt64(kind) << 32 | UInt64(taken) << 1 | 1)
             guard memo.insert(key(placed.with(word), after)) else { continue }

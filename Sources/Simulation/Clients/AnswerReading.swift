@@ -78,7 +78,8 @@ enum AnswerReading {
     private static func position(after marker: String, in body: [UInt8]) -> Int? {
         let wanted = Array(marker.utf8)
         guard body.count >= wanted.count else { return nil }
-        for start in 0...body.count - wanted.count where body[start..<start + wanted.count].elementsEqual(wanted) {
+        for start in 0...body.count - wanted.count
+        where body[start..<start + wanted.count].elementsEqual(wanted) {
             return start + wanted.count
         }
         return nil

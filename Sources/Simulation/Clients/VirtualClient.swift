@@ -72,7 +72,8 @@ extension World {
         let attempt = nextToken().rawValue
         clients[client].current?.attempt = attempt
         clients[client].current?.tries += 1
-        schedule(.client(client, .arrive(attempt: attempt)), afterNs: 30_000 + random.exponential(meanNs: 60_000))
+        schedule(
+            .client(client, .arrive(attempt: attempt)), afterNs: 30_000 + random.exponential(meanNs: 60_000))
         schedule(.client(client, .lost(attempt: attempt)), afterNs: plan.workload.patienceNs)
     }
 
@@ -83,7 +84,8 @@ extension World {
             return tryElsewhere(client)
         }
         let token = nextToken()
-        process.owed.append(RunningProcess.Owed(token: token, client: client, attempt: attempt, takenNs: nowNs))
+        process.owed.append(
+            RunningProcess.Owed(token: token, client: client, attempt: attempt, takenNs: nowNs))
         let request = workload.request(current.step, key: current.key)
         give(.request(token, request), to: process, loop: client % process.loops.count)
     }
@@ -91,7 +93,8 @@ extension World {
     /// An answer leaves the edge.
     func pass(_ answered: AnsweredRequest, from process: RunningProcess) {
         guard let owed = process.settle(answered.token) else {
-            return fail(.correctness, "\(process.identity.name) answered a request twice, or one that nobody sent")
+            return fail(
+                .correctness, "\(process.identity.name) answered a request twice, or one that nobody sent")
         }
         trace.mix(answered.answer.epoch, answered.answer.index, UInt64(answered.answer.applied.rawValue))
         schedule(
@@ -118,7 +121,8 @@ extension World {
         guard hasPatience else { return complete(client, current.mayBeApplied ? .unknown : .refused) }
         clients[client].home = random.below(machines.count)
         schedule(
-            .client(client, .again(attempt: current.attempt)), afterNs: 1_000_000 + random.exponential(meanNs: 30_000_000))
+            .client(client, .again(attempt: current.attempt)),
+            afterNs: 1_000_000 + random.exponential(meanNs: 30_000_000))
     }
 
     private func take(_ answer: ClientAnswer, _ client: Int, _ attempt: UInt64) {
@@ -173,7 +177,8 @@ extension World {
         case .unknown: break
         }
         clients[client].current = nil
-        let thinkNs = clients[client].script == nil ? random.exponential(meanNs: plan.workload.meanThinkNs) : 1_000_000
+        let thinkNs =
+            clients[client].script == nil ? random.exponential(meanNs: plan.workload.meanThinkNs) : 1_000_000
         schedule(.client(client, .begin), afterNs: thinkNs)
     }
 }

@@ -5,7 +5,8 @@ struct FaultInjector {
         case killWithParent, killOwnerWithParent
         case restartAll, shutDown, loseLog
         case pause, pauseOwner, suspend
-        case isolate, isolateOwner, isolateLeader, cutPair, cutOneWay, partialMesh, cutOwnerFromLeader, lateFence, flapLinks
+        case isolate, isolateOwner, isolateLeader, cutPair, cutOneWay, partialMesh, cutOwnerFromLeader,
+            lateFence, flapLinks
         case slowDisk, stallDisk, fullDisk
         case slowTurns, slowLink
         case jumpWall, slewClock, drift

@@ -55,7 +55,8 @@ struct SafetyMonitor {
                 let mark = EntryMark(term: record.term, digest: SafetyMonitor.digest(record))
                 logs[machine][record.group, default: LogMirror()].append(mark, at: record.index)
             case LogRecord.snapshotKind:
-                logs[machine][record.group] = LogMirror(base: record.index, entries: [], compared: record.index)
+                logs[machine][record.group] = LogMirror(
+                    base: record.index, entries: [], compared: record.index)
             default: break
             }
         }

@@ -62,7 +62,9 @@ struct VirtualNetwork {
         let place = way(from, to)
         var time = nowNs + quality.minimumDelayNs + random.exponential(meanNs: quality.meanExtraDelayNs)
         time += extraDelayNs[place]
-        if random.chance(quality.stragglerChance) { time += random.exponential(meanNs: quality.stragglerDelayNs) }
+        if random.chance(quality.stragglerChance) {
+            time += random.exponential(meanNs: quality.stragglerDelayNs)
+        }
         if !quality.reorders {
             time = max(time, lastArrivalNs[place] + 1)
             lastArrivalNs[place] = time

@@ -21,7 +21,8 @@ extension World {
             .restartAll, .shutDown, .loseLog:
             injectDeath(kind)
         case .pause, .pauseOwner, .suspend: injectStandstill(kind)
-        case .isolate, .isolateOwner, .isolateLeader, .cutPair, .cutOneWay, .partialMesh, .cutOwnerFromLeader, .lateFence,
+        case .isolate, .isolateOwner, .isolateLeader, .cutPair, .cutOneWay, .partialMesh, .cutOwnerFromLeader,
+            .lateFence,
             .flapLinks, .slowLink:
             injectCut(kind)
         case .slowDisk, .stallDisk, .fullDisk, .slowTurns: injectSlowness(kind)
@@ -47,7 +48,8 @@ extension World {
     }
 
     private func ownerVictim() -> Int? {
-        guard downCount < faults.plan.downMax, let owner = machineOfOwner(ofObject: random.below(plan.workload.hotObjects)),
+        guard downCount < faults.plan.downMax,
+            let owner = machineOfOwner(ofObject: random.below(plan.workload.hotObjects)),
             isUp(owner)
         else { return nil }
         return owner
@@ -67,7 +69,8 @@ extension World {
     }
 
     func machineOfOwner(ofObject object: Int) -> Int? {
-        guard let shard = shard(ofObject: object), let owner = newestView?.state?.table.record(of: shard)?.owner
+        guard let shard = shard(ofObject: object),
+            let owner = newestView?.state?.table.record(of: shard)?.owner
         else { return nil }
         return machines.firstIndex { $0.nodeID == owner.node }
     }
@@ -109,7 +112,8 @@ extension World {
         for machine in machines.indices {
             if isPowerCut {
                 killWithParent(
-                    machine, crash: .power, restartAfterNs: 50_000_000 + random.exponential(meanNs: 200_000_000))
+                    machine, crash: .power,
+                    restartAfterNs: 50_000_000 + random.exponential(meanNs: 200_000_000))
             } else {
                 kill(machine)
             }
@@ -121,13 +125,16 @@ extension World {
     private func loseLog(_ machine: Int) {
         let shard = ShardID(rawValue: UInt32(random.below(plan.shards)))
         let group = GroupID.shard(shard)
-        guard machines[machine].lostGroup == nil, !machines.contains(where: { $0.lostGroup == group }) else { return }
+        guard machines[machine].lostGroup == nil, !machines.contains(where: { $0.lostGroup == group }) else {
+            return
+        }
         loseLog(of: shard, machine: machine)
     }
 
     func loseLog(of shard: ShardID, machine: Int) {
         machines[machine].lostGroup = GroupID.shard(shard)
-        killWithParent(machine, crash: .process, restartAfterNs: 100_000_000 + random.exponential(meanNs: 300_000_000))
+        killWithParent(
+            machine, crash: .process, restartAfterNs: 100_000_000 + random.exponential(meanNs: 300_000_000))
         safety.loseLog(shard, machine: machine)
     }
 
@@ -139,7 +146,9 @@ extension World {
         standStill(machine, kind == .suspend ? .suspended : .paused)
         // Around the length of a lease, where it matters most, or any other.
         let leaseNs = plan.leaseDurationMs * 1_000_000
-        let lastsNs = random.chance(0.6) ? leaseNs / 2 + random.below(2 * leaseNs) : random.exponential(meanNs: 400_000_000)
+        let lastsNs =
+            random.chance(0.6)
+            ? leaseNs / 2 + random.below(2 * leaseNs) : random.exponential(meanNs: 400_000_000)
         schedule(.endOfFault(.standstill(machine: machine)), afterNs: lastsNs)
     }
 
@@ -151,7 +160,8 @@ extension World {
         let other = (one + 1 + random.below(machines.count - 1)) % machines.count
         switch kind {
         case .isolate: ways = waysAround(one)
-        case .isolateOwner: ways = machineOfOwner(ofObject: random.below(plan.workload.hotObjects)).map(waysAround) ?? []
+        case .isolateOwner:
+            ways = machineOfOwner(ofObject: random.below(plan.workload.hotObjects)).map(waysAround) ?? []
         case .isolateLeader: return isolateLeader()
         case .cutPair: ways = [(one, other), (other, one)]
         case .cutOneWay: ways = [(one, other)]
@@ -160,7 +170,8 @@ extension World {
                 for to in machines.indices where from != to && random.chance(0.3) { ways.append((from, to)) }
             }
         case .cutOwnerFromLeader:
-            guard let leader = machineOfPlacementLeader(), let owner = machineOfOwner(ofObject: 0), leader != owner
+            guard let leader = machineOfPlacementLeader(), let owner = machineOfOwner(ofObject: 0),
+                leader != owner
             else { return }
             ways = [(owner, leader), (leader, owner)]
         case .lateFence: return fenceLate()
@@ -175,7 +186,9 @@ extension World {
     /// The failure table's "fence proposed by a leader that is cut off": the owner loses only the leader, which
     /// dies about when it gives the owner up, so that its successor finds the fence in its log.
     private func fenceLate() {
-        guard let leader = machineOfPlacementLeader(), let owner = ownerVictim(), leader != owner else { return }
+        guard let leader = machineOfPlacementLeader(), let owner = ownerVictim(), leader != owner else {
+            return
+        }
         for (from, to) in [(owner, leader), (leader, owner)] { network.setCut(from: from, to: to, true) }
         let leaseNs = plan.leaseDurationMs * 1_000_000
         schedule(
@@ -199,7 +212,9 @@ extension World {
     }
 
     func waysAround(_ machine: Int) -> [(from: Int, to: Int)] {
-        machines.indices.filter { $0 != machine }.flatMap { [(from: machine, to: $0), (from: $0, to: machine)] }
+        machines.indices.filter { $0 != machine }.flatMap {
+            [(from: machine, to: $0), (from: $0, to: machine)]
+        }
     }
 
     private func flapLinks(_ machine: Int) {
@@ -212,7 +227,8 @@ extension World {
 
     private func slowDown(from: Int, to: Int) {
         network.setExtraDelay(from: from, to: to, ns: 5_000_000 + random.below(UInt64(400_000_000)))
-        schedule(.endOfFault(.slowLink(from: from, to: to)), afterNs: random.exponential(meanNs: 1_500_000_000))
+        schedule(
+            .endOfFault(.slowLink(from: from, to: to)), afterNs: random.exponential(meanNs: 1_500_000_000))
     }
 
     // MARK: - Slowness, clocks, settings
@@ -226,7 +242,9 @@ extension World {
         case .fullDisk:
             guard downCount < faults.plan.downMax else { return }
             machines[machine].disk.isFull = true
-            schedule(.endOfFault(.fullDisk(machine: machine)), afterNs: 50_000_000 + random.exponential(meanNs: 1_000_000_000))
+            schedule(
+                .endOfFault(.fullDisk(machine: machine)),
+                afterNs: 50_000_000 + random.exponential(meanNs: 1_000_000_000))
             return
         default: return
         }
@@ -243,7 +261,8 @@ extension World {
             // A time daemon may slew CLOCK_BOOTTIME by a tenth; the raw clock is never slewed (O5).
             machines[machine].clock.setRates(
                 bootPpm: random.pick([-100_000, 80_000, 100_000]), rawPpm: clock.rawPpm, trueNs: nowNs)
-            schedule(.endOfFault(.clock(machine: machine)), afterNs: random.exponential(meanNs: 4_000_000_000))
+            schedule(
+                .endOfFault(.clock(machine: machine)), afterNs: random.exponential(meanNs: 4_000_000_000))
         case .drift:
             let ppm = random.pick([-10_000, 10_000] as [Int64])
             machines[machine].clock.setRates(bootPpm: ppm, rawPpm: ppm, trueNs: nowNs)
@@ -285,7 +304,9 @@ extension World {
             goOn(machine)
             machines[machine].disk.isFull = false
             for end in [FaultEnd.slowness(machine: machine), .clock(machine: machine)] { endFault(end) }
-            if machines[machine].process == nil { planStart(machine, afterNs: random.below(UInt64(200_000_000))) }
+            if machines[machine].process == nil {
+                planStart(machine, afterNs: random.below(UInt64(200_000_000)))
+            }
         }
     }
 }

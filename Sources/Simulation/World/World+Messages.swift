@@ -66,7 +66,9 @@ extension World {
     /// Each process looks now and then which others it can connect to, and which links have died.
     func linkRound(_ machine: Int, _ generation: UInt64) {
         guard let process = process(machine, generation) else { return }
-        schedule(.linkRound(machine: machine, generation: generation), afterNs: 40_000_000 + random.below(UInt64(20_000_000)))
+        schedule(
+            .linkRound(machine: machine, generation: generation),
+            afterNs: 40_000_000 + random.below(UInt64(20_000_000)))
         guard machines[machine].standstill == nil else { return }
         for other in machines.indices where other != machine {
             let peer = machines[other].process
@@ -82,7 +84,8 @@ extension World {
     }
 
     private func link(_ one: RunningProcess, _ other: RunningProcess) {
-        for (process, peer) in [(one, other), (other, one)] where process.links[peer.machine] != peer.generation {
+        for (process, peer) in [(one, other), (other, one)]
+        where process.links[peer.machine] != peer.generation {
             if process.links[peer.machine] != nil { unlink(process, peer.machine) }
             process.links[peer.machine] = peer.generation
             tellLink(process, peer.machine, isUp: true)
@@ -108,9 +111,11 @@ extension PeerMessage {
     /// A word for the trace: enough to tell two runs apart where they part.
     var fingerprint: UInt64 {
         switch self {
-        case .shard(let shard, let message): return 1 << 56 | UInt64(shard.rawValue) << 40 | message.fingerprint
+        case .shard(let shard, let message):
+            return 1 << 56 | UInt64(shard.rawValue) << 40 | message.fingerprint
         case .placement(let message): return 2 << 56 | message.fingerprint
-        case .execute(let attempt): return 3 << 56 | attempt.origin.token << 8 | UInt64(attempt.shard.rawValue)
+        case .execute(let attempt):
+            return 3 << 56 | attempt.origin.token << 8 | UInt64(attempt.shard.rawValue)
         case .outcome(let outcome): return 4 << 56 | outcome.token << 8 | outcome.commitIndex
         case .leaseRequest(let request): return 5 << 56 | request.sentBootNs
         case .leaseGrant(let grant): return 6 << 56 | grant.sentBootNs
@@ -124,7 +129,8 @@ extension Message {
     fileprivate var fingerprint: UInt64 {
         let detail: UInt64
         switch body {
-        case .append(let append): detail = append.previous.index.rawValue << 8 | UInt64(append.entries.count & 0xFF)
+        case .append(let append):
+            detail = append.previous.index.rawValue << 8 | UInt64(append.entries.count & 0xFF)
         case .appendAccepted(let accepted): detail = accepted.match.rawValue << 8 | 1
         case .appendRejected: detail = 2
         case .heartbeat: detail = 3

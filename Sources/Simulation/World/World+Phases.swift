@@ -47,7 +47,9 @@ extension World {
         run(untilNs: nowNs + 500_000_000)
         wait(atMostNs: World.healLimitNs, for: "every shard to be served") { self.isServedEverywhere }
         isLoadOn = false
-        wait(atMostNs: World.healLimitNs, for: "clients to end") { self.clients.allSatisfy { $0.current == nil } }
+        wait(atMostNs: World.healLimitNs, for: "clients to end") {
+            self.clients.allSatisfy { $0.current == nil }
+        }
         probe()
         wait(atMostNs: World.healLimitNs, for: "replicas to be equal") { self.unequalShard == nil }
         if failure == nil { compareReplicas() }
@@ -59,7 +61,8 @@ extension World {
         let endNs = nowNs + limitNs
         while failure == nil, !isDone() {
             guard nowNs < endNs else {
-                return fail(.liveness, "waited \(limitNs / 1_000_000_000) s in vain for \(what): \(situation)")
+                return fail(
+                    .liveness, "waited \(limitNs / 1_000_000_000) s in vain for \(what): \(situation)")
             }
             run(untilNs: nowNs + 20_000_000)
         }
@@ -93,7 +96,8 @@ extension World {
             let replicas = sound(shard)
             guard let first = replicas.first?.shard else { return true }
             return replicas.contains {
-                $0.shard.appliedThrough != first.appliedThrough || $0.shard.lastIndex != $0.shard.appliedThrough
+                $0.shard.appliedThrough != first.appliedThrough
+                    || $0.shard.lastIndex != $0.shard.appliedThrough
             }
         }
     }
@@ -137,15 +141,18 @@ extension World {
         for record in newestView?.state?.table.records ?? [] {
             let replicas = inspections(of: record.shard).map { replica in
                 let shard = replica.shard
-                return "\(machines[replica.machine].name): \(shard.stage) epoch \(shard.epoch.rawValue) sealed "
+                return
+                    "\(machines[replica.machine].name): \(shard.stage) epoch \(shard.epoch.rawValue) sealed "
                     + "\(shard.sealedTerm.rawValue) commit \(shard.commit.rawValue) last \(shard.lastIndex.rawValue)"
                     + " applied \(shard.appliedThrough.rawValue)" + (shard.isServing ? " serving" : "")
             }
             lines.append(
                 "shard \(record.shard.rawValue) epoch \(record.epoch.rawValue) owner "
-                    + "\(record.owner.map { nodeName($0.node) } ?? "none") [" + replicas.joined(separator: "; ") + "]")
+                    + "\(record.owner.map { nodeName($0.node) } ?? "none") ["
+                    + replicas.joined(separator: "; ") + "]")
         }
-        return lines.joined(separator: "\n  ") + (statistics.refusals.first.map { "\n  refused: \($0)" } ?? "")
+        return lines.joined(separator: "\n  ")
+            + (statistics.refusals.first.map { "\n  refused: \($0)" } ?? "")
     }
 
     func nodeName(_ node: NodeID) -> String {
@@ -201,10 +208,14 @@ extension World {
         schedule(.audit, afterNs: 500_000_000)
         let limitNs = (plan.settings.requestDeadlineMs * 103 / 100 + 1_500) * 1_000_000
         for machine in machines.indices where machines[machine].standstill == nil {
-            guard let process = machines[machine].process, machines[machine].turnDelayNs == 0 else { continue }
+            guard let process = machines[machine].process, machines[machine].turnDelayNs == 0 else {
+                continue
+            }
             for owed in process.owed where nowNs > owed.takenNs + limitNs + process.pausedNs {
                 fail(
-                    .liveness, "O11: \(process.identity.name) has owed an answer for \((nowNs - owed.takenNs) / 1_000_000) ms")
+                    .liveness,
+                    "O11: \(process.identity.name) has owed an answer for \((nowNs - owed.takenNs) / 1_000_000) ms"
+                )
             }
         }
     }

@@ -78,7 +78,9 @@ extension World {
             speakForDead(machine, afterNs: 300_000 + random.exponential(meanNs: 2_000_000))
         }
         for other in machines.indices where machines[machine].hasParent && network.connects(machine, other) {
-            guard let peer = machines[other].process, peer.links[machine] == process.generation else { continue }
+            guard let peer = machines[other].process, peer.links[machine] == process.generation else {
+                continue
+            }
             unlink(peer, machine)
         }
         for owed in process.owed { connectionLost(owed) }
@@ -156,7 +158,8 @@ extension World {
             guard machines[machine].standstill != .suspended else { continue }
             for obituary in machines[machine].unburied {
                 for other in machines.indices where network.reaches(machine, other) {
-                    schedule(.obituary(obituary, to: other), afterNs: 100_000 + random.below(UInt64(3_000_000)))
+                    schedule(
+                        .obituary(obituary, to: other), afterNs: 100_000 + random.below(UInt64(3_000_000)))
                 }
             }
         }
@@ -164,7 +167,8 @@ extension World {
 
     func deliver(_ obituary: Obituary, to machine: Int) {
         guard let author = machines.firstIndex(where: { $0.nodeID == obituary.node }),
-            machines[author].hasParent, network.reaches(author, machine), let process = machines[machine].process
+            machines[author].hasParent, network.reaches(author, machine),
+            let process = machines[machine].process
         else { return }
         trace.mix(obituary.nonce)
         give(.obituary(obituary), to: process)

@@ -20,7 +20,8 @@ extension World {
         guard process.turns[core] == .idle else { return }
         process.turns[core] = .scheduled
         let delayNs = random.exponential(meanNs: 15_000) + machines[process.machine].turnDelayNs
-        schedule(.turn(machine: process.machine, generation: process.generation, core: core), afterNs: delayNs)
+        schedule(
+            .turn(machine: process.machine, generation: process.generation, core: core), afterNs: delayNs)
     }
 
     func tick(_ process: RunningProcess, core: Int) {

@@ -45,7 +45,8 @@ final class World {
     private func makeMachine(_ number: Int) -> Machine {
         let drift = plan.driftPpm[number]
         return Machine(
-            nodeID: NodeID(rawValue: random.next() | 1), name: "n\(number + 1)", address: "m\(number + 1):7101",
+            nodeID: NodeID(rawValue: random.next() | 1), name: "n\(number + 1)",
+            address: "m\(number + 1):7101",
             loops: plan.loops[number],
             clock: MachineClock(
                 trueNs: nowNs, bootPpm: drift, rawPpm: drift,
