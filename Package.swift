@@ -89,7 +89,9 @@ let package = Package(
         .testTarget(
             name: "ClusterTests",
             dependencies: ["Cluster", "Placement", "Raft", "ObjectRuntime", "Binary"], swiftSettings: strict),
-        .testTarget(name: "SimulationTests", dependencies: ["Simulation"], swiftSettings: strict),
+        .testTarget(
+            name: "SimulationTests", dependencies: ["Simulation", "Cluster", "Placement", "Raft", "ObjectRuntime"],
+            swiftSettings: strict),
         .testTarget(
             name: "HoldfastClientTests",
             dependencies: nio + ["HoldfastClient", "holdfast", "EdgeNode"],

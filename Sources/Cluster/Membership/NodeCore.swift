@@ -166,7 +166,11 @@ public final class NodeCore {
 
     private func form() {
         guard forming == nil, let genesis = formation?.genesis(random: &random) else { return }
-        write(genesis)
+        if let fault = genesis.fault {
+            effects.exit = .refused(fault)
+        } else {
+            write(genesis)
+        }
     }
 
     private func welcome(_ genesis: Genesis) {
