@@ -7,6 +7,11 @@ public struct JournalOptions: Sendable, Equatable {
     public var firstSegmentBytes = 4 << 20
     /// A batch takes no more appends when it has this much. One append may be larger.
     public var batchBytes = 4 << 20
+    /// A sync costs processor time, whatever it carries. After a batch of so many records the next one
+    /// begins no sooner than `paceUs` after its beginning, so that it carries more; a quiet journal
+    /// writes at once.
+    public var pacedRecords = 8
+    public var paceUs: UInt64 = 400
 
     public init() {}
 

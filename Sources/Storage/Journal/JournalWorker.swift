@@ -90,10 +90,23 @@ final class JournalWorker: @unchecked Sendable {
         var taken: [JournalAppend] = []
         while waitForWork(&taken) {
             var rest = taken[...]
-            while !rest.isEmpty { write(takeBatch(from: &rest)) }
+            while !rest.isEmpty {
+                let batch = takeBatch(from: &rest)
+                let startUs = Self.nowUs()
+                write(batch)
+                if rest.isEmpty { pace(after: batch, startUs: startUs) }
+            }
             taken.removeAll(keepingCapacity: taken.count <= 4096)
         }
         leave()
+    }
+
+    /// Under load, lets more gather: fewer syncs, each with more to carry.
+    private func pace(after batch: JournalBatch, startUs: UInt64) {
+        guard batch.recordCount >= options.pacedRecords else { return }
+        let elapsedUs = Self.nowUs() - startUs
+        guard elapsedUs + 50 < options.paceUs else { return }
+        usleep(UInt32(options.paceUs - elapsedUs))
     }
 
     /// Moves all that is queued to `taken`. False at the end: closed with nothing left to do, or abandoned.
