@@ -11,7 +11,8 @@ final class LoadClient {
     let home: Int
     /// Repeats an operation whose answer got lost, with the same key, at another node.
     let usesKeys: Bool
-    private unowned let load: Load
+    /// Kept alive on purpose: answers and timers still come when the run is over.
+    private let load: Load
     private var generator: SeededGenerator
     private var connection: HTTPConnection?
     private(set) var isBusy = false

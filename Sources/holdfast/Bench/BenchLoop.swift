@@ -96,7 +96,7 @@ private final class BenchConnection {
     private var connection: HTTPConnection
     private let requests: [ByteBuffer]
     private var next: Int
-    private unowned let owner: BenchLoop
+    private let owner: BenchLoop
     private var sentAt: UInt64 = 0
     private var completion: HTTPConnection.Completion = { _ in }
 
@@ -106,7 +106,7 @@ private final class BenchConnection {
         self.owner = owner
         next = first
         connection.requestTimeout = .seconds(30)
-        completion = { [unowned self] in self.answered($0) }
+        completion = { [weak self] in self?.answered($0) }
     }
 
     func sendNext() {
