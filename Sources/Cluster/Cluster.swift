@@ -1,1 +1,18 @@
 // Cluster: what a node decides.
+//
+// Promise: for every object, at most one node gets an answer out at any moment; an acknowledged write is
+// on disk at a majority and in the state of every later owner, once; a request at any node is answered by
+// the one owner, or refused with a true word on whether it was applied.
+//
+// How: two kinds of synchronous state machine. `NodeCore` (one per node) runs the placement group and
+// decides about membership, leases, fences and obituaries (O5 to O7). `LoopCore` (one per event loop) holds
+// the shards that live on the loop, each a `ShardReplica` over an appointed log (O2 to O4, O8), and the
+// `EdgeRouter`, which carries a client's operation to the owner and through changes of owner (O10, O11).
+// They take inputs (`NodeInput`, `LoopInput`), gather what follows, and hand it out once per turn
+// (`NodeEffects`, `LoopEffects`): one batch for the journal, one set of messages. `PersistQueue` keeps back
+// what rests on records until these are durable (O3). Everything that comes from outside (time, chance,
+// messages, the word that a batch is durable) is an argument, so production and the simulator drive the
+// very same types, and one seed replays a cluster.
+//
+// Left out, so far: changes of a shard's replicas (O9), splits and merges (O13), sockets, events and
+// presence (O14, O15). The table's replicas are those of the genesis record.

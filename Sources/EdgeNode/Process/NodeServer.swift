@@ -55,6 +55,12 @@ enum NodeServer {
         if configuration.bootstrap, configuration.initialNodes == 1, recovered.genesis == nil {
             logger.warning("a cluster of one: every object has one copy, on this disk")
         }
+        if configuration.reads == .lease, let source = SystemClocks.paravirtualSource {
+            // O5: a hypervisor that stops the guest's clock breaks what leases rest on.
+            logger.warning(
+                "the clock is the hypervisor's; if it may be stopped while the guest is not, set reads = quorum",
+                metadata: ["clocksource": "\(source)"])
+        }
         logger.notice("serving", metadata: [
             "node": "\(configuration.name)", "clients": "\(configuration.client)",
             "peers": "\(configuration.peer)",
