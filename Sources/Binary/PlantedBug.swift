@@ -13,6 +13,9 @@ public enum PlantedBug: String, CaseIterable, Sendable {
     case answerSealWithoutLog = "answer-seal-without-log"
     case restartEdgeCounter = "restart-edge-counter"
     case dropUnsettledOperation = "drop-unsettled-operation"
+    case dropLastEvent = "drop-last-event"
+    case replayOneTooEarly = "replay-one-too-early"
+    case leaveTwice = "leave-twice"
 
     #if PLANTED_BUGS
     /// The one bug that is active in this process. Set once, before the first node starts.

@@ -55,11 +55,14 @@ public struct LoopEffects: Sendable {
     public var toLoops: [(loop: Int, message: PeerMessage)] = []
     /// For the node's core: `NodeInput.loop`.
     public var toNode: [LoopRequest] = []
+    /// For sockets of this node, on whatever loop they are.
+    public var sockets: [SocketOutput] = []
 
     public init() {}
 
     public var isEmpty: Bool {
         persist == nil && messages.isEmpty && answers.isEmpty && toLoops.isEmpty && toNode.isEmpty
+            && sockets.isEmpty
     }
 }
 
@@ -77,6 +80,8 @@ public enum LoopRequest: Sendable {
 public enum LoopInput: Sendable {
     /// A client's request, already authenticated.
     case request(RequestToken, ClientRequest)
+    /// Something happened to a socket whose object's feed is kept on this loop.
+    case socket(SocketInput)
     case message(from: NodeID, PeerMessage)
     case persisted(BatchID)
     /// The cluster has been formed in this process's life: its shards begin with empty logs.

@@ -22,6 +22,7 @@ public final class LoopCore {
     /// The shards of `replicas`, rising: whatever iterates does so in this order.
     private(set) var shardOrder: [ShardID] = []
     private var router: EdgeRouter
+    private var hub = SocketHub()
     private var persist = PersistQueue()
     private var effects = LoopEffects()
     /// Shards that have something to do at the end of the turn.
@@ -55,6 +56,8 @@ public final class LoopCore {
         switch input {
         case .request(let token, let request):
             router.submit(token, request, nowMs: nowMs)
+        case .socket(let input):
+            hub.take(input, nowMs: nowMs)
         case .message(let sender, let message):
             receive(message, from: sender, now: now)
         case .persisted(let id):

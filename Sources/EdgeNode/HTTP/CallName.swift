@@ -4,6 +4,7 @@ import ObjectRuntime
 enum CallName: Int, CaseIterable {
     case setItem, setItems, getItem, getItems, getAllItems, getAllKeys, removeItem, removeItems, clear
     case increment, decrement, push, splice, merge, setIn, encryptionSettings, rotateEncryption
+    case presenceList, message, session, listen
     case token
 
     init(_ operation: Operation) {
@@ -25,6 +26,10 @@ enum CallName: Int, CaseIterable {
         case .setIn: self = .setIn
         case .encryptionSettings: self = .encryptionSettings
         case .rotateEncryption: self = .rotateEncryption
+        case .presenceList: self = .presenceList
+        case .message: self = .message
+        case .session: self = .session
+        case .listen: self = .listen
         }
     }
 }

@@ -7,7 +7,8 @@ extension HTTPResponse {
     init(_ answer: ClientAnswer) {
         switch answer.reply {
         case .json(let body): self = .json(body)
-        case .noContent: self = .empty(204)
+        // A hearing goes to edges, never to a client.
+        case .noContent, .hearing: self = .empty(204)
         case .absent: self = .empty(404)
         case .refused(let refusal):
             self = HTTPFault(refusal, applied: answer.applied, retryAfterMs: answer.retryAfterMs).response

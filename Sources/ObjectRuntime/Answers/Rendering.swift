@@ -8,7 +8,13 @@ enum Rendering {
     }
 
     static func append(_ item: Item, to output: inout [UInt8]) {
-        append("{\"value\":", to: &output)
+        output.append(JSONByte.openObject)
+        appendMembers(item, to: &output)
+        output.append(JSONByte.closeObject)
+    }
+
+    static func appendMembers(_ item: Item, to output: inout [UInt8]) {
+        append("\"value\":", to: &output)
         item.value.append(to: &output)
         append(",\"createdAt\":", to: &output)
         appendDecimal(item.createdAt, to: &output)
@@ -20,7 +26,6 @@ enum Rendering {
             append(",\"keyVersion\":", to: &output)
             appendDecimal(UInt64(keyVersion), to: &output)
         }
-        output.append(JSONByte.closeObject)
     }
 
     /// `{name: item, …}`.

@@ -9,6 +9,8 @@ public enum Reply: Sendable, Equatable {
     /// 404 without a body: no such item, which is no error.
     case absent
     case refused(Refusal)
+    /// To an edge that listens.
+    case hearing(Hearing)
 
     public func encode(into writer: inout ByteWriter) {
         switch self {
@@ -20,6 +22,9 @@ public enum Reply: Sendable, Equatable {
         case .refused(let refusal):
             writer.write(UInt8(4))
             refusal.encode(into: &writer)
+        case .hearing(let hearing):
+            writer.write(UInt8(5))
+            hearing.encode(into: &writer)
         }
     }
 
@@ -29,6 +34,7 @@ public enum Reply: Sendable, Equatable {
         case 2: self = .noContent
         case 3: self = .absent
         case 4: self = .refused(try Refusal(from: &reader))
+        case 5: self = .hearing(try Hearing(from: &reader))
         default: throw DecodingFailure("a reply is of an unknown kind")
         }
     }

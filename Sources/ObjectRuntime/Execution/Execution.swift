@@ -12,11 +12,12 @@ public struct ExecutionContext: Sendable {
     /// The class's default life of items; nil means for ever.
     public var defaultTTLMs: UInt64?
     public var limits: Limits
+    /// Somebody listens to the object, or did until just now.
+    public var isWatched: Bool
 
     public init(
         nowMs: UInt64, windowAgeMs: UInt64, epoch: UInt64, nextIndex: UInt64, random: (UInt64, UInt64),
-        defaultTTLMs: UInt64? = nil,
-        limits: Limits = Limits()
+        defaultTTLMs: UInt64? = nil, limits: Limits = Limits(), isWatched: Bool = false
     ) {
         self.nowMs = nowMs
         self.windowAgeMs = windowAgeMs
@@ -25,6 +26,7 @@ public struct ExecutionContext: Sendable {
         self.random = random
         self.defaultTTLMs = defaultTTLMs
         self.limits = limits
+        self.isWatched = isWatched
     }
 }
 

@@ -20,7 +20,7 @@ struct Planner {
     /// Versions of removed items in this shard were at most this.
     let versionFloor: UInt64
 
-    private var changes: [ObjectChange] = []
+    var changes: [ObjectChange] = []
     private var expired: [NamedItem] = []
     private var expiredNames: Set<ItemName> = []
     private var addedItems = 0
@@ -73,6 +73,10 @@ struct Planner {
             return try setIn(path, of: name, to: value, options)
         case .encryptionSettings(let saltBytes): return encryption(saltBytes, rotates: false)
         case .rotateEncryption(let saltBytes): return encryption(saltBytes, rotates: true)
+        case .presenceList: return .read(.json(FrameRendering.presenceList(object.sessions)))
+        case .session(let operation): return try session(operation)
+        // What the owner lets out for these is no part of the state.
+        case .message, .listen: return .read(.noContent)
         }
     }
 }

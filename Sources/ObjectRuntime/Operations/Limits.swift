@@ -7,6 +7,8 @@ public struct Limits: Sendable, Equatable {
     public var itemsPerObject = 10_000
     /// Names and values of an object together.
     public var objectBytes = 64 << 20
+    /// Connections of an object that have joined or were resumed.
+    public var sessionsPerObject = 10_000
     /// Idempotency keys that one shard remembers, and the bytes of their log entries.
     public var clientKeysPerShard = 50_000
     public var clientKeyBytesPerShard = 64 << 20

@@ -41,6 +41,17 @@ extension Operation {
         case .rotateEncryption(let saltBytes):
             writer.write(UInt8(17))
             writer.writeVariable(saltBytes)
+        case .presenceList: writer.write(UInt8(18))
+        case .message(let payload, let sender):
+            writer.write(UInt8(19))
+            payload.encode(into: &writer)
+            writer.writeOptional(sender) { $1.encode(into: &$0) }
+        case .session(let operation):
+            writer.write(UInt8(20))
+            operation.encode(into: &writer)
+        case .listen(let request):
+            writer.write(UInt8(21))
+            request.encode(into: &writer)
         }
     }
 
@@ -65,6 +76,16 @@ extension Operation {
         case 17:
             self = .rotateEncryption(
                 saltBytes: try reader.readCount(limit: EncryptionSettings.saltLimitBytes))
+        case 18: self = .presenceList
+        case 19:
+            let payload = try SocketPayload(from: &reader)
+            self = .message(
+                payload,
+                sender: try reader.readOptional { (reader) throws(DecodingFailure) in
+                    try ConnectionID(from: &reader)
+                })
+        case 20: self = .session(try SessionOperation(from: &reader))
+        case 21: self = .listen(try ListenRequest(from: &reader))
         default: throw DecodingFailure("an operation is of an unknown kind")
         }
     }

@@ -19,13 +19,27 @@ public enum Operation: Sendable, Equatable {
     case setIn(ItemName, path: [[UInt8]], value: [UInt8], WriteOptions)
     case encryptionSettings(saltBytes: Int)
     case rotateEncryption(saltBytes: Int)
+    /// Who has joined (section 10 of the wire protocol).
+    case presenceList
+    /// To everybody who listens; not stored. The sender's own connection, if it is one, is left out.
+    case message(SocketPayload, sender: ConnectionID?)
+    /// Of an edge, for one of its connections.
+    case session(SessionOperation)
+    /// Of an edge: tell the events of the object.
+    case listen(ListenRequest)
 
     /// Reads may still write: the removal of an expired item that they meet (O4).
     public var isWrite: Bool {
         switch self {
-        case .getItem, .getItems, .getAll, .keys: false
+        case .getItem, .getItems, .getAll, .keys, .presenceList, .message, .listen: false
         default: true
         }
+    }
+
+    /// Whether anybody notices that it was executed: writes, and messages, which leave no trace in the log.
+    public var hasEffect: Bool {
+        if case .message = self { return true }
+        return isWrite
     }
 
     /// For metrics: the call's name in the protocol.
@@ -48,6 +62,12 @@ public enum Operation: Sendable, Equatable {
         case .setIn: "setIn"
         case .encryptionSettings: "encryptionSettings"
         case .rotateEncryption: "rotateEncryption"
+        case .presenceList: "presenceList"
+        case .message: "message"
+        case .session(.join): "presenceJoin"
+        case .session(.leave): "presenceLeave"
+        case .session(.resume): "resume"
+        case .listen: "listen"
         }
     }
 }

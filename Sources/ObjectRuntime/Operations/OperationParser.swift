@@ -49,6 +49,28 @@ public enum OperationParser {
 
     public static func clear() -> Operation { .clear }
 
+    /// A message over HTTP. What comes as text is the payload itself, a ciphertext that may look like JSON;
+    /// anything else must be JSON.
+    public static func message(body: [UInt8], isText: Bool, keyVersion: UInt64?) throws(Refusal) -> Operation {
+        guard let version = keyVersion.map({ UInt32(exactly: $0) }) ?? .some(nil) else {
+            throw .invalid("keyVersion", "X-Enc-KV is too large.")
+        }
+        if isText {
+            guard String(validating: body, as: UTF8.self) != nil else {
+                throw .invalid("body.text", "The text is not UTF-8.")
+            }
+            var json: [UInt8] = []
+            appendJSONString(body, to: &json)
+            return .message(SocketPayload(json: json, keyVersion: version), sender: nil)
+        }
+        do throws(JSONFault) {
+            let extent = try JSONScanner.check(body)
+            return .message(SocketPayload(json: Array(body[extent.range]), keyVersion: version), sender: nil)
+        } catch {
+            throw .body(error)
+        }
+    }
+
     private static func itemName(_ text: String) throws(Refusal) -> ItemName {
         let name = ItemName(text)
         guard !name.isEmpty else { throw .emptyName }

@@ -98,6 +98,16 @@ extension RequestBody {
 
     func kind(_ name: StaticString) -> JSONKind? { find(name).map(kind) }
 
+    /// The text of a string member; nil if there is none, or it is no Unicode.
+    func string(_ name: StaticString) -> String? {
+        guard let member = find(name), kind(member) == .string else { return nil }
+        let text = scanner.unescaped(member.value)
+        return text.hasLoneSurrogate ? nil : String(validating: text.bytes, as: UTF8.self)
+    }
+
+    /// A member that is an object itself.
+    func object(_ name: StaticString) -> RequestBody? { find(name).flatMap(nested) }
+
     func number(_ name: StaticString) throws(Refusal) -> Double? {
         guard let member = find(name) else { return nil }
         guard kind(member) == .number else {

@@ -12,6 +12,14 @@ public enum ObjectChange: Sendable, Equatable {
     case expire(ItemName)
     /// New current encryption settings; those before stay in the list.
     case settings(EncryptionSettings)
+    /// The connection has joined, or has joined again with other data.
+    case joined(ConnectionID, Attachment, Presence)
+    /// A connection that had joined is gone.
+    case left(ConnectionID)
+    /// A resumed connection that had not joined is gone: no event.
+    case forgotten(ConnectionID)
+    /// The connection has another socket now (O15).
+    case attached(ConnectionID, Attachment)
 
     func encode(into writer: inout ByteWriter, origin: UInt64) {
         switch self {
@@ -35,6 +43,30 @@ public enum ObjectChange: Sendable, Equatable {
         case .settings(let settings):
             writer.write(UInt8(5))
             settings.encode(into: &writer)
+        case .joined, .left, .forgotten, .attached:
+            encodeSession(into: &writer)
+        }
+    }
+
+    private func encodeSession(into writer: inout ByteWriter) {
+        switch self {
+        case .joined(let connection, let attachment, let presence):
+            writer.write(UInt8(6))
+            connection.encode(into: &writer)
+            attachment.encode(into: &writer)
+            presence.encode(into: &writer)
+        case .left(let connection):
+            writer.write(UInt8(7))
+            connection.encode(into: &writer)
+        case .forgotten(let connection):
+            writer.write(UInt8(8))
+            connection.encode(into: &writer)
+        case .attached(let connection, let attachment):
+            writer.write(UInt8(9))
+            connection.encode(into: &writer)
+            attachment.encode(into: &writer)
+        case .put, .edit, .remove, .expire, .settings:
+            preconditionFailure("encoded by encode(into:origin:)")
         }
     }
 
@@ -56,6 +88,15 @@ public enum ObjectChange: Sendable, Equatable {
         case 3: self = .remove(try ItemName(from: &reader))
         case 4: self = .expire(try ItemName(from: &reader))
         case 5: self = .settings(try EncryptionSettings(from: &reader))
+        case 6:
+            let connection = try ConnectionID(from: &reader)
+            let attachment = try Attachment(from: &reader)
+            self = .joined(connection, attachment, try Presence(from: &reader))
+        case 7: self = .left(try ConnectionID(from: &reader))
+        case 8: self = .forgotten(try ConnectionID(from: &reader))
+        case 9:
+            let connection = try ConnectionID(from: &reader)
+            self = .attached(connection, try Attachment(from: &reader))
         default: throw DecodingFailure("a change is of an unknown kind")
         }
     }
@@ -67,6 +108,8 @@ public enum ObjectChange: Sendable, Equatable {
         case .edit(let name, let edits, _, _): edits.reduce(name.count + 16) { $0 + $1.inserted.count + 8 }
         case .remove(let name), .expire(let name): name.count + 2
         case .settings(let settings): settings.salt.count + 16
+        case .joined(_, _, let presence): presence.payload.json.count + 48
+        case .left, .forgotten, .attached: 40
         }
     }
 }

@@ -8,8 +8,10 @@ struct ObjectState: Sendable, Equatable {
     var byteCount = 0
     /// All settings that the object ever had, the current ones last. They outlive items and `clear`.
     var encryption: [EncryptionSettings] = []
+    /// Connections that have joined or were resumed (O15), in order of their ids.
+    var sessions: [SessionRecord] = []
 
-    var isEmpty: Bool { items.isEmpty && encryption.isEmpty }
+    var isEmpty: Bool { items.isEmpty && encryption.isEmpty && sessions.isEmpty }
 
     /// Where the name stands, or where it would be put.
     func search(_ name: ItemName) -> (position: Int, isFound: Bool) {

@@ -6,7 +6,8 @@ public enum ShardEntry: Sendable, Equatable {
     /// Edge incarnations that are fenced: their operation ids are no longer kept (O10).
     case retirement(incarnations: [UInt64])
 
-    static let version: UInt8 = 1
+    /// Version 1 had no word on whether the object is watched.
+    static let version: UInt8 = 2
 
     public func encode() -> [UInt8] {
         switch self {
@@ -22,11 +23,12 @@ public enum ShardEntry: Sendable, Equatable {
 
     public init(payload: [UInt8]) throws(DecodingFailure) {
         var reader = ByteReader(payload)
-        guard try reader.readUInt8() == ShardEntry.version else {
+        let version = try reader.readUInt8()
+        guard 1...ShardEntry.version ~= version else {
             throw DecodingFailure("a log entry of an unknown version")
         }
         switch try reader.readUInt8() {
-        case 1: self = .operation(try OperationEntry(from: &reader))
+        case 1: self = .operation(try OperationEntry(from: &reader, version: version))
         case 2:
             self = .retirement(
                 incarnations: try reader.readArray { (reader) throws(DecodingFailure) in
@@ -49,10 +51,12 @@ public struct OperationEntry: Sendable, Equatable {
     public var windowAgeMs: UInt64
     public var changes: [ObjectChange]
     public var outcome: EntryOutcome
+    /// Somebody listens to the object, or did until just now: every replica keeps what the entry tells them.
+    public var isWatched: Bool
 
     public init(
         id: OperationID?, settledBelow: UInt64, object: ObjectID, timeMs: UInt64, windowAgeMs: UInt64,
-        changes: [ObjectChange], outcome: EntryOutcome
+        changes: [ObjectChange], outcome: EntryOutcome, isWatched: Bool = false
     ) {
         self.id = id
         self.settledBelow = settledBelow
@@ -61,6 +65,7 @@ public struct OperationEntry: Sendable, Equatable {
         self.windowAgeMs = windowAgeMs
         self.changes = changes
         self.outcome = outcome
+        self.isWatched = isWatched
     }
 
     func encode() -> [UInt8] {
@@ -75,10 +80,11 @@ public struct OperationEntry: Sendable, Equatable {
         writer.writeVariable(windowAgeMs)
         writer.writeArray(changes) { $1.encode(into: &$0, origin: timeMs) }
         outcome.encode(into: &writer)
+        writer.write(isWatched)
         return writer.bytes
     }
 
-    init(from reader: inout ByteReader) throws(DecodingFailure) {
+    init(from reader: inout ByteReader, version: UInt8) throws(DecodingFailure) {
         id = try reader.readOptional { (reader) throws(DecodingFailure) in try OperationID(from: &reader) }
         settledBelow = try reader.readVariable()
         object = try ObjectID(from: &reader)
@@ -89,6 +95,7 @@ public struct OperationEntry: Sendable, Equatable {
             try ObjectChange(from: &reader, origin: origin)
         }
         outcome = try EntryOutcome(from: &reader)
+        isWatched = version > 1 ? try reader.readBool() : false
     }
 }
 

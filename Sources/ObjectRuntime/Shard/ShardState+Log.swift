@@ -11,8 +11,9 @@ extension ShardState {
         precondition(index > lastIndex, "I6: entries are applied in order, each once")
         switch try ShardEntry(payload: payload) {
         case .operation(let entry):
-            _ = try install(
+            let installed = try install(
                 entry, index: index, epoch: epoch, entryBytes: payload.count, isSpeculative: false)
+            note(installed.record, emptiedAt: installed.leavesEmpty ? index : nil)
             drop(entry.id, settledBelow: entry.settledBelow, windowAgeMs: entry.windowAgeMs)
         case .retirement(let incarnations):
             window.retire(incarnations)
@@ -29,10 +30,16 @@ extension ShardState {
         return entry
     }
 
+    struct Installed {
+        var result: RecordedResult
+        var record: EventRecord?
+        var leavesEmpty: Bool
+    }
+
     /// Makes the entry's changes; owner and replica alike.
     mutating func install(
         _ entry: OperationEntry, index: UInt64, epoch: UInt64, entryBytes: Int, isSpeculative: Bool
-    ) throws(DecodingFailure) -> RecordedResult {
+    ) throws(DecodingFailure) -> Installed {
         var undo = undo(
             index, epoch,
             .operation(
@@ -47,16 +54,38 @@ extension ShardState {
             objects[entry.object] = nil
             emptiedIndex = index
         }
+        if !made.sessions.isEmpty { countSessions(made.sessions) }
+        let record = entry.isWatched ? eventRecord(entry, made, index: index, epoch: epoch) : nil
         if isSpeculative {
             undo.stepCount = entry.changes.count
             undo.touchedIndex = made.touchedBefore
+            undo.record = record
+            undo.leavesEmpty = made.isEmpty
             speculation.undos.append(undo)
         }
         if entry.id != nil { window.record(entry, made.result, index: index, entryBytes: entryBytes) }
         logTimeMs = max(logTimeMs, entry.timeMs)
         windowAgeMs = max(windowAgeMs, entry.windowAgeMs)
         lastIndex = index
-        return made.result
+        return Installed(result: made.result, record: record, leavesEmpty: made.isEmpty)
+    }
+
+    private func eventRecord(
+        _ entry: OperationEntry, _ made: ObjectState.Made, index: UInt64, epoch: UInt64
+    ) -> EventRecord {
+        EventRecord(
+            object: entry.object, epoch: epoch, index: index, timeMs: entry.timeMs,
+            previousTouched: made.touchedBefore, wasPresent: made.touchedBefore > 0,
+            leavesEmpty: made.isEmpty, events: made.events)
+    }
+
+    /// A committed entry: what it told, and whether it left an object empty that nobody watches.
+    private mutating func note(_ record: EventRecord?, emptiedAt index: UInt64?) {
+        if let record {
+            history.append(record)
+        } else if let index {
+            history.noteUnwatchedEmptied(index: index)
+        }
     }
 
     func undo(_ index: UInt64, _ epoch: UInt64, _ kind: Speculation.Kind) -> Speculation.Undo {
@@ -75,20 +104,26 @@ extension ShardState {
 // MARK: - Commit and roll back
 
 extension ShardState {
-    /// The entries up to `index` are committed: they can no longer be taken back.
-    public mutating func committed(through index: UInt64) {
+    /// The entries up to `index` are committed: they can no longer be taken back. Answers what the
+    /// subscribers of watched objects are to hear of them, in order.
+    @discardableResult
+    public mutating func committed(through index: UInt64) -> [EventRecord] {
+        var records: [EventRecord] = []
         while !speculation.undos.isEmpty, speculation.undos[0].index <= index {
             let undo = speculation.undos.removeFirst()
             speculation.steps.removeFirst(undo.stepCount)
             switch undo.entry {
             case .operation(_, let id, let settledBelow, let windowAgeMs):
                 drop(id, settledBelow: settledBelow, windowAgeMs: windowAgeMs)
+                note(undo.record, emptiedAt: undo.leavesEmpty ? undo.index : nil)
+                if let record = undo.record { records.append(record) }
             case .retirement(let incarnations):
                 window.retire(incarnations)
             }
             committedIndex = undo.index
             committedEpoch = undo.epoch
         }
+        return records
     }
 
     /// Takes back all speculative entries above `index`, the newest first.
@@ -115,6 +150,11 @@ extension ShardState {
             switch speculation.steps.removeLast() {
             case .item(let name, let item): _ = object.replace(name, with: item)
             case .settings: object.encryption.removeLast()
+            case .session(let connection, let record):
+                let undone = object.replace(connection, with: record)
+                countSessions([
+                    SessionStep(before: undone?.attachment.incarnation, after: record?.attachment.incarnation)
+                ])
             }
         }
         object.touchedIndex = undo.touchedIndex
@@ -125,11 +165,12 @@ extension ShardState {
 }
 
 extension ObjectChange {
-    /// Whether subscribers hear of it: all but the silent end of expired items and encryption settings.
+    /// Whether subscribers hear of it: all but the silent end of expired items, encryption settings, and
+    /// where a connection has its socket.
     public var isEvent: Bool {
         switch self {
-        case .put, .edit, .remove: true
-        case .expire, .settings: false
+        case .put, .edit, .remove, .joined, .left: true
+        case .expire, .settings, .forgotten, .attached: false
         }
     }
 }
@@ -140,7 +181,11 @@ extension ObjectState {
         var addedItems: Int
         var addedBytes: Int
         var isEmpty: Bool
+        /// 0 if the object was not there.
         var touchedBefore: UInt64
+        /// Of a watched object's entry.
+        var events: [ObjectEvent] = []
+        var sessions: [SessionStep] = []
     }
 
     /// Makes an entry's changes; for a speculative one, with the steps that take them back.
@@ -149,14 +194,24 @@ extension ObjectState {
         isSpeculative: Bool
     ) throws(DecodingFailure) -> Made {
         let before = (items: items.count, bytes: byteCount, touched: touchedIndex)
+        var events: [ObjectEvent] = []
+        var sessions: [SessionStep] = []
         for change in entry.changes {
             let step = try make(change, versionFloor: &versionFloor)
+            if case .session(let connection, let previous) = step {
+                sessions.append(
+                    SessionStep(
+                        before: previous?.attachment.incarnation,
+                        after: session(connection)?.attachment.incarnation))
+            }
+            if entry.isWatched, let event = change.event(in: self, step) { events.append(event) }
             if isSpeculative { speculation.steps.append(step) }
         }
         touchedIndex = index
         return Made(
             result: try result(of: entry), addedItems: items.count - before.items,
-            addedBytes: byteCount - before.bytes, isEmpty: isEmpty, touchedBefore: before.touched)
+            addedBytes: byteCount - before.bytes, isEmpty: isEmpty, touchedBefore: before.touched,
+            events: events, sessions: sessions)
     }
 
     /// Makes one change and says how to take it back.
@@ -181,6 +236,15 @@ extension ObjectState {
         case .settings(let settings):
             encryption.append(settings)
             return .settings
+        case .joined(let connection, let attachment, let presence):
+            let record = SessionRecord(connection: connection, attachment: attachment, presence: presence)
+            return .session(connection, replace(connection, with: record))
+        case .left(let connection), .forgotten(let connection):
+            return .session(connection, replace(connection, with: nil))
+        case .attached(let connection, let attachment):
+            let record = SessionRecord(
+                connection: connection, attachment: attachment, presence: session(connection)?.presence)
+            return .session(connection, replace(connection, with: record))
         }
     }
 

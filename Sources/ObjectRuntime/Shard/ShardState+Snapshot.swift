@@ -4,7 +4,8 @@ import DequeModule
 // A snapshot is the committed state, in an order that depends on nothing but the state: objects by key
 // and id, items by name, streams by number, client keys in the order of the log.
 extension ShardState {
-    private static let snapshotVersion: UInt8 = 1
+    /// Version 1 had no sessions.
+    static let snapshotVersion: UInt8 = 2
 
     /// The state as of `committedIndex`, without what is speculative (O3).
     public func encodeSnapshot() -> [UInt8] {
@@ -30,7 +31,8 @@ extension ShardState {
 
     public init(snapshot: [UInt8]) throws(DecodingFailure) {
         var reader = ByteReader(snapshot)
-        guard try reader.readUInt8() == ShardState.snapshotVersion else {
+        let version = try reader.readUInt8()
+        guard 1...ShardState.snapshotVersion ~= version else {
             throw DecodingFailure("a shard snapshot of an unknown version")
         }
         committedIndex = try reader.readVariable()
@@ -40,21 +42,23 @@ extension ShardState {
         windowAgeMs = try reader.readVariable()
         versionFloor = try reader.readVariable()
         emptiedIndex = try reader.readVariable()
-        try readObjects(&reader)
+        history = EventHistory(behind: committedIndex)
+        try readObjects(&reader, version: version)
         try readWindow(&reader)
         try reader.finish()
     }
 
-    private mutating func readObjects(_ reader: inout ByteReader) throws(DecodingFailure) {
+    private mutating func readObjects(_ reader: inout ByteReader, version: UInt8) throws(DecodingFailure) {
         let count = try reader.readCount(limit: reader.remaining)
         var previous: ObjectID?
         for _ in 0..<count {
             let id = try ObjectID(from: &reader)
             if let previous, !(previous < id) { throw DecodingFailure("objects are out of order") }
             previous = id
-            let object = try ObjectState(from: &reader)
+            let object = try ObjectState(from: &reader, version: version)
             itemCount += object.items.count
             byteCount += object.byteCount
+            countSessions(object.sessions.map { SessionStep(before: nil, after: $0.attachment.incarnation) })
             objects[id] = object
         }
     }
@@ -137,9 +141,12 @@ extension ObjectState {
             named.item.encodeTimes(into: &writer, origin: 0)
             named.item.value.encode(into: &writer)
         }
+        writer.writeArray(sessions) { $1.encode(into: &$0) }
     }
 
-    init(from reader: inout ByteReader) throws(DecodingFailure) {
+    init(
+        from reader: inout ByteReader, version: UInt8 = ShardState.snapshotVersion
+    ) throws(DecodingFailure) {
         touchedIndex = try reader.readVariable()
         encryption = try reader.readArray { (reader) throws(DecodingFailure) in
             try EncryptionSettings(from: &reader)
@@ -155,6 +162,13 @@ extension ObjectState {
             byteCount += name.count + item.value.count
             items.append(NamedItem(name: name, item: item))
         }
+        if version > 1 { try readSessions(&reader) }
         guard !isEmpty else { throw DecodingFailure("an object without content") }
+    }
+    private mutating func readSessions(_ reader: inout ByteReader) throws(DecodingFailure) {
+        sessions = try reader.readArray { (reader) throws(DecodingFailure) in try SessionRecord(from: &reader) }
+        for (record, next) in zip(sessions, sessions.dropFirst()) where !(record.connection < next.connection) {
+            throw DecodingFailure("sessions are out of order")
+        }
     }
 }

@@ -10,6 +10,8 @@ public struct ShardState: Sendable {
     var objects: [ObjectID: ObjectState] = [:]
     var window = OperationWindow()
     var speculation = Speculation()
+    /// What listeners may have missed; in no snapshot.
+    var history = EventHistory()
 
     /// The highest time of any entry: the log's own clock, which never goes back.
     public internal(set) var logTimeMs: UInt64 = 0
@@ -24,6 +26,9 @@ public struct ShardState: Sendable {
     public internal(set) var lastIndex: UInt64 = 0
     public internal(set) var committedIndex: UInt64 = 0
     public internal(set) var committedEpoch: UInt64 = 0
+
+    /// Remembered connections by the incarnation of their edge. Only looked up, or sorted.
+    var sessionCounts: [UInt64: Int] = [:]
 
     public internal(set) var itemCount = 0
     /// Names and values of all items.
@@ -91,7 +96,8 @@ extension ShardState {
         }
         let entry = OperationEntry(
             id: writeID, settledBelow: writeID == nil ? 0 : request.settledBelow, object: request.object,
-            timeMs: nowMs, windowAgeMs: ageMs, changes: draft.changes, outcome: draft.outcome)
+            timeMs: nowMs, windowAgeMs: ageMs, changes: draft.changes, outcome: draft.outcome,
+            isWatched: context.isWatched)
         return write(entry, draft.reply, context)
     }
 
@@ -133,15 +139,15 @@ extension ShardState {
         }
     }
 
-    private mutating func write(
+    mutating func write(
         _ entry: OperationEntry, _ reply: Reply?, _ context: ExecutionContext
     ) -> Execution {
         let payload = entry.encode()
-        let result = try? install(
+        let installed = try? install(
             entry, index: context.nextIndex, epoch: context.epoch, entryBytes: payload.count,
             isSpeculative: true)
-        guard let result else { preconditionFailure("O3: an entry fits the state that it was made from") }
-        let answer = Answer(reply ?? result.reply, index: context.nextIndex)
+        guard let installed else { preconditionFailure("O3: an entry fits the state that it was made from") }
+        let answer = Answer(reply ?? installed.result.reply, index: context.nextIndex)
         return .write(payload: payload, answer)
     }
 

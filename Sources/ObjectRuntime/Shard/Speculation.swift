@@ -5,6 +5,7 @@ struct Speculation: Sendable, Equatable {
     enum Step: Sendable, Equatable {
         case item(ItemName, Item?)
         case settings
+        case session(ConnectionID, SessionRecord?)
     }
 
     /// What was before one entry.
@@ -13,6 +14,10 @@ struct Speculation: Sendable, Equatable {
         var epoch: UInt64
         var entry: Kind
         var stepCount = 0
+        /// What subscribers will hear of it, if its object is watched.
+        var record: EventRecord?
+        /// It left its object without content.
+        var leavesEmpty = false
         var touchedIndex: UInt64 = 0
         var logTimeMs: UInt64
         var windowAgeMs: UInt64

@@ -17,6 +17,7 @@ enum AnswerReading {
         case .json(let body): return observation(in: body, step)
         case .absent: return .settled(.answered(.absent, version: 0))
         case .noContent: return .settled(.answered(.nothing, version: 0))
+        case .hearing: return .malformed("a hearing, which is for edges")
         case .refused(let refusal):
             if answer.applied == .unknown { return .mayBeApplied }
             guard answer.applied == .no else { return .malformed("refused, yet applied: \(refusal.code)") }

@@ -1,0 +1,95 @@
+import DequeModule
+
+/// The recent events of a shard, of objects that somebody listens to: what an edge or a client has missed
+/// is told from here (O14). Owner and replicas keep it alike, from committed entries; it is in no snapshot.
+///
+/// Entries say whether their object was watched, and only those are kept, for about a minute of the log's
+/// time and within a bound. Each record names the entry before it that touched its object, so whether the
+/// records behind a point are all there is can be told exactly.
+struct EventHistory: Sendable {
+    static let keptMs: UInt64 = 60_000
+    private static let absentMax = 1_024
+
+    var limitBytes = 512 << 10
+    private var records: Deque<EventRecord> = []
+    private var bytes = 0
+    /// Watched objects that are not there any more, and the entry that emptied each.
+    private var absent: [ObjectID: UInt64] = [:]
+    private var absentOrder: Deque<ObjectID> = []
+    /// An object that is not in `absent` was emptied by a watched entry at this index at the latest.
+    private var floor: UInt64 = 0
+    /// The newest entry that emptied an object which nobody watched.
+    private var unwatchedEmptied: UInt64 = 0
+
+    init() {}
+
+    /// Begins behind a snapshot: of what was before it nothing is known.
+    init(behind index: UInt64) {
+        floor = index
+        unwatchedEmptied = index
+    }
+
+    var count: Int { records.count }
+
+    /// The oldest record goes when there are too many bytes or it is too old.
+    mutating func append(_ fresh: EventRecord) {
+        var record = fresh
+        if !record.wasPresent { record.previousTouched = lastTouched(ofAbsent: record.object) }
+        if record.leavesEmpty { noteAbsent(record.object, index: record.index) }
+        records.append(record)
+        bytes += record.byteCount
+        while let oldest = records.first,
+            bytes > limitBytes || oldest.timeMs &+ EventHistory.keptMs < record.timeMs
+        {
+            bytes -= oldest.byteCount
+            records.removeFirst()
+        }
+    }
+
+    /// An entry that nobody watched has left its object without content.
+    mutating func noteUnwatchedEmptied(index: UInt64) { unwatchedEmptied = index }
+
+    private mutating func noteAbsent(_ object: ObjectID, index: UInt64) {
+        if absent.updateValue(index, forKey: object) == nil { absentOrder.append(object) }
+        guard absentOrder.count > EventHistory.absentMax, let oldest = absentOrder.popFirst() else { return }
+        floor = max(floor, absent.removeValue(forKey: oldest) ?? 0)
+    }
+
+    private func lastTouched(ofAbsent object: ObjectID) -> UInt64 { absent[object] ?? floor }
+}
+
+/// What a listener has missed behind a point.
+public enum EventReplay: Sendable, Equatable {
+    case records([EventRecord])
+    /// Events may be missing, and nobody can tell which.
+    case gap
+}
+
+extension EventHistory {
+    /// `touched` is the newest committed entry that touched the object; nil if the object is not there.
+    /// `isUnwatchedPossible` for listeners that were away: the object may have changed while nobody watched.
+    func replay(
+        of object: ObjectID, after: EventPoint, touched: UInt64?, isUnwatchedPossible: Bool
+    ) -> EventReplay {
+        var found: [EventRecord] = []
+        for record in records where record.index >= after.index && record.object == object {
+            if record.index > after.index {
+                found.append(record)
+            } else {
+                // O14: a point of a history that was given up.
+                guard record.epoch == after.epoch else { return .gap }
+                let rest = record.events.count > Int(after.ordinal) + 1
+                if rest { found.append(record) }
+            }
+        }
+        let unwatched = isUnwatchedPossible ? unwatchedEmptied : 0
+        // From the newest backwards, each must be what was touched last before the one behind it.
+        var needed = touched ?? max(lastTouched(ofAbsent: object), unwatched)
+        for record in found.reversed() {
+            guard needed <= record.index else { return .gap }
+            needed = record.wasPresent ? record.previousTouched : max(record.previousTouched, unwatched)
+            if record.index == after.index { return .records(found) }
+        }
+        return needed <= after.index ? .records(found) : .gap
+    }
+}

@@ -1,0 +1,125 @@
+import Binary
+
+// What operations of connections do to an object (O15).
+
+extension Planner {
+    mutating func session(_ operation: SessionOperation) throws(Refusal) -> Draft {
+        switch operation {
+        case .join(let connection, let attachment, let payload):
+            try join(connection, attachment, payload)
+        case .leave(let connection, let attachment):
+            leave(connection, attachment)
+        case .resume(let connection, let attachment):
+            try checkRoom(for: connection)
+            changes.append(.attached(connection, attachment))
+        }
+        return Draft(outcome: .noContent)
+    }
+
+    private mutating func join(
+        _ connection: ConnectionID, _ attachment: Attachment, _ payload: SocketPayload
+    ) throws(Refusal) {
+        // Of a socket that the connection has left: what it still says does not count.
+        if let record = object.session(connection), record.attachment != attachment { return }
+        try checkRoom(for: connection)
+        changes.append(.joined(connection, attachment, Presence(joinedAt: nowMs, payload: payload)))
+    }
+
+    private mutating func leave(_ connection: ConnectionID, _ attachment: Attachment) {
+        guard let record = object.session(connection) else { return }
+        #if PLANTED_BUGS
+        let isCurrent = record.attachment == attachment || PlantedBug.isActive(.leaveTwice)
+        #else
+        let isCurrent = record.attachment == attachment
+        #endif
+        if isCurrent { changes.append(record.presence == nil ? .forgotten(connection) : .left(connection)) }
+    }
+
+    private func checkRoom(for connection: ConnectionID) throws(Refusal) {
+        guard object.session(connection) == nil, object.sessions.count >= context.limits.sessionsPerObject else {
+            return
+        }
+        throw Refusal(
+            status: 429, name: "RateLimitError", code: "rateLimitError.sessions",
+            message: "The object has \(context.limits.sessionsPerObject) connections that have joined, and takes "
+                + "no more.")
+    }
+}
+
+extension ShardState {
+    /// Edge processes behind the connections that objects remember; each once, rising.
+    public var sessionIncarnations: [UInt64] { sessionCounts.keys.sorted() }
+
+    /// Remembered connections, over all objects.
+    public var sessionCount: Int { sessionCounts.values.reduce(0, +) }
+
+    /// The connections whose edge process `isGone`, by object, in order.
+    public func sessions(where isGone: (UInt64) -> Bool) -> [(object: ObjectID, records: [SessionRecord])] {
+        objects.keys.sorted().compactMap { object in
+            let gone = objects[object]?.sessions.filter { isGone($0.attachment.incarnation) } ?? []
+            return gone.isEmpty ? nil : (object, gone)
+        }
+    }
+
+    /// The connections leave, as far as they have still these attachments: their edges are gone, and nobody
+    /// has resumed them in time. A speculative entry like any other; nil if nothing is left to do.
+    public mutating func executeDeparture(
+        of records: [SessionRecord], from object: ObjectID, _ context: ExecutionContext
+    ) -> [UInt8]? {
+        precondition(context.nextIndex > lastIndex, "O3: an entry's index is above all before it")
+        let changes = records.compactMap { departed -> ObjectChange? in
+            guard let record = objects[object]?.session(departed.connection),
+                record.attachment == departed.attachment
+            else { return nil }
+            return record.presence == nil ? .forgotten(record.connection) : .left(record.connection)
+        }
+        guard !changes.isEmpty else { return nil }
+        let entry = OperationEntry(
+            id: nil, settledBelow: 0, object: object, timeMs: max(context.nowMs, logTimeMs),
+            windowAgeMs: max(context.windowAgeMs, windowAgeMs), changes: changes, outcome: .read,
+            isWatched: context.isWatched)
+        guard case .write(let payload, _) = write(entry, nil, context) else { return nil }
+        return payload
+    }
+
+    /// What a listener has missed behind `after`, of what is committed. `isUnwatchedPossible` for one that
+    /// was away: the object may have changed meanwhile while nobody listened to it.
+    public func replay(of object: ObjectID, after: EventPoint, isUnwatchedPossible: Bool) -> EventReplay {
+        guard after.index <= committedIndex else { return .gap }
+        return history.replay(
+            of: object, after: after, touched: committedTouch(of: object),
+            isUnwatchedPossible: isUnwatchedPossible)
+    }
+
+    /// The newest committed entry that touched the object; nil if it is not there.
+    private func committedTouch(of object: ObjectID) -> UInt64? {
+        for undo in speculation.undos {
+            guard case .operation(object, _, _, _) = undo.entry else { continue }
+            return undo.touchedIndex > 0 ? undo.touchedIndex : nil
+        }
+        return objects[object]?.touchedIndex
+    }
+
+    mutating func countSessions(_ changes: [SessionStep]) {
+        for change in changes {
+            if let before = change.before { sessionCounts[before, default: 0] -= 1 }
+            if let after = change.after { sessionCounts[after, default: 0] += 1 }
+            if let before = change.before, sessionCounts[before] == 0 { sessionCounts[before] = nil }
+        }
+    }
+
+    /// Everything up to here is committed and has been told.
+    public var committedPoint: EventPoint { .end(epoch: committedEpoch, index: committedIndex) }
+
+    /// Bounds what listeners can be told of the past.
+    public var eventHistoryBytes: Int {
+        get { history.limitBytes }
+        set { history.limitBytes = newValue }
+    }
+}
+
+/// The edge process behind a connection, before and after a change.
+struct SessionStep: Sendable {
+    var before: UInt64?
+    var after: UInt64?
+}
