@@ -22,7 +22,7 @@ public final class LoopCore {
     /// The shards of `replicas`, rising: whatever iterates does so in this order.
     private(set) var shardOrder: [ShardID] = []
     private var router: EdgeRouter
-    private var hub = SocketHub()
+    private var hub: SocketHub
     private var persist = PersistQueue()
     private var effects = LoopEffects()
     /// Shards that have something to do at the end of the turn.
@@ -35,6 +35,7 @@ public final class LoopCore {
     private var hasReportedDrain = false
     private var rejected: UInt64 = 0
     private var lastAliveMs: UInt64 = 0
+    private var lastAgedMs: UInt64 = 0
     /// The raw clock of the input at hand, in milliseconds.
     private var nowMs: UInt64 = 0
 
@@ -47,6 +48,7 @@ public final class LoopCore {
         self.recovered = recovered
         entropy = SipHash(key0: seed, key1: seed &* 0x9E37_79B9_7F4A_7C15 &+ UInt64(loop))
         router = EdgeRouter(nodeID: identity.nodeID, loop: loop, settings: settings)
+        hub = SocketHub(nodeID: identity.nodeID, loop: loop, entropy: entropy)
     }
 
     // MARK: - Inputs
@@ -69,7 +71,10 @@ public final class LoopCore {
         case .lease(let lease):
             self.lease = lease
         case .linkUp(let node):
-            forEachReplica { $0.raft.reportReachable(node) }
+            forEachReplica {
+                $0.raft.reportReachable(node)
+                $0.linkUp(node)
+            }
             router.linkUp(node, nowMs: nowMs)
         case .linkDown(let node):
             forEachReplica { $0.raft.reportUnreachable(node) }
@@ -100,6 +105,12 @@ public final class LoopCore {
             guard let replica = replicas[request.shard] else { return }
             replica.requestMove(request, nowMs: nowMs)
             mark(replica)
+        case .feedEnd(let end):
+            replicas[end.shard]?.listeners.remove(end.feed, of: sender, from: end.object, nowMs: nowMs)
+        case .events(let push):
+            hub.receive(push, from: sender)
+        case .broadcast(let push):
+            hub.receive(push, from: sender)
         default:
             rejected += 1
         }
@@ -166,11 +177,13 @@ public final class LoopCore {
             replica.defaultLifetimesMs = lifetimes
             replica.observe(record, in: state, process: newView.process, now: now)
             replica.retireFencedEdges()
+            replica.noticeGoneEdges(nowMs: nowMs)
             mark(replica)
         }
         // What the journal held is in the replicas now.
         recovered = nil
         router.observe(newView, nowMs: nowMs)
+        hub.observe(newView)
     }
 
     private func defaultLifetimes(_ tenants: Tenants) -> [ClassName: UInt64] {
@@ -218,6 +231,8 @@ public final class LoopCore {
             mark(replica)
         }
         router.tick(nowMs: nowMs)
+        hub.tick(nowMs: nowMs)
+        ageEventHistories()
         if isDraining, !hasReportedDrain, router.pendingCount == 0,
             shardOrder.allSatisfy({ replicas[$0]?.isDrained ?? true })
         {
@@ -228,6 +243,13 @@ public final class LoopCore {
             lastAliveMs = nowMs
             effects.toNode.append(.alive(loop: loop))
         }
+    }
+
+    /// What listeners missed is kept for one to two of these intervals.
+    private func ageEventHistories() {
+        guard nowMs >= lastAgedMs + Listeners.lingerMs else { return }
+        lastAgedMs = nowMs
+        for shard in shardOrder { replicas[shard]?.state.ageEventHistory() }
     }
 
     // MARK: - Effects
@@ -246,13 +268,24 @@ public final class LoopCore {
         }
     }
 
-    /// Carries the router's tries to their owners; those of this loop are executed at once.
+    /// Carries the router's tries to their owners; those of this loop are executed at once. What the hub asks
+    /// and hears is among them.
     private func deliver(now: Clocks) {
-        while !router.dispatches.isEmpty {
+        repeat {
+            serveHub()
             let dispatches = router.dispatches
             router.dispatches = []
             for dispatch in dispatches { deliver(dispatch, now: now) }
-        }
+        } while !router.dispatches.isEmpty || !router.hubAnswers.isEmpty || !hub.isIdle
+    }
+
+    private func serveHub() {
+        let answers = router.hubAnswers
+        router.hubAnswers = []
+        for answered in answers { hub.answered(answered.token, answered.answer, nowMs: nowMs) }
+        let (requests, messages) = hub.takeQuestions()
+        for request in requests { router.submit(request, nowMs: nowMs) }
+        for (node, message) in messages { send(message, to: node) }
     }
 
     private func deliver(_ dispatch: EdgeRouter.Dispatch, now: Clocks) {
@@ -271,8 +304,23 @@ public final class LoopCore {
             effects.messages.append(Outgoing(to: node, message: message))
         } else if case .loop(let target) = message.destination, target != loop {
             effects.toLoops.append((loop: target, message: message))
-        } else if case .outcome(let outcome) = message {
-            router.settle(outcome, ownerName: identity.name, nowMs: nowMs)
+        } else {
+            sendHere(message)
+        }
+    }
+
+    /// To this very loop.
+    private func sendHere(_ message: PeerMessage) {
+        switch message {
+        case .outcome(let outcome): router.settle(outcome, ownerName: identity.name, nowMs: nowMs)
+        case .events(let push): hub.receive(push, from: identity.nodeID)
+        case .broadcast(let push): hub.receive(push, from: identity.nodeID)
+        case .feedEnd(let end):
+            let home = homeLoop(of: end.shard, loops: settings.loops)
+            guard home == loop else { return effects.toLoops.append((loop: home, message: message)) }
+            replicas[end.shard]?.listeners.remove(
+                end.feed, of: identity.nodeID, from: end.object, nowMs: nowMs)
+        default: preconditionFailure("a core sends nothing else to itself")
         }
     }
 
@@ -298,6 +346,8 @@ public final class LoopCore {
         } while !dirty.isEmpty
         effects.answers = router.answers
         router.answers = []
+        effects.sockets = hub.outputs
+        hub.outputs = []
         let result = effects
         effects = LoopEffects()
         return result
@@ -326,7 +376,7 @@ public final class LoopCore {
         if !replica.outbox.isEmpty {
             let outbox = replica.outbox
             replica.outbox = []
-            for item in outbox { send(.outcome(item.outcome), to: item.node) }
+            for item in outbox { send(item.message, to: item.node) }
         }
         if !replica.requests.isEmpty {
             effects.toNode.append(contentsOf: replica.requests)
@@ -342,6 +392,7 @@ public final class LoopCore {
 
     public func report() -> (shards: [ShardReport], counters: NodeCounters) {
         var counters = router.counters
+        hub.report(into: &counters)
         counters.rejectedMessages += rejected
         let shards = shardOrder.compactMap { replicas[$0]?.report() }
         for shard in shardOrder { counters.add(replicas[shard]?.counters ?? NodeCounters()) }

@@ -48,6 +48,9 @@ public struct ShardReport: Sendable {
     public var objects = 0
     public var bytes = 0
     public var queued = 0
+    /// Connections that objects remember, and feeds that the owner tells what comes.
+    public var sessions = 0
+    public var listeners = 0
     /// How long nobody served this shard before this node did, at its last takeover.
     public var takeoverPauseMs: UInt64?
     /// Owner only: entries that each other replica lacks.
@@ -71,6 +74,17 @@ public struct NodeCounters: Sendable {
     public var leasesLost: UInt64 = 0
     public var barrierReads: UInt64 = 0
     public var rejectedMessages: UInt64 = 0
+    /// Events and messages that owners sent to feeds, one for each feed.
+    public var pushedEvents: UInt64 = 0
+    public var pushedMessages: UInt64 = 0
+    /// Events that listeners were told of the past, and how often that reached too far back.
+    public var replayedEvents: UInt64 = 0
+    public var eventGaps: UInt64 = 0
+    /// Sockets of clients on this node, and feeds for them: how many there are now.
+    public var sockets: UInt64 = 0
+    public var feeds: UInt64 = 0
+    /// By result: `resumed`, `fresh` (another id), `failed`.
+    public var resumes: [String: UInt64] = [:]
     /// Links closed for a frame or a hello that could not be taken. Counted by the shell.
     public var rejectedLinks: UInt64 = 0
     public var takeovers: [String: UInt64] = [:]
@@ -92,6 +106,13 @@ public struct NodeCounters: Sendable {
         barrierReads += other.barrierReads
         rejectedMessages += other.rejectedMessages
         rejectedLinks += other.rejectedLinks
+        pushedEvents += other.pushedEvents
+        pushedMessages += other.pushedMessages
+        replayedEvents += other.replayedEvents
+        eventGaps += other.eventGaps
+        sockets += other.sockets
+        feeds += other.feeds
+        resumes.merge(other.resumes, uniquingKeysWith: +)
         takeovers.merge(other.takeovers, uniquingKeysWith: +)
         takeoverDurations.add(other.takeoverDurations)
     }

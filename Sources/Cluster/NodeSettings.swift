@@ -20,6 +20,10 @@ public struct NodeSettings: Sendable {
     public var establishTimeoutMs: UInt64 = 250
     /// Log entries kept in memory per shard, for replicas that lag a little.
     public var logTailBytes = 512 << 10
+    /// What listeners can be told of the past, per shard.
+    public var eventHistoryBytes = 512 << 10
+    /// How long the connections of a dead node stay present, for being resumed elsewhere (O15).
+    public var presenceGraceMs: UInt64 = 2_000
     /// A command for the placement group is handed over again after this long without a result.
     public var proposalRetryMs: UInt64 = 300
     public var proposalDeadlineMs: UInt64 = 10_000

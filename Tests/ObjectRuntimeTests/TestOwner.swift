@@ -71,6 +71,7 @@ extension Answer {
         case .noContent: "204"
         case .absent: "404"
         case .refused(let refusal): "\(refusal.status) \(refusal.code)"
+        case .hearing(let hearing): "hearing of \(hearing.events.count)"
         }
     }
 }

@@ -7,7 +7,7 @@ import Raft
 /// writes the length. Bytes that do not decode close the link; they never trap.
 extension PeerMessage {
     /// Raised with every change that an older node could not read.
-    public static let wireVersion: UInt16 = 1
+    public static let wireVersion: UInt16 = 2
     /// A longer frame is refused before it is read. The longest are answers that list a whole object.
     public static let frameBytesMax = 80 << 20
     /// An answer above this is refused at the owner, so that it never meets the bound of a frame.
@@ -15,7 +15,7 @@ extension PeerMessage {
 
     private enum Kind: UInt8 {
         case placement = 1, join, welcome, propose, leaseRequest, leaseGrant, obituary, fenceMe
-        case reportRequest, report, shard, execute, move, outcome
+        case reportRequest, report, shard, execute, move, outcome, events, broadcast, feedEnd
     }
 
     public func encode(into writer: inout ByteWriter) {
@@ -36,6 +36,15 @@ extension PeerMessage {
         case .move(let request):
             writer.write(Kind.move.rawValue)
             request.encode(into: &writer)
+        case .events(let push):
+            writer.write(Kind.events.rawValue)
+            push.encode(into: &writer)
+        case .broadcast(let push):
+            writer.write(Kind.broadcast.rawValue)
+            push.encode(into: &writer)
+        case .feedEnd(let end):
+            writer.write(Kind.feedEnd.rawValue)
+            end.encode(into: &writer)
         default:
             encodeMembership(into: &writer)
         }
@@ -71,7 +80,7 @@ extension PeerMessage {
             writer.write(Kind.report.rawValue)
             writer.write(id)
             report.encode(into: &writer)
-        case .shard, .execute, .outcome, .placement, .move:
+        case .shard, .execute, .outcome, .placement, .move, .events, .broadcast, .feedEnd:
             preconditionFailure("encoded by encode(into:)")
         }
     }
@@ -87,6 +96,9 @@ extension PeerMessage {
         case .outcome: self = .outcome(try TryOutcome(from: &reader))
         case .placement: self = .placement(try Raft.Message(from: &reader))
         case .move: self = .move(try MoveRequest(decoding: &reader))
+        case .events: self = .events(try EventPush(from: &reader))
+        case .broadcast: self = .broadcast(try MessagePush(from: &reader))
+        case .feedEnd: self = .feedEnd(try FeedEnd(from: &reader))
         case .join: self = .join(try JoinRequest(from: &reader))
         case .welcome: self = .welcome(try Genesis(from: &reader))
         case .propose: self = .propose(try reader.readBytes(limit: 1 << 20))

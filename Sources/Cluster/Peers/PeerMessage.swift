@@ -24,8 +24,15 @@ public enum PeerMessage: Sendable {
     /// The placement leader asks the owner to hand a shard over (O8).
     case move(MoveRequest)
 
+    /// A feed is over.
+    case feedEnd(FeedEnd)
+
     // For the loop where a client waits.
     case outcome(TryOutcome)
+
+    // For the loop that keeps a feed.
+    case events(EventPush)
+    case broadcast(MessagePush)
 }
 
 /// A node that wants to belong to the cluster.
@@ -159,7 +166,10 @@ extension PeerMessage {
         case .shard(let shard, _): return .shard(shard)
         case .execute(let attempt): return .shard(attempt.shard)
         case .move(let request): return .shard(request.shard)
+        case .feedEnd(let end): return .shard(end.shard)
         case .outcome(let outcome): return .loop(Int(outcome.loop))
+        case .events(let push): return .loop(Int(push.feed.loop))
+        case .broadcast(let push): return .loop(Int(push.feed.loop))
         case .placement, .join, .welcome, .propose, .leaseRequest, .leaseGrant, .obituary, .fenceMe,
             .reportRequest, .report:
             return .node

@@ -49,6 +49,8 @@ struct EdgeRouter {
     /// Taken by the loop after each step.
     var dispatches: [Dispatch] = []
     var answers: [AnsweredRequest] = []
+    /// Those of the hub's own questions.
+    var hubAnswers: [AnsweredRequest] = []
     var counters = NodeCounters()
 
     init(nodeID: NodeID, loop: Int, settings: NodeSettings) {
@@ -72,20 +74,40 @@ struct EdgeRouter {
         let object = ObjectID(
             project: request.project, objectClass: request.objectClass, id: request.objectID,
             hashKey: state.genesis.hashKey)
-        let record = state.table.shard(forKey: object.key.rawValue)
-        let byteCount = request.operation.byteCount + object.canonical.count
-        guard held.admits(project: request.project, bytes: byteCount) else {
+        guard held.admits(project: request.project, bytes: request.operation.byteCount + object.canonical.count)
+        else {
             return refuse(token, .overloaded)
         }
+        begin(
+            token, object, request.operation, id: operationID(request, stream: stream),
+            project: request.project, minimumIndex: request.minimumIndex ?? 0, by: state, nowMs: nowMs)
+    }
+
+    /// A question of the hub. Feeds and sockets are bounded themselves, so these are not refused for being many.
+    mutating func submit(_ request: SocketHub.Request, nowMs: UInt64) {
+        guard let view, let state = view.state, let stream else {
+            return refuse(request.token, .notReady(node: "this node has not joined its cluster yet"))
+        }
+        let id = request.operation.isWrite ? OperationID.edge(stream: stream, counter: nextCounter) : nil
+        begin(
+            request.token, request.feed.object, request.operation, id: id, project: request.feed.project,
+            minimumIndex: 0, by: state, nowMs: nowMs)
+    }
+
+    private mutating func begin(
+        _ token: RequestToken, _ object: ObjectID, _ operation: Operation, id: OperationID?, project: String,
+        minimumIndex: UInt64, by state: PlacementState, nowMs: UInt64
+    ) {
+        let record = state.table.shard(forKey: object.key.rawValue)
+        let byteCount = operation.byteCount + object.canonical.count
         let pending = PendingOperation(
-            token: token, counter: nextCounter, shard: record.shard, object: object,
-            operation: request.operation, id: operationID(request, stream: stream),
-            project: request.project, minimumIndex: request.minimumIndex ?? 0, byteCount: byteCount,
+            token: token, counter: nextCounter, shard: record.shard, object: object, operation: operation,
+            id: id, project: project, minimumIndex: minimumIndex, byteCount: byteCount,
             deadlineMs: nowMs + settings.requestDeadlineMs,
             knownIndex: shards[record.shard]?.knownCommit ?? 0)
         operations.append(pending)
         shards[record.shard, default: EdgeShard()].pending.append(pending)
-        held.take(project: pending.project, bytes: byteCount)
+        held.take(project: project, bytes: byteCount)
         if record.owner == nil { counters.heldRequests += 1 }
         dispatch(pending, by: record, nowMs: nowMs)
     }
@@ -100,10 +122,12 @@ struct EdgeRouter {
 
     private mutating func refuse(_ token: RequestToken, _ refusal: Refusal) {
         counters.refusedRequests += 1
-        answers.append(
-            AnsweredRequest(
-                token: token,
-                answer: ClientAnswer(reply: .refused(refusal), applied: .no, retryAfterMs: 500)))
+        give(token, ClientAnswer(reply: .refused(refusal), applied: .no, retryAfterMs: 500))
+    }
+
+    private mutating func give(_ token: RequestToken, _ answer: ClientAnswer) {
+        let answered = AnsweredRequest(token: token, answer: answer)
+        if token.rawValue & SocketHub.tokenBit == 0 { answers.append(answered) } else { hubAnswers.append(answered) }
     }
 
     // MARK: - Tries
@@ -285,7 +309,7 @@ struct EdgeRouter {
         operations[Int(pending.counter - firstCounter)] = nil
         held.give(project: pending.project, bytes: pending.byteCount)
         shards[pending.shard]?.remove(pending)
-        answers.append(AnsweredRequest(token: pending.token, answer: answer))
+        give(pending.token, answer)
         trim()
     }
 

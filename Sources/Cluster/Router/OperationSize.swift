@@ -11,6 +11,7 @@ extension Operation {
         case .push(_, let value, _), .merge(_, let value, _), .setIn(_, _, let value, _):
             return overhead + value.count
         case .splice(_, let splice, _): return overhead + splice.items.reduce(0) { $0 + $1.count }
+        case .message(let payload, _), .session(.join(_, _, let payload)): return overhead + payload.json.count
         default: return overhead
         }
     }

@@ -43,10 +43,8 @@ final class PendingOperation {
         self.knownIndex = knownIndex
     }
 
-    var isWrite: Bool { id != nil }
-
     /// Certainly without effect: never sent, or every send was refused (O11).
-    var isCertainlyNotApplied: Bool { !isWrite || openSends.isEmpty }
+    var isCertainlyNotApplied: Bool { !operation.hasEffect || openSends.isEmpty }
 
     func sent(_ sequence: UInt64, nowMs: UInt64) {
         openSends.append(sequence)

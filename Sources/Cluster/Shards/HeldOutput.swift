@@ -19,4 +19,5 @@ struct HeldOutput {
     var rest: Rest
     /// A write that made no entry: a second copy of it would be executed again (O10).
     var isUnchangedWrite = false
+    var effect = ShardReplica.Effect.none
 }

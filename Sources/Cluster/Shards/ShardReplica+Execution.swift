@@ -31,12 +31,10 @@ extension ShardReplica {
     }
 
     private func send(_ result: TryOutcome.Result, for attempt: Try) {
-        outbox.append(
-            Outcome(
-                node: attempt.origin.node,
-                outcome: TryOutcome(
-                    loop: attempt.origin.loop, token: attempt.origin.token, sequence: attempt.sequence,
-                    shard: shard, epoch: attempt.epoch, commitIndex: raft.commit.rawValue, result: result)))
+        let outcome = TryOutcome(
+            loop: attempt.origin.loop, token: attempt.origin.token, sequence: attempt.sequence,
+            shard: shard, epoch: attempt.epoch, commitIndex: raft.commit.rawValue, result: result)
+        outbox.append((node: attempt.origin.node, message: .outcome(outcome)))
     }
 
     private func execute(_ attempt: Try, now: Clocks) {
@@ -49,7 +47,8 @@ extension ShardReplica {
             nowMs: now.wallMs, windowAgeMs: windowAge.reached(now), epoch: raft.sealedTerm.rawValue,
             nextIndex: next.rawValue,
             random: random(attempt.request.operation, index: next.rawValue, now: now),
-            defaultTTLMs: defaultLifetimeMs(attempt.request.object), limits: settings.limits)
+            defaultTTLMs: defaultLifetimeMs(attempt.request.object), limits: settings.limits,
+            isWatched: isWatched(attempt.request.object, nowMs: now.rawNs / 1_000_000))
         switch state.execute(attempt.request, context) {
         case .write(let payload, let answer):
             let index = raft.propose(payload)
@@ -59,6 +58,7 @@ extension ShardReplica {
         case .read(let answer, let restsOn):
             var output = held(attempt, answer, rest: .readCheck)
             output.isUnchangedWrite = attempt.request.operation.isWrite
+            output.effect = effect(of: attempt, nowMs: now.rawNs / 1_000_000)
             holdRead(output, restsOn: restsOn)
         case .replay(let answer, let restsOn):
             holdRead(held(attempt, answer, rest: .readCheck), restsOn: restsOn)
@@ -66,7 +66,8 @@ extension ShardReplica {
     }
 
     private func holdRead(_ output: HeldOutput, restsOn index: UInt64) {
-        if index > raft.commit.rawValue {
+        // Behind what waits at the gate already: messages of one sender must not overtake each other.
+        if index > releasedThrough.rawValue {
             gate.hold(output, until: index)
         } else {
             readsToCheck.append(output)
@@ -119,6 +120,7 @@ extension ShardReplica {
 
     /// Lets out what rests on entries up to `commit`, which were committed while this node led.
     func releaseCommitted(through commit: LogIndex) {
+        releasedThrough = max(releasedThrough, commit)
         for output in gate.release(through: commit.rawValue) {
             switch output.rest {
             case .entry, .barrier: answer(output)
@@ -134,16 +136,26 @@ extension ShardReplica {
         let reads = readsToCheck
         readsToCheck = []
         if mayAnswerReads(lease: lease, readsByQuorum: readsByQuorum, now: now) {
-            for output in reads { answer(output) }
+            for output in reads { answerInOrder(output) }
             return
         }
         guard isServing else { return }
         counters.barrierReads += UInt64(reads.count)
         let barrier = raft.proposeBarrier()
+        readBarrier = barrier
         executedThrough = max(executedThrough, barrier)
         for var output in reads {
             output.rest = .barrier
             gate.hold(output, until: barrier.rawValue)
+        }
+    }
+
+    /// Messages that wait for a barrier must not be overtaken by those that need none.
+    private func answerInOrder(_ output: HeldOutput) {
+        if readBarrier > releasedThrough {
+            gate.hold(output, until: readBarrier.rawValue)
+        } else {
+            answer(output)
         }
     }
 
@@ -157,13 +169,20 @@ extension ShardReplica {
     }
 
     private func answer(_ output: HeldOutput) {
-        outbox.append(
-            Outcome(
-                node: output.origin.node,
-                outcome: TryOutcome(
-                    loop: output.origin.loop, token: output.origin.token, sequence: output.sequence,
-                    shard: shard, epoch: output.epoch, commitIndex: raft.commit.rawValue,
-                    result: output.isUnchangedWrite ? .unchanged(output.answer) : .answered(output.answer))))
+        var answer = output.answer
+        switch output.effect {
+        case .none: break
+        case .listen(let object, let incarnation, let request):
+            answer.reply = .hearing(
+                hear(object, request, node: output.origin.node, incarnation: incarnation))
+        case .broadcast(let object, let payload, let sender, let stream):
+            broadcast(payload, to: object, sender: sender, stream, counter: output.origin.token)
+        }
+        let outcome = TryOutcome(
+            loop: output.origin.loop, token: output.origin.token, sequence: output.sequence,
+            shard: shard, epoch: output.epoch, commitIndex: raft.commit.rawValue,
+            result: output.isUnchangedWrite ? .unchanged(answer) : .answered(answer))
+        outbox.append((node: output.origin.node, message: .outcome(outcome)))
     }
 
     // MARK: - Applying
@@ -188,6 +207,7 @@ extension ShardReplica {
     /// Replaces the whole state by a snapshot that the log has installed.
     func install(_ snapshot: Snapshot) throws(DecodingFailure) {
         state = snapshot.data.isEmpty ? ShardState() : try ShardState(snapshot: snapshot.data)
+        state.eventHistoryBytes = settings.eventHistoryBytes
         appliedThrough = snapshot.index
         executedThrough = .zero
     }

@@ -31,7 +31,7 @@ extension ShardReplica {
             }
             apply(ready.committed)
             if leads {
-                state.committed(through: min(ready.commit, max(executedThrough, appliedThrough)).rawValue)
+                tell(state.committed(through: min(ready.commit, max(executedThrough, appliedThrough)).rawValue))
                 releaseCommitted(through: ready.commit)
             }
             if ready.snapshotWanted {

@@ -42,7 +42,8 @@ final class ShardReplica {
     var executedThrough = LogIndex.zero
     /// Rises as the state machine's entries are applied.
     var appliedThrough: LogIndex
-    var outbox: [Outcome] = []
+    /// In order: an edge hears of the past before it is told what comes.
+    var outbox: [(node: NodeID, message: PeerMessage)] = []
     var requests: [LoopRequest] = []
 
     /// When this node was named owner, to measure the pause; and by when it must have made progress (O2).
@@ -56,11 +57,15 @@ final class ShardReplica {
     /// O10: set when serving begins.
     private(set) var windowAge = WindowAge(ageMs: 0, since: .zero)
 
-    /// The outcome of a try and the node where its client waits.
-    struct Outcome {
-        var node: NodeID
-        var outcome: TryOutcome
-    }
+    var listeners = Listeners()
+    /// Until then everything counts as watched.
+    private(set) var watchesAllUntilMs: UInt64 = 0
+    /// When the connections of an edge process that is over leave, by its incarnation (O15).
+    var departures: [UInt64: UInt64] = [:]
+    /// Outputs that rest on entries up to here have been let out of the gate.
+    var releasedThrough = LogIndex.zero
+    /// The newest barrier that reads wait for.
+    var readBarrier = LogIndex.zero
 
     /// A read of an index that may never come.
     struct WaitingRead {
@@ -87,6 +92,7 @@ final class ShardReplica {
         raft = AppointedReplica(id: nodeID, initial: initial, settings: settings.raft)
         state = initial.snapshot.data.isEmpty ? ShardState() : try ShardState(snapshot: initial.snapshot.data)
         appliedThrough = initial.snapshot.index
+        state.eventHistoryBytes = settings.eventHistoryBytes
         mailbox = Mailbox(countLimit: settings.mailboxRequestsMax, bytesLimit: settings.mailboxBytesMax)
     }
 
@@ -163,6 +169,9 @@ final class ShardReplica {
         executedThrough = .zero
         servingEpoch = nil
         move = nil
+        readBarrier = .zero
+        listeners.removeAll()
+        departures.removeAll()
     }
 
     /// After a new table record: tries of epochs that are over go back to their edges (O11).
@@ -188,7 +197,7 @@ final class ShardReplica {
 
     /// Whether time matters to this shard at the moment.
     var needsTicks: Bool {
-        raft.hasOutstanding || move != nil || (isDraining && isNamedOwner) || (isNamedOwner && givenAway != record.epoch && progressDeadlineMs != nil)
+        raft.hasOutstanding || move != nil || !departures.isEmpty || (isDraining && isNamedOwner) || (isNamedOwner && givenAway != record.epoch && progressDeadlineMs != nil)
     }
 
     /// Kept by the loop: whether it is on the list of those that get ticks, and of those that have
@@ -204,6 +213,7 @@ final class ShardReplica {
         leaveIfDraining(nowMs: nowMs)
         advanceMove(now: now)
         settleGivenAway(nowMs: nowMs)
+        departOverdue(now: now)
     }
 
     /// O8: a proposal to give the shard away may have been refused, its target having died meanwhile.
@@ -325,6 +335,10 @@ final class ShardReplica {
             counters.takeovers[record.history.last.map { "\($0.cause)" } ?? "unknown", default: 0] += 1
         }
         retireFencedEdges()
+        let nowMs = now.rawNs / 1_000_000
+        // The very first owner has nobody whose feeds it could miss.
+        watchesAllUntilMs = record.history.isEmpty ? 0 : nowMs + Listeners.lingerMs
+        noticeGoneEdges(nowMs: nowMs)
         sortMailbox(now: now)
     }
 
@@ -350,6 +364,8 @@ final class ShardReplica {
         report.objects = state.objectCount
         report.bytes = state.byteCount
         report.queued = mailbox.count
+        report.sessions = state.sessionCount
+        report.listeners = listeners.count
         report.takeoverPauseMs = takeoverPauseMs
         if isServing {
             report.replicaLag = raft.configuration.members.filter { $0 != nodeID }.map {

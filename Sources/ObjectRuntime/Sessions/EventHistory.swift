@@ -3,15 +3,17 @@ import DequeModule
 /// The recent events of a shard, of objects that somebody listens to: what an edge or a client has missed
 /// is told from here (O14). Owner and replicas keep it alike, from committed entries; it is in no snapshot.
 ///
-/// Entries say whether their object was watched, and only those are kept, for about a minute of the log's
-/// time and within a bound. Each record names the entry before it that touched its object, so whether the
+/// Entries say whether their object was watched, and only those are kept, within a bound and until they are
+/// old. How old is counted in calls of `age`, so that no jump of a clock drops anything. Each record names the entry before it that touched its object, so whether the
 /// records behind a point are all there is can be told exactly.
 struct EventHistory: Sendable {
-    static let keptMs: UInt64 = 60_000
     private static let absentMax = 1_024
+    private static let leastCount = 4
 
     var limitBytes = 512 << 10
     private var records: Deque<EventRecord> = []
+    /// How many of the records, the oldest, were there already when `age` was called last.
+    private var agedCount = 0
     private var bytes = 0
     /// Watched objects that are not there any more, and the entry that emptied each.
     private var absent: [ObjectID: UInt64] = [:]
@@ -31,19 +33,27 @@ struct EventHistory: Sendable {
 
     var count: Int { records.count }
 
-    /// The oldest record goes when there are too many bytes or it is too old.
+    /// Drops what was there at the call before. Called at regular times, so that a record stays for one
+    /// to two of these.
+    mutating func age() {
+        while agedCount > 0 { dropOldest() }
+        agedCount = records.count
+    }
+
+    private mutating func dropOldest() {
+        guard let oldest = records.popFirst() else { return }
+        bytes -= oldest.byteCount
+        agedCount = max(0, agedCount - 1)
+    }
+
+    /// Beyond the bound the oldest records go; a few stay, however large, for those who are only a little late.
     mutating func append(_ fresh: EventRecord) {
         var record = fresh
         if !record.wasPresent { record.previousTouched = lastTouched(ofAbsent: record.object) }
         if record.leavesEmpty { noteAbsent(record.object, index: record.index) }
         records.append(record)
         bytes += record.byteCount
-        while let oldest = records.first,
-            bytes > limitBytes || oldest.timeMs &+ EventHistory.keptMs < record.timeMs
-        {
-            bytes -= oldest.byteCount
-            records.removeFirst()
-        }
+        while bytes > limitBytes, records.count > EventHistory.leastCount { dropOldest() }
     }
 
     /// An entry that nobody watched has left its object without content.

@@ -23,8 +23,6 @@ public struct EventRecord: Sendable, Equatable {
     public var object: ObjectID
     public var epoch: UInt64
     public var index: UInt64
-    /// The log's time of the entry.
-    var timeMs: UInt64
     /// The newest entry before this one that touched the object. For an object that was not there: an
     /// index that is certainly not lower.
     var previousTouched: UInt64

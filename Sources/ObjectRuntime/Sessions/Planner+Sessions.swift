@@ -111,6 +111,9 @@ extension ShardState {
     /// Everything up to here is committed and has been told.
     public var committedPoint: EventPoint { .end(epoch: committedEpoch, index: committedIndex) }
 
+    /// Forgets what was kept for listeners since the call before last.
+    public mutating func ageEventHistory() { history.age() }
+
     /// Bounds what listeners can be told of the past.
     public var eventHistoryBytes: Int {
         get { history.limitBytes }

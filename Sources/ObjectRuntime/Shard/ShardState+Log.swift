@@ -74,7 +74,7 @@ extension ShardState {
         _ entry: OperationEntry, _ made: ObjectState.Made, index: UInt64, epoch: UInt64
     ) -> EventRecord {
         EventRecord(
-            object: entry.object, epoch: epoch, index: index, timeMs: entry.timeMs,
+            object: entry.object, epoch: epoch, index: index,
             previousTouched: made.touchedBefore, wasPresent: made.touchedBefore > 0,
             leavesEmpty: made.isEmpty, events: made.events)
     }

@@ -146,6 +146,7 @@ final class TestCluster {
             precondition(node.answers[answered.token.rawValue] == nil, "a client is answered once")
             node.answers[answered.token.rawValue] = answered.answer
         }
+        for output in effects.sockets { carryOut(output, at: node) }
         for (_, message) in effects.toLoops { node.loop.step(.message(from: node.nodeID, message), now: now) }
         for request in effects.toNode { node.core.step(.loop(request), now: now) }
     }

@@ -20,6 +20,9 @@ final class TestNode {
     /// While true the loop gets no input and no turn.
     var isLoopHung = false
     var answers: [UInt64: ClientAnswer] = [:]
+    /// By socket number: what it was sent, in order, and how it was closed.
+    var frames: [UInt64: [String]] = [:]
+    var closings: [UInt64: SocketClosing] = [:]
     var proposals: [UInt64: Result<CommandResult, ProposalFailure>] = [:]
     var buried: [Obituary] = []
     var exit: ExitReason?

@@ -1,0 +1,198 @@
+import ObjectRuntime
+import Placement
+import Raft
+
+/// How feeds hear, and sockets catch up (O14).
+extension SocketHub {
+    /// Asks the owner for what the feed lacks, and to be told what comes.
+    mutating func listen(_ feed: Feed) {
+        guard !feed.isListening else { return }
+        feed.isListening = true
+        ask(.listen(feed), feed, .listen(ListenRequest(after: feed.cursor, feed: feed.address)))
+    }
+
+    mutating func heard(_ feed: Feed, _ answer: ClientAnswer, nowMs: UInt64) {
+        feed.isListening = false
+        guard feeds[feed.address.number] === feed else { return endLate(feed, answer) }
+        guard case .hearing(let hearing) = answer.reply else {
+            for session in feed.sessions { end(session, .noOwner) }
+            return
+        }
+        feed.epoch = max(feed.epoch, Epoch(rawValue: answer.epoch))
+        if hearing.isGap, let cursor = feed.cursor { tellGap(feed, behind: cursor, through: hearing.through) }
+        tell(feed, hearing.events, through: hearing.through)
+        for session in feed.sessions where session.phase == .opening { connect(session, nowMs: nowMs) }
+        // The table may name a newer owner by now.
+        let record = view?.state?.table.shard(forKey: feed.object.key.rawValue)
+        if let record, record.epoch > feed.epoch, record.owner != nil { listen(feed) }
+    }
+
+    /// The feed ended while its question was under way: the owner learns it now.
+    private mutating func endLate(_ feed: Feed, _ answer: ClientAnswer) {
+        if case .hearing = answer.reply { endFeed(feed.address, of: feed.object) }
+    }
+
+    /// What an owner sends as it is committed.
+    mutating func receive(_ push: EventPush, from sender: NodeID) {
+        guard let feed = feeds[push.feed.number] else { return endUnknown(push.feed, push.shard, sender) }
+        guard push.epoch == feed.epoch, let cursor = feed.cursor else { return }
+        if push.previous > cursor {
+            // Something was lost on the way: told again from where this feed is.
+            return listen(feed)
+        }
+        tell(feed, push.events, through: push.through)
+    }
+
+    mutating func receive(_ push: MessagePush, from sender: NodeID) {
+        guard let feed = feeds[push.feed.number] else { return endUnknown(push.feed, push.shard, sender) }
+        guard feed.takeMessage(push.stream, counter: push.counter) else { return }
+        let own = push.sender.flatMap { sender in
+            feed.sessions.first { $0.connection == sender && !$0.isGone }?.socket
+        }
+        for (loop, numbers) in feed.liveAudience() {
+            let except = own.flatMap { $0.loop == loop ? $0.number : nil }
+            outputs.append(.deliver(frame: push.frame, loop: loop, numbers: numbers, except: except))
+        }
+        for session in feed.sessions where session.phase != .live && session.phase != .opening {
+            if session.socket != own { deliver(push.frame, to: session) }
+        }
+    }
+
+    /// An owner that tells a feed which is over.
+    private mutating func endUnknown(_ address: FeedAddress, _ shard: ShardID, _ sender: NodeID) {
+        messages.append((sender, .feedEnd(FeedEnd(shard: shard, object: nil, feed: address))))
+    }
+
+    // MARK: - Telling
+
+    /// Hands on what is new of the events; each socket's point only rises.
+    private mutating func tell(_ feed: Feed, _ events: [FeedEvent], through: EventPoint) {
+        for event in events where feed.cursor.map({ event.point > $0 }) ?? false {
+            tell(feed, event)
+            feed.cursor = event.point
+        }
+        if feed.cursor.map({ through > $0 }) ?? true { feed.cursor = through }
+        catchUpWithFeed(feed)
+    }
+
+    private mutating func tell(_ feed: Feed, _ event: FeedEvent) {
+        switch event.content {
+        case .moved(let connection, let attachment):
+            endEarlierSockets(feed, connection, keeping: attachment)
+        case .frame(let frame):
+            for (loop, numbers) in feed.liveAudience() {
+                outputs.append(.deliver(frame: frame, loop: loop, numbers: numbers, except: nil))
+            }
+            for session in feed.sessions {
+                if case .ahead(let point) = session.phase, event.point > point { deliver(frame, to: session) }
+            }
+        }
+    }
+
+    private mutating func tellGap(_ feed: Feed, behind cursor: EventPoint, through: EventPoint) {
+        let frame = gapFrame(behind: cursor, through: through)
+        for session in feed.sessions {
+            switch session.phase {
+            case .live: deliver(frame, to: session)
+            case .ahead(let point) where point < through: deliver(frame, to: session)
+            case .opening, .greeting, .catchingUp, .ahead: break
+            }
+        }
+    }
+
+    private func gapFrame(behind point: EventPoint, through: EventPoint) -> [UInt8] {
+        FrameRendering.gap(
+            from: EventPoint(epoch: point.epoch, index: point.index + 1),
+            to: EventPoint(epoch: through.epoch, index: max(through.index, point.index + 1)))
+    }
+
+    /// Sockets that were ahead of the feed, and are not any more, go on with it.
+    private mutating func catchUpWithFeed(_ feed: Feed) {
+        guard let cursor = feed.cursor else { return }
+        for session in feed.sessions {
+            if case .ahead(let point) = session.phase, point <= cursor { goLive(session) }
+        }
+    }
+
+    private mutating func goLive(_ session: Session) {
+        session.phase = .live
+        session.feed.audienceChanged()
+    }
+
+    // MARK: - One socket
+
+    /// The first frame has come, or none came: from here on the socket hears what is new.
+    mutating func endGreeting(_ session: Session) {
+        guard case .greeting(let since) = session.phase else { return }
+        catchUp(session, from: since)
+    }
+
+    /// Brings the socket from `point` to where the feed is.
+    mutating func catchUp(_ session: Session, from point: EventPoint) {
+        guard !session.isGone else { return }
+        if point == session.feed.cursor { return goLive(session) }
+        session.phase = .catchingUp
+        ask(.lookBack(session, after: point), session.feed, .listen(ListenRequest(after: point, feed: nil)))
+    }
+
+    mutating func lookedBack(_ session: Session, after: EventPoint, _ answer: ClientAnswer) {
+        guard session.phase == .catchingUp, !session.isGone else { return }
+        guard case .hearing(let hearing) = answer.reply else { return end(session, .noOwner) }
+        if hearing.isGap { deliver(gapFrame(behind: after, through: hearing.through), to: session) }
+        for event in hearing.events {
+            if case .frame(let frame) = event.content { deliver(frame, to: session) }
+        }
+        guard let cursor = session.feed.cursor else { return end(session, .noOwner) }
+        if hearing.through > cursor {
+            session.phase = .ahead(of: hearing.through)
+        } else {
+            catchUp(session, from: hearing.through)
+        }
+    }
+
+    // MARK: - Resuming (O15)
+
+    mutating func resume(_ session: Session, _ text: String, after: EventPoint?) {
+        guard case .greeting(let since) = session.phase, !session.isRemembered,
+            let connection = ConnectionID(text), connection != session.connection,
+            let secret = view?.state?.genesis.hashKey,
+            connection.isOf(session.feed.object, keyID: session.keyID, secret: secret)
+        else {
+            // The id stays the fresh one; the past is told all the same.
+            counters.resumes["fresh", default: 0] += 1
+            deliver(FrameRendering.resumed(session.connection), to: session)
+            if case .greeting(let since) = session.phase { catchUp(session, from: after ?? since) }
+            return
+        }
+        session.isBusy = true
+        session.isRemembered = true
+        // The socket hears nothing before it is known under which name.
+        session.phase = .catchingUp
+        ask(
+            .resume(session, connection, after: after ?? since), session.feed,
+            .session(.resume(connection, session.attachment)))
+    }
+
+    mutating func resumed(
+        _ session: Session, _ connection: ConnectionID, after: EventPoint?, _ answer: ClientAnswer
+    ) {
+        session.isBusy = false
+        session.connection = connection
+        if case .refused = answer.reply {
+            counters.resumes["failed", default: 0] += 1
+            end(session, .noOwner)
+            return pump(session)
+        }
+        counters.resumes["resumed", default: 0] += 1
+        deliver(FrameRendering.resumed(connection), to: session)
+        if let after { catchUp(session, from: after) }
+        pump(session)
+    }
+
+    private mutating func endEarlierSockets(_ feed: Feed, _ connection: ConnectionID, keeping: Attachment) {
+        for session in feed.sessions where session.connection == connection && session.attachment != keeping {
+            // Ended without a leave: the object has given the connection another attachment.
+            end(session, .takenOver)
+        }
+    }
+}
