@@ -45,7 +45,7 @@ struct ClassChange: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Add a key that signs object ids: hmac-sha256, ed25519, rsa-sha256 or ecdsa-p256-sha256. Earlier keys stay.",
+            "Add a key of object ids: hmac-sha256, ed25519, rsa-sha256, ecdsa-p256-sha256. Earlier ones stay.",
             valueName: "algorithm"))
     var addKey: String?
 
