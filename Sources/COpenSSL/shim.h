@@ -1,9 +1,12 @@
 #pragma once
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/params.h>
+#include <openssl/pem.h>
 #include <openssl/rand.h>
+#include <openssl/x509.h>
 
 /* Here and not in Swift: a parameter keeps the addresses of its name and value, and those of Swift
    strings are gone after the call that makes the parameter. */
@@ -13,4 +16,30 @@ static inline int holdfast_hmac_sha256_begin(EVP_MAC_CTX *context, const unsigne
         OSSL_PARAM_construct_end(),
     };
     return EVP_MAC_init(context, key, length, parameters);
+}
+
+static inline void holdfast_free(void *memory) {
+    OPENSSL_free(memory);
+}
+
+/* A SubjectPublicKeyInfo that fills all of `der`; null for anything else. */
+static inline EVP_PKEY *holdfast_key_from_info(const unsigned char *der, long length) {
+    const unsigned char *next = der;
+    EVP_PKEY *key = d2i_PUBKEY(NULL, &next, length);
+    if (key != NULL && next != der + length) {
+        EVP_PKEY_free(key);
+        return NULL;
+    }
+    return key;
+}
+
+/* A PKCS #1 RSAPublicKey that fills all of `der`; null for anything else. */
+static inline EVP_PKEY *holdfast_key_from_pkcs1(const unsigned char *der, long length) {
+    const unsigned char *next = der;
+    EVP_PKEY *key = d2i_PublicKey(EVP_PKEY_RSA, NULL, &next, length);
+    if (key != NULL && next != der + length) {
+        EVP_PKEY_free(key);
+        return NULL;
+    }
+    return key;
 }

@@ -1,7 +1,8 @@
 // # TLS
 //
 // The one folder that speaks to OpenSSL. So far it holds what credentials need from libcrypto:
-// SHA-256, HMAC-SHA256, comparison in constant time, and random bytes.
+// SHA-256, HMAC-SHA256, comparison in constant time, random bytes, and checking of signatures by
+// Ed25519, RSA and ECDSA keys.
 //
 // Promise: no pointer and no error queue of OpenSSL leaves this module. What can fail for reasons
 // outside the program (no entropy, no memory) throws `CryptographyFailure`; sizes are our own
@@ -9,9 +10,10 @@
 //
 // How: the `EVP` interfaces of OpenSSL 3. Algorithms are fetched once per process, since a fetch by
 // name costs more than the hash of a short message. Objects with state (`MessageAuthenticator`) are
-// made once per thread and used again; they are not `Sendable`.
+// made once per thread and used again; they are not `Sendable`. Public keys are read, checked for
+// type, curve and length, and then prepared for use (`PublicKey`).
 //
-// Left out: TLS connections, certificates and public-key signatures, which come with a later issue.
+// Left out: TLS connections and certificates, which come with a later issue. Nothing here signs.
 
 /// OpenSSL could not do what it was asked for; `operation` says what that was.
 public struct CryptographyFailure: Error, Equatable, Sendable, CustomStringConvertible {

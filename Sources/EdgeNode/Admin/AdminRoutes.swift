@@ -27,9 +27,11 @@ extension HTTPEdge {
         case ("projects", 4) where path[2] == "keys":
             try call.only(.DELETE)
             call.revokeKey(project: path[1], keyID: path[3])
-        case ("projects", 4) where path[2] == "classes":
-            try call.only(.POST)
-            try call.setClass(project: path[1], name: path[3])
+        case ("projects", 3) where path[2] == "classes":
+            try call.only(.GET)
+            try call.classes(project: path[1])
+        case ("projects", 4) where path[2] == "classes": try call.classPage(project: path[1], name: path[3])
+        case ("signing-keys", 1): try call.signingKeys()
         default:
             throw .unknownRoute
         }

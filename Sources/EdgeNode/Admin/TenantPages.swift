@@ -1,7 +1,7 @@
 import NIOHTTP1
 import Placement
 
-// Projects, their keys and classes.
+// Projects and their keys.
 
 extension AdminCall {
     func projects() throws(HTTPFault) {
@@ -102,32 +102,10 @@ extension AdminCall {
                 })
         }
     }
-
-    /// Settings that the body leaves out stay as they are.
-    func setClass(project: String, name: String) throws(HTTPFault) {
-        let body = try body(knowing: ["defaultTTL"])
-        let state = try state()
-        guard state.tenants.project(project) != nil else { throw .unknownProject }
-        var settings = state.classSettings(project: project, class: name)
-        if let lifetime = body["defaultTTL"] {
-            guard let milliseconds = lifetime == .null ? 0 : lifetime.count else {
-                throw .validation("defaultTTL", "defaultTTL must be milliseconds, or 0 for no expiry.")
-            }
-            settings.defaultTTLMs = milliseconds == 0 ? nil : milliseconds
-        }
-        propose(.setClass(project: project, name: name, settings: settings)) {
-            .json(
-                JSONOutput.object {
-                    $0.member("project", project)
-                    $0.member("class", name)
-                    $0.member("defaultTTL", settings.defaultTTLMs ?? 0)
-                })
-        }
-    }
 }
 
 extension HTTPFault {
-    fileprivate static let unknownProject = HTTPFault(
+    static let unknownProject = HTTPFault(
         status: 404, name: "NotFoundError", code: "notFoundError.unknownProject",
         message: "There is no such project.")
 }

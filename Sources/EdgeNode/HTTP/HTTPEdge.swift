@@ -17,6 +17,8 @@ public final class HTTPEdge {
     let gateway: any RequestGateway
     let settings: HTTPSettings
     let authenticator: Authenticator
+    let idSignatures: IDSignatureChecker
+    let userIdentities: UserIdentityChecker
     private let eventLoop: any EventLoop
     private let board: StatisticsBoard
     private let boardSlot: Int
@@ -41,6 +43,9 @@ public final class HTTPEdge {
         self.board = board
         boardSlot = board.join()
         authenticator = Authenticator(settings: settings)
+        let proofs = SignatureProofs(currentView: { gateway.view })
+        idSignatures = IDSignatureChecker(proofs: proofs)
+        userIdentities = UserIdentityChecker(proofs: proofs)
     }
 
     var now: NIODeadline { eventLoop.now }

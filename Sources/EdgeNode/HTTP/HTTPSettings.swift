@@ -22,6 +22,9 @@ public struct HTTPSettings: Sendable {
     public var tokenLifetimeMs: UInt64 = 3_600_000
     /// Tokens are accepted this much longer than they say: the client's refresh may have failed once.
     public var tokenGraceMs: UInt64 = 60_000
+    /// A new key for tokens signs only this long after it was made: by then every node knows it, and
+    /// none refuses a token that another has just given.
+    public var signingKeyDelayMs: UInt64 = 10_000
     /// Verified credentials that a loop remembers.
     public var rememberedCredentials = 4_096
 

@@ -8,6 +8,12 @@ struct RequestHeaders {
     var idempotencyKey: String?
     var minimumIndex: String?
     var encryptionKeyVersion: String?
+    /// Over the object's id, and by which version of the class's key.
+    var idSignature: String?
+    var idSignatureKeyVersion: String?
+    /// Of the user behind a message.
+    var identityToken: String?
+    var userIDSignature: String?
     var contentLength: Int?
     var expectsContinue = false
     /// Another protocol was asked for: the parser reads nothing behind such a request.
@@ -24,11 +30,15 @@ struct RequestHeaders {
         case 6 where name.isHeader("expect"): expectsContinue = value.isHeader("100-continue")
         case 7 where name.isHeader("upgrade"): asksForUpgrade = true
         case 8 where name.isHeader("x-enc-kv"): encryptionKeyVersion = value
+        case 8 where name.isHeader("x-id-sig"): idSignature = value
+        case 11 where name.isHeader("x-id-sig-kv"): idSignatureKeyVersion = value
         case 12 where name.isHeader("content-type"): contentType = value
         case 13 where name.isHeader("authorization"): authorization = value
         case 14 where name.isHeader("content-length"): contentLength = Int(value)
         case 15 where name.isHeader("idempotency-key"): idempotencyKey = value
         case 18 where name.isHeader("holdfast-min-index"): minimumIndex = value
+        case 22 where name.isHeader("x-vaultrice-auth-token"): identityToken = value
+        case 26 where name.isHeader("x-vaultrice-auth-signature"): userIDSignature = value
         default: break
         }
     }

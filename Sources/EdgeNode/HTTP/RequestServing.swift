@@ -58,6 +58,9 @@ extension HTTPEdge {
         let caller = try authenticator.caller(
             authorization: request.headers.authorization, origin: request.headers.origin,
             project: route.project, view: gateway.view, nowMs: gateway.wallMs())
+        try checkIDSignature(
+            project: route.project, objectClass: route.objectClass, objectID: route.objectID,
+            signature: request.headers.idSignature, keyVersion: request.headers.idSignatureKeyVersion)
         let call = try objectRequest(route, target: target, request: request, caller: caller)
         let name = CallName(call.operation)
         gateway.submit(call) { result in

@@ -21,9 +21,8 @@ final class TokenSigner {
 
     private var authenticators: [(key: SigningKey, hmac: MessageAuthenticator)] = []
 
-    /// A token signed with the newest key.
-    func token(_ claims: TokenClaims, tenants: Tenants) throws -> String {
-        let key = tenants.newestSigningKey
+    /// A token signed with `key`.
+    func token(_ claims: TokenClaims, key: SigningKey) throws -> String {
         let header = JSONOutput.object { header in
             header.member("alg", "HS256")
             header.member("typ", "JWT")
@@ -71,5 +70,13 @@ final class TokenSigner {
         if authenticators.count >= PlacementLimits.signingKeys { authenticators.removeFirst() }
         authenticators.append((key, hmac))
         return hmac
+    }
+}
+
+extension Tenants {
+    /// The newest key that has been known for `delayMs`; while there is none, the oldest.
+    func signingKey(nowMs: UInt64, delayMs: UInt64) -> SigningKey {
+        let known = signingKeys.last { $0.createdAtMs <= nowMs && nowMs - $0.createdAtMs >= delayMs }
+        return known ?? signingKeys.first ?? newestSigningKey
     }
 }
