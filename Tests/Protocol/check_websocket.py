@@ -158,6 +158,18 @@ def _(cluster):
         equal(socket.receive()["payload"]["value"], node)
 
 
+@check("sockets that open and close quickly leave nothing behind")
+def _(cluster):
+    some = cluster.new_object()
+    watcher = some.socket(0)
+    for node in range(40):
+        socket = some.socket(node)
+        socket.close()
+    for node in range(40):
+        some.open_socket(node).cut()
+    equal((some.until_marker(watcher), some.presence(1)), ([], []))
+
+
 @check("secrets of URLs and frames are in no log")
 def _(cluster):
     key = cluster.new_key()

@@ -4,11 +4,15 @@
 usage: protocol_check.py CLUSTER_JSON [--faults] [--times] [WORD…]
 
 CLUSTER_JSON is the file that `scripts/cluster up` writes. With words, only checks run whose theme or
-statement holds one of them. With --faults, nodes are killed and stopped at the end. The last line reads `N passed, M failed`.
+statement holds one of them. With --faults, nodes are killed and stopped at the end. The last line reads
+`N passed, M failed`.
 """
 
 import os
 import sys
+
+# The repository is not the place for compiled files.
+sys.dont_write_bytecode = True
 
 import suite
 from cluster import Cluster
