@@ -16,7 +16,7 @@ def signature(user):
 
 
 def signed_object(cluster):
-    return cluster.new_object(objectClass=identity_class(cluster, mode="signature", secret=SECRET))
+    return cluster.new_object(objectClass=identity_class(cluster, mode="signature", key=SECRET))
 
 
 def message(payload, **auth):
@@ -80,7 +80,7 @@ class TokenClass:
 
     def token(self, key=None, alg=None, **claims):
         claims.setdefault("exp", int(time.time()) + 600)
-        return tokens.token({"alg": alg or self.name, "typ": "JWT"}, claims, (key or self.key).sign)
+        return tokens.token({"alg": alg or self.name, "typ": "JWT"}, claims, (key or self.key).sign_token)
 
 
 @check("token mode: claims that also occur in the payload must be equal, others may differ")
@@ -115,7 +115,7 @@ def _(cluster):
 
 @check("token mode with keys of other kinds")
 def _(cluster):
-    for kind, algorithm, name in (("ed25519", "ed25519", "EdDSA"),):
+    for kind, algorithm, name in (("ed25519", "ed25519", "EdDSA"), ("p256", "ecdsa-p256-sha256", "ES256")):
         users = TokenClass(cluster, kind, algorithm, name)
         speaker, witness = users.object.socket(0), users.object.socket(1)
         speaker.send(message({"userId": "ann"}, identityToken=users.token(userId="ann")))

@@ -28,7 +28,7 @@ def _(cluster):
 
 @check("a class may set the lifetime of items written without one")
 def _(cluster):
-    some = cluster.new_object(objectClass=cluster.new_class(defaultTTL=3_600_000))
+    some = cluster.new_object(objectClass=cluster.new_class({"defaultTTL": 3_600_000}))
     item = some.set(0, "a", 1)
     equal(item["expiresAt"], item["updatedAt"] + 3_600_000)
     counter = some.operate(1, "n", "increment", value=1).json

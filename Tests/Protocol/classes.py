@@ -4,11 +4,11 @@
 def signature_class(cluster, *keys):
     """Objects of it open only with a signature over their id. `keys`: (version, algorithm, key)."""
     names = ("version", "algorithm", "key")
-    return cluster.new_class(
-        requiresIdSignature=True, signatureKeys=[dict(zip(names, key)) for key in keys])
+    changes = [{"addSignatureKey": dict(zip(names, key))} for key in keys]
+    return cluster.new_class(*changes, {"requireIdSignature": True})
 
 
 def identity_class(cluster, **proof):
-    """Messages and joins prove their user: `mode` is `signature` with `secret`, or `token` with
-    `algorithm` and `key`."""
-    return cluster.new_class(userIdentity=proof)
+    """Messages and joins prove their user: `mode` is `signature` with `key`, or `token` with `algorithm`
+    and `key`."""
+    return cluster.new_class({"userIdentity": proof})

@@ -95,10 +95,11 @@ class Cluster:
         key.wait_known(dict(Origin=origins[0]) if origins else {})
         return key
 
-    def new_class(self, **settings):
-        """A class of objects with these settings, as `POST …/classes/{name}` takes them."""
+    def new_class(self, *changes):
+        """A class of objects with these settings, one call for each change."""
         name = "c" + secrets.token_hex(6)
-        self.admin("POST", f"/projects/{self.project}/classes/{name}", settings)
+        for change in changes:
+            self.admin("POST", f"/projects/{self.project}/classes/{name}", change)
         # A node that knows what was decided later knows this too.
         self.new_key()
         return name
