@@ -9,7 +9,7 @@ from suite import Failure, check, equal, expect, raises
 from tokens import PrivateKey
 from websocket import Refused
 
-SECRET, OTHER_SECRET = "s3cret-of-the-class", "another-secret"
+SECRET, OTHER_SECRET = "s3cret-of-the-class", "another-s3cret-of-it"
 
 
 def hexadecimal(secret, id):
