@@ -140,7 +140,7 @@ struct ConnectionTests {
     @Test func aRequestToUpgradeIsAnsweredAndEndsTheConnection() throws {
         let client = try TestEdge().connect()
         try client.send(
-            "GET /project/demo/ws/c/o?auth=x HTTP/1.1\r\nConnection: Upgrade\r\n"
+            "GET /project/demo/cache-keys HTTP/1.1\r\nConnection: Upgrade\r\n"
                 + "Upgrade: websocket\r\n\r\nrest"
         )
         let answer = try #require(try client.received().first)

@@ -7,7 +7,7 @@ import NIOHTTP1
 /// Requests that were sent ahead (pipelining) wait here, bounded: past the bound we stop reading, and
 /// the client's TCP window closes. Answers given during a read burst leave with one flush at its end;
 /// answers given later share the flush of their loop turn (`HTTPEdge.scheduleFlush`).
-final class HTTPConnection: ChannelDuplexHandler {
+final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -19,6 +19,8 @@ final class HTTPConnection: ChannelDuplexHandler {
         /// Our half is closed; what comes is dropped until the client closes its half, or until then.
         case lingering(until: NIODeadline)
         case closed
+        /// Another handler has taken over.
+        case upgraded
     }
 
     let port: HTTPEdge.Port
@@ -236,6 +238,7 @@ extension HTTPConnection {
         guard isServing, self.serial == serial, case .open = phase, let context else { return }
         isServing = false
         edge.statistics.countAnswer(status: response.status)
+        if let admission = response.socket { return becomeSocket(admission, context) }
         var framing = framing
         if edge.isDraining { framing.closes = true }
         var buffer = context.channel.allocator.buffer(capacity: 384 + response.body.count)
@@ -270,6 +273,31 @@ extension HTTPConnection {
         guard hasUnflushedAnswers else { return }
         hasUnflushedAnswers = false
         context?.flush()
+    }
+}
+
+// MARK: - Becoming a socket
+
+extension HTTPConnection {
+    /// The channel goes on with another handler; nothing of HTTP stays behind it. What the client has sent
+    /// early is handed on by the decoder when it goes.
+    private func becomeSocket(_ admission: SocketAdmission, _ context: ChannelHandlerContext) {
+        if inputIsClosed { return end() }
+        phase = .upgraded
+        edge.forget(self)
+        if holdsBackRead { context.read() }
+        context.writeAndFlush(wrapOutboundOut(admission.head), promise: nil)
+        let pipeline = context.pipeline.syncOperations
+        do {
+            let socket = try edge.sockets.makeConnection(admission, channel: context.channel)
+            try pipeline.addHandler(socket, position: .after(self))
+            pipeline.removeHandler(
+                context: try pipeline.context(handlerType: ByteToMessageHandler<HTTPRequestDecoder>.self),
+                promise: nil)
+            pipeline.removeHandler(context: context, promise: nil)
+        } catch {
+            context.close(promise: nil)
+        }
     }
 }
 
@@ -311,7 +339,7 @@ extension HTTPConnection {
     /// Looks at the limits of time; called about once a second.
     func checkDeadlines(now: NIODeadline) {
         switch phase {
-        case .closed: return
+        case .closed, .upgraded: return
         case .lingering(let until):
             if now >= until { context?.close(promise: nil) }
         case .ending:

@@ -28,6 +28,8 @@ public final class HTTPEdge {
     var bufferedBodyBytes = 0
     private(set) var isDraining = false
     private var connections: [HTTPConnection] = []
+    /// What some of them have become.
+    public private(set) lazy var sockets = SocketEdge(http: self)
     private var awaitingFlush: [HTTPConnection] = []
     private var isFlushArmed = false
     private var sweep: RepeatedTask?
@@ -62,6 +64,7 @@ public final class HTTPEdge {
     /// Answers what has been asked and closes every connection after its last answer.
     public func drain() {
         isDraining = true
+        sockets.drain()
         for connection in connections { connection.closeIfIdle() }
     }
 
@@ -80,18 +83,23 @@ public final class HTTPEdge {
     }
 
     private func configure(_ channel: any Channel, port: Port) throws {
-        guard connections.count < settings.maximumConnectionsPerLoop, !isDraining else {
+        guard connections.count + sockets.count < settings.maximumConnectionsPerLoop, !isDraining else {
             throw TooManyConnections()
         }
         // A client may close its sending half and still wait for answers.
         try channel.syncOptions?.setOption(ChannelOptions.allowRemoteHalfClosure, value: true)
+        // A channel keeps the first buffer it reads into; a socket may come of this connection.
+        try channel.syncOptions?.setOption(
+            .recvAllocator,
+            value: AdaptiveRecvByteBufferAllocator(
+                minimum: 64, initial: SocketReceiveAllocator.smallBytes, maximum: 64 << 10))
         var limits = NIOHTTPDecoderLimitConfiguration()
         limits.maxHeaderFieldSize = settings.maximumHeaderBytes
         limits.maxHeaderListSize = settings.maximumHeaderBytes
         limits.maxHeaderFieldCount = settings.maximumHeaderCount
         let connection = HTTPConnection(edge: self, port: port)
         let decoder = HTTPRequestDecoder(
-            leftOverBytesStrategy: .dropBytes, informationalResponseStrategy: .drop,
+            leftOverBytesStrategy: .forwardBytes, informationalResponseStrategy: .drop,
             limitConfiguration: limits)
         // What the decoder keeps is at most a part of a head; more means that nobody reads it.
         try channel.pipeline.syncOperations.addHandlers([
@@ -113,6 +121,7 @@ public final class HTTPEdge {
         let now = now
         // A copy: a connection that closes takes itself off the list.
         for connection in connections { connection.checkDeadlines(now: now) }
+        sockets.sweep()
         publishStatistics()
     }
 }
@@ -131,6 +140,9 @@ extension HTTPEdge {
         }
     }
 
+    /// Later in this turn of the loop.
+    func execute(_ body: @escaping () -> Void) { eventLoop.assumeIsolated().execute(body) }
+
     /// Sends the answers given since the last flush.
     public func flushAnswers() {
         guard !awaitingFlush.isEmpty else { return }
@@ -145,6 +157,7 @@ extension HTTPEdge {
 extension HTTPEdge {
     private func publishStatistics() {
         statistics.openConnections = connections.count
+        statistics.sockets = sockets.currentStatistics()
         board.publish(statistics, slot: boardSlot)
     }
 

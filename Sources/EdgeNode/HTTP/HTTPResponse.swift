@@ -16,6 +16,8 @@ struct HTTPResponse {
     /// Methods that the path knows, for 405.
     var allow: String?
     var isPreflight = false
+    /// With status 101: what the connection becomes.
+    var socket: SocketAdmission?
 
     static func json(_ body: [UInt8], status: UInt16 = 200) -> HTTPResponse {
         HTTPResponse(status: status, contentType: .json, body: body)

@@ -1,6 +1,7 @@
 /// Limits and figures of the HTTP edge. What clients can reach is bounded by one of these.
 public struct HTTPSettings: Sendable {
-    public var maximumConnectionsPerLoop = 8_000
+    /// Sockets included.
+    public var maximumConnectionsPerLoop = 12_000
     public var maximumBodyBytes = 2 << 20
     /// Bodies of all connections of a loop that wait or are still arriving.
     public var maximumBufferedBodyBytesPerLoop = 256 << 20
@@ -27,6 +28,20 @@ public struct HTTPSettings: Sendable {
     public var signingKeyDelayMs: UInt64 = 10_000
     /// Verified credentials that a loop remembers.
     public var rememberedCredentials = 4_096
+
+    /// A message of a socket's client, its fragments together.
+    public var maximumSocketMessageBytes = 128 << 10
+    /// Messages of all sockets of a loop that have not arrived whole.
+    public var maximumArrivingMessageBytesPerLoop = 64 << 20
+    /// What waits for one client of a socket, and for all of a loop that are slow.
+    public var maximumSocketQueueBytes = 1 << 20
+    public var maximumSocketQueueBytesPerLoop = 128 << 20
+    /// Clients send a ping every 20 s; browsers slow the timers of hidden pages to one a minute.
+    public var socketIdleTimeoutMs: UInt64 = 75_000
+    /// For the first frame of a socket that was opened without credentials.
+    public var socketCredentialsTimeoutMs: UInt64 = 5_000
+    /// How long a client may take to answer a close frame.
+    public var socketCloseTimeoutMs: UInt64 = 5_000
 
     /// The admin API is closed to everybody while there is no token.
     public var adminToken: String?

@@ -14,6 +14,7 @@ struct MetricsPage {
         page.addShards(report)
         page.addCounters(report.counters)
         page.addRequests(requests)
+        page.addSockets(requests.sockets)
         if let journal { page.addJournal(journal) }
         return Array(page.text.utf8)
     }
@@ -111,6 +112,29 @@ struct MetricsPage {
             (1...5).map { (["class": "\($0)xx"], "\(requests.answersByClass[$0])") })
         gauge(
             "holdfast_http_connections", "Open client connections.", [([:], "\(requests.openConnections)")])
+    }
+
+    private mutating func addSockets(_ sockets: SocketStatistics) {
+        gauge(
+            "holdfast_sessions", "Sockets of clients, by state.",
+            [
+                (["state": "open"], "\(sockets.open)"),
+                (["state": "awaiting_credentials"], "\(sockets.awaitingCredentials)"),
+                (["state": "closing"], "\(sockets.closing)"),
+            ])
+        counter("holdfast_sockets_opened_total", "Sockets opened.", sockets.opened)
+        family(
+            "holdfast_sockets_closed_total", "counter", "Sockets that came to their end, by reason.",
+            SocketEnding.allCases.map { (["reason": "\($0)"], "\(sockets.count(of: $0))") })
+        family(
+            "holdfast_socket_frames_total", "counter", "Frames and messages of sockets.",
+            [
+                (["direction": "in"], "\(sockets.framesIn)"),
+                (["direction": "out"], "\(sockets.framesOut)"),
+            ])
+        counter(
+            "holdfast_slow_readers_total", "Sockets closed because their clients took too little.",
+            sockets.count(of: .slow))
     }
 
     private mutating func addJournal(_ journal: JournalReport) {

@@ -58,6 +58,8 @@ extension ObjectCall {
         case .atomic(let word, let name): try atomic(word, name, request)
         case .encryptionSettings: try OperationParser.encryptionSettings(body: request.bodyBytes)
         case .rotateEncryption: try OperationParser.rotateEncryption(body: request.bodyBytes)
+        case .presenceList: .presenceList
+        case .message: try message(request)
         }
     }
 
@@ -78,6 +80,14 @@ extension ObjectCall {
             throw .invalid("body.missing", "There is a Content-Type but no body; nothing was removed.")
         }
         return OperationParser.clear()
+    }
+
+    /// Encrypted payloads come as text: what looks like JSON in them is none.
+    private func message(_ request: HTTPRequest) throws(Refusal) -> Operation {
+        guard request.hasBody else { throw .invalid("body.missing", "A message needs a body.") }
+        let isText = request.headers.contentType?.lowercased().hasPrefix("text/plain") ?? false
+        return try OperationParser.message(
+            body: request.bodyBytes, isText: isText, keyVersion: try keyVersion(request))
     }
 
     private func keyVersion(_ request: HTTPRequest) throws(Refusal) -> UInt64? {

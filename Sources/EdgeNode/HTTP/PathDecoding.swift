@@ -82,12 +82,21 @@ struct RequestTarget {
     }
 
     /// The value of the first parameter `name`, percent-decoded.
-    func parameter(_ name: String) -> String? {
+    func parameter(_ name: String) -> String? { rawParameter(name).map(percentDecoded) }
+
+    /// The same by the rules of forms: `+` is a blank. For what the socket's URL carries.
+    func formParameter(_ name: String) -> String? {
+        rawParameter(name).map { value in
+            percentDecoded(Substring(String(Substring(value).map { $0 == "+" ? " " : $0 })).utf8)
+        }
+    }
+
+    private func rawParameter(_ name: String) -> Substring.UTF8View? {
         guard let query else { return nil }
         for pair in query.utf8.split(separator: UInt8(ascii: "&")) {
             let separator = pair.firstIndex(of: UInt8(ascii: "=")) ?? pair.endIndex
             guard percentDecoded(pair[..<separator]) == name else { continue }
-            return separator == pair.endIndex ? "" : percentDecoded(pair[pair.index(after: separator)...])
+            return separator == pair.endIndex ? pair[separator...] : pair[pair.index(after: separator)...]
         }
         return nil
     }

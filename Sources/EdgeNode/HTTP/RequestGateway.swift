@@ -8,6 +8,11 @@ public protocol RequestGateway: AnyObject {
     var view: ClusterView { get }
     /// Runs one operation of a client. May answer at once.
     func submit(_ request: ClientRequest, answer: @escaping (ClientAnswer) -> Void)
+    /// Which loop of the node this is, and how many there are.
+    var loopIndex: Int { get }
+    var loopCount: Int { get }
+    /// Hands what happened to a socket of this loop to the loop that keeps its object's feed, in order.
+    func tell(_ input: SocketInput, hub: Int)
     /// Puts a command through the placement leader; answers after it is applied on this node.
     func propose(_ command: Command, answer: @escaping (Result<CommandResult, ProposalFailure>) -> Void)
     /// What this node says about itself.

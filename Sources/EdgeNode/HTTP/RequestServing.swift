@@ -33,6 +33,9 @@ extension HTTPEdge {
             try serveToken(project: project, request: request, answer: answer)
         case (.object(let route), .client):
             try serveObject(route, target: target, request: request, answer: answer)
+        case (.socket(let route), .client):
+            let admission = try admitSocket(route, target: target, request: request)
+            answer(HTTPResponse(status: 101, socket: admission))
         case (.admin(let path), _):
             guard port == .admin || settings.servesAdminOnClientPort else { throw .unknownRoute }
             try serveAdmin(path, target: target, request: request, answer: answer)
@@ -62,6 +65,12 @@ extension HTTPEdge {
             project: route.project, objectClass: route.objectClass, objectID: route.objectID,
             signature: request.headers.idSignature, keyVersion: request.headers.idSignatureKeyVersion)
         let call = try objectRequest(route, target: target, request: request, caller: caller)
+        if case .message(let payload, _) = call.operation {
+            try checkUser(
+                payload, identityToken: request.headers.identityToken,
+                userIDSignature: request.headers.userIDSignature, project: route.project,
+                objectClass: route.objectClass)
+        }
         let name = CallName(call.operation)
         gateway.submit(call) { result in
             self.statistics.record(name, ns: self.nanoseconds(since: request))

@@ -9,6 +9,7 @@ struct RequestStatistics: Sendable {
     /// Answers by the hundreds of their status: 2xx, 4xx, …
     private(set) var answersByClass = [UInt64](repeating: 0, count: 6)
     var openConnections = 0
+    var sockets = SocketStatistics()
 
     mutating func record(_ call: CallName, ns: UInt64) {
         durations[call.rawValue].record(ns: ns)
@@ -22,6 +23,7 @@ struct RequestStatistics: Sendable {
         for index in durations.indices { durations[index].add(other.durations[index]) }
         for index in answersByClass.indices { answersByClass[index] += other.answersByClass[index] }
         openConnections += other.openConnections
+        sockets.add(other.sockets)
     }
 }
 

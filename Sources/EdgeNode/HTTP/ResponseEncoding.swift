@@ -22,6 +22,7 @@ extension ByteBuffer {
         if let allow = response.allow { writeHeader("Allow: ", allow) }
         // Not Basic, although it is accepted: browsers would ask their user for a password.
         if response.status == 401 { writeStaticString("WWW-Authenticate: Bearer\r\n") }
+        if response.status == 426 { writeStaticString("Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n") }
         if let milliseconds = response.retryAfterMs {
             writeStaticString("Retry-After: ")
             writeDecimal((milliseconds + 999) / 1_000)
@@ -138,6 +139,7 @@ private func reasonPhrase(_ status: UInt16) -> String {
     case 408: "Request Timeout"
     case 409: "Conflict"
     case 413: "Content Too Large"
+    case 426: "Upgrade Required"
     case 422: "Unprocessable Content"
     case 429: "Too Many Requests"
     case 431: "Request Header Fields Too Large"

@@ -4,6 +4,7 @@ import NIOHTTP1
 enum Route: Equatable {
     case token(project: String)
     case object(ObjectRoute)
+    case socket(SocketRoute)
     case health(HealthPage)
     /// The path below `/admin/v1`.
     case admin([String])
@@ -34,6 +35,8 @@ enum ObjectCall: Equatable {
     case atomic(word: String, name: String)
     case encryptionSettings
     case rotateEncryption
+    case presenceList
+    case message
 }
 
 extension Route {
@@ -60,11 +63,25 @@ extension Route {
             return .token(project: project)
         }
         guard rest.count >= 3 else { throw .unknownRoute }
+        if rest[0] == "ws" { return try socket(method, project, rest) }
         let call = try call(method, rest[0], Array(rest[3...]))
+        try checkNames(rest)
+        return .object(ObjectRoute(project: project, objectClass: rest[1], objectID: rest[2], call: call))
+    }
+
+    private static func socket(
+        _ method: HTTPMethod, _ project: String, _ rest: [String]
+    ) throws(HTTPFault) -> Route {
+        guard rest.count == 3 else { throw .unknownRoute }
+        try only(.GET, method)
+        try checkNames(rest)
+        return .socket(SocketRoute(project: project, objectClass: rest[1], objectID: rest[2]))
+    }
+
+    private static func checkNames(_ rest: [String]) throws(HTTPFault) {
         guard !rest[1].isEmpty, !rest[2].isEmpty else {
             throw .validation("id.empty", "Class and object id must not be empty.")
         }
-        return .object(ObjectRoute(project: project, objectClass: rest[1], objectID: rest[2], call: call))
     }
 
     private static func call(
@@ -85,6 +102,12 @@ extension Route {
         case "cache-encryption-rotate":
             try only(.POST, method)
             return .rotateEncryption
+        case "presence-list":
+            try only(.GET, method)
+            return .presenceList
+        case "message":
+            try only(.POST, method)
+            return .message
         default:
             throw .unknownRoute
         }

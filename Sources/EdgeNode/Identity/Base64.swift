@@ -3,8 +3,19 @@
 enum Base64 {
     /// URL alphabet, no padding.
     static func encodeURL(_ bytes: some Collection<UInt8>) -> String {
+        String(decoding: encode(bytes, alphabet: urlAlphabet), as: UTF8.self)
+    }
+
+    /// The first alphabet, padded: for protocols that compare texts.
+    static func encodePadded(_ bytes: some Collection<UInt8>) -> String {
+        var text = encode(bytes, alphabet: plainAlphabet)
+        while text.count % 4 != 0 { text.append(UInt8(ascii: "=")) }
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    private static func encode(_ bytes: some Collection<UInt8>, alphabet: [UInt8]) -> [UInt8] {
         var text: [UInt8] = []
-        text.reserveCapacity((bytes.count * 4 + 2) / 3)
+        text.reserveCapacity((bytes.count * 4 + 2) / 3 + 2)
         var bits: UInt32 = 0
         var count = 0
         for byte in bytes {
@@ -12,11 +23,11 @@ enum Base64 {
             count += 8
             while count >= 6 {
                 count -= 6
-                text.append(urlAlphabet[Int(bits >> UInt32(count) & 63)])
+                text.append(alphabet[Int(bits >> UInt32(count) & 63)])
             }
         }
-        if count > 0 { text.append(urlAlphabet[Int(bits << UInt32(6 - count) & 63)]) }
-        return String(decoding: text, as: UTF8.self)
+        if count > 0 { text.append(alphabet[Int(bits << UInt32(6 - count) & 63)]) }
+        return text
     }
 
     /// `nil` for anything but base64; padding may be missing, but not stand elsewhere than at the end.
@@ -55,6 +66,7 @@ enum Base64 {
         }
     }
 
-    private static let urlAlphabet = Array(
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
+    private static let urlAlphabet = letters + Array("-_".utf8)
+    private static let plainAlphabet = letters + Array("+/".utf8)
+    private static let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789".utf8)
 }

@@ -91,6 +91,21 @@ final class NodeLoop: @unchecked Sendable {
         for answered in effects.answers {
             answers.removeValue(forKey: answered.token.rawValue)?(answered.answer)
         }
+        carryOut(effects.sockets)
+    }
+
+    /// Each loop gets what is for its sockets in one piece, in order.
+    private func carryOut(_ outputs: [SocketOutput]) {
+        guard !outputs.isEmpty else { return }
+        var byLoop = [[SocketOutput]](repeating: [], count: node.loops.count)
+        for output in outputs where byLoop.indices.contains(output.loop) { byLoop[output.loop].append(output) }
+        for (target, outputs) in zip(node.loops, byLoop) where !outputs.isEmpty {
+            if target === self {
+                http?.sockets.carryOut(outputs)
+            } else {
+                target.eventLoop.execute { target.http?.sockets.carryOut(outputs) }
+            }
+        }
     }
 
     private func persist(_ batch: PersistBatch) {
@@ -109,6 +124,7 @@ final class NodeLoop: @unchecked Sendable {
     func adopt(_ view: ClusterView) {
         currentView = view
         input(.view(view))
+        http?.sockets.adopt(view)
         closeStaleLinks()
     }
 
@@ -132,6 +148,19 @@ extension NodeLoop: RequestGateway {
         let token = takeToken()
         answers[token] = answer
         input(.request(RequestToken(rawValue: token), request))
+    }
+
+    var loopIndex: Int { index }
+
+    var loopCount: Int { node.loops.count }
+
+    func tell(_ input: SocketInput, hub: Int) {
+        let loop = node.loops[hub]
+        if loop === self {
+            self.input(.socket(input))
+        } else {
+            loop.eventLoop.execute { loop.input(.socket(input)) }
+        }
     }
 
     func propose(_ command: Command, answer: @escaping (Result<CommandResult, ProposalFailure>) -> Void) {
@@ -174,6 +203,16 @@ extension NodeLoop: RequestGateway {
     private func takeToken() -> UInt64 {
         defer { nextToken += 1 }
         return nextToken
+    }
+}
+
+extension SocketOutput {
+    /// The loop that holds the sockets.
+    fileprivate var loop: Int {
+        switch self {
+        case .deliver(_, let loop, _, _): Int(loop)
+        case .close(let socket, _): Int(socket.loop)
+        }
     }
 }
 

@@ -25,6 +25,12 @@ final class ExecutingGateway: RequestGateway {
     /// What every request is answered, instead of being executed.
     var scriptedAnswer: ClientAnswer?
 
+    var loopIndex = 2
+    var loopCount = 4
+    /// What sockets have told the loops of their objects' feeds.
+    private var told: [SocketInput] = []
+    private(set) var hubs: Set<Int> = []
+
     /// Keeps answers until `release`.
     var holdsAnswers = false
     private(set) var held: [() -> Void] = []
@@ -104,6 +110,16 @@ final class ExecutingGateway: RequestGateway {
         return ClientAnswer(
             reply: answer.reply, applied: answer.applied, epoch: epoch, index: answer.index, owner: "n2",
             replayed: answer.replayed)
+    }
+
+    func tell(_ input: SocketInput, hub: Int) {
+        told.append(input)
+        hubs.insert(hub)
+    }
+
+    func takeTold() -> [SocketInput] {
+        defer { told.removeAll() }
+        return told
     }
 
     func propose(_ command: Command, answer: @escaping (Result<CommandResult, ProposalFailure>) -> Void) {

@@ -1,0 +1,180 @@
+import Cluster
+import NIOCore
+import ObjectRuntime
+import Placement
+
+/// The sockets of one event loop, by number: carries frames between them and the loops that keep their
+/// objects' feeds, and enforces bounds and limits of time. Used on its loop only.
+public final class SocketEdge {
+    unowned let http: HTTPEdge
+    let settings: HTTPSettings
+    private var sockets: [UInt64: SocketConnection] = [:]
+    /// Never used again.
+    private var nextNumber: UInt64 = 1
+    private var groups: [SocketGroup.Name: SocketGroup] = [:]
+    private var awaitingFlush: [SocketConnection] = []
+    private var isFlushArmed = false
+    private(set) var isDraining = false
+
+    var statistics = SocketStatistics()
+    /// Of messages that have not arrived whole; kept by the sockets.
+    var arrivingBytes = 0
+    /// Of frames for clients that do not take them; kept by the sockets.
+    var stalledBytes = 0
+
+    init(http: HTTPEdge) {
+        self.http = http
+        settings = http.settings
+    }
+
+    var now: NIODeadline { http.now }
+
+    var count: Int { sockets.count }
+
+    // MARK: - Sockets come and go
+
+    /// Makes a client's channel one of a socket; the handler still has to be added.
+    func makeConnection(_ admission: SocketAdmission, channel: any Channel) throws -> SocketConnection {
+        let options = channel.syncOptions
+        try options?.setOption(.recvAllocator, value: SocketReceiveAllocator())
+        try options?.setOption(.maxMessagesPerRead, value: 1)
+        // Low marks: what waits waits in our own queue, which is bounded and gives its memory back.
+        try options?.setOption(.writeBufferWaterMark, value: .init(low: 1_024, high: 2_048))
+        try options?.setOption(.allowRemoteHalfClosure, value: false)
+        defer { nextNumber += 1 }
+        return SocketConnection(edge: self, number: nextNumber, admission: admission)
+    }
+
+    func remember(_ socket: SocketConnection) {
+        sockets[socket.number] = socket
+    }
+
+    func forget(_ socket: SocketConnection) {
+        sockets[socket.number] = nil
+    }
+
+    /// Tells the loop of the object's feed; returns what that loop is, and the group, for the socket to keep.
+    func open(_ socket: SocketConnection, route: SocketRoute, caller: Caller) -> (hub: Int, group: SocketGroup)? {
+        guard let state = http.gateway.view.state else { return nil }
+        let object = ObjectID(
+            project: route.project, objectClass: route.objectClass, id: route.objectID,
+            hashKey: state.genesis.hashKey)
+        let shard = state.table.shard(forKey: object.key.rawValue).shard
+        let hub = homeLoop(of: shard, loops: http.gateway.loopCount)
+        let group = enter(
+            SocketGroup.Name(project: caller.project, keyID: caller.keyID, objectClass: route.objectClass))
+        let opening = SocketOpening(
+            socket: id(socket), project: route.project, objectClass: route.objectClass,
+            objectID: route.objectID, keyID: caller.keyID)
+        http.gateway.tell(.opened(opening), hub: hub)
+        return (hub, group)
+    }
+
+    func id(_ socket: SocketConnection) -> SocketID {
+        SocketID(loop: UInt16(http.gateway.loopIndex), number: socket.number)
+    }
+
+    func tell(_ input: SocketInput, hub: Int) { http.gateway.tell(input, hub: hub) }
+
+    private func enter(_ name: SocketGroup.Name) -> SocketGroup {
+        let group = groups[name] ?? SocketGroup(name)
+        group.count += 1
+        groups[name] = group
+        return group
+    }
+
+    func leave(_ group: SocketGroup) {
+        group.count -= 1
+        if group.count == 0 { groups[group.name] = nil }
+    }
+
+    // MARK: - What the feeds want
+
+    /// For this loop's sockets, in order; everything leaves before this returns.
+    public func carryOut(_ outputs: [SocketOutput]) {
+        for output in outputs {
+            switch output {
+            case .deliver(let frame, _, let numbers, let except): deliver(frame, numbers, except: except)
+            case .close(let id, let closing): sockets[id.number]?.close(closing, .hub)
+            }
+        }
+        flush()
+    }
+
+    /// The frame is built once for all of them.
+    private func deliver(_ frame: [UInt8], _ numbers: [UInt64], except: UInt64?) {
+        let frame = SocketFrames.text(frame)
+        for number in numbers where number != except { sockets[number]?.deliver(frame) }
+    }
+
+    func scheduleFlush(_ socket: SocketConnection) {
+        awaitingFlush.append(socket)
+        guard !isFlushArmed else { return }
+        isFlushArmed = true
+        http.execute {
+            self.isFlushArmed = false
+            self.flush()
+        }
+    }
+
+    private func flush() {
+        guard !awaitingFlush.isEmpty else { return }
+        let sockets = awaitingFlush
+        awaitingFlush.removeAll(keepingCapacity: true)
+        for socket in sockets { socket.flush() }
+    }
+
+    // MARK: - Ends
+
+    /// Looks at the limits of time; called about once a second.
+    func sweep() {
+        let now = now
+        for socket in Array(sockets.values) { socket.checkDeadlines(now: now) }
+    }
+
+    /// Ends the sockets of keys that this view does not know any more.
+    public func adopt(_ view: ClusterView) {
+        guard let tenants = view.state?.tenants else { return }
+        var hasRevoked = false
+        for group in groups.values {
+            let key = tenants.key(project: group.name.project, keyID: group.name.keyID)
+            group.isRevoked = key?.isRevoked ?? true
+            if group.isRevoked { hasRevoked = true }
+        }
+        guard hasRevoked else { return }
+        let closing = SocketClosing(code: CloseCode.policy, reason: "the API key is revoked")
+        for socket in Array(sockets.values) where socket.group?.isRevoked == true {
+            socket.close(closing, .revoked)
+        }
+    }
+
+    /// The node stops: every client goes on elsewhere, and its presence waits for it there.
+    func drain() {
+        isDraining = true
+        let closing = SocketClosing(code: CloseCode.restart, reason: "this node stops; connect to another one")
+        for socket in Array(sockets.values) { socket.close(closing, .shutdown) }
+    }
+
+    func currentStatistics() -> SocketStatistics {
+        var current = statistics
+        for socket in sockets.values { socket.count(in: &current) }
+        return current
+    }
+}
+
+/// What many sockets have in common: counted, so that a revoked key is found without looking at them all.
+final class SocketGroup {
+    struct Name: Hashable {
+        var project: String
+        var keyID: String
+        var objectClass: String
+    }
+
+    let name: Name
+    var count = 0
+    var isRevoked = false
+
+    init(_ name: Name) {
+        self.name = name
+    }
+}

@@ -1,0 +1,18 @@
+import ObjectRuntime
+
+// Where sockets meet the proofs that a class may demand of users and their backends.
+
+extension HTTPEdge {
+    /// Passes if the class demands no signature over the object's id, or if this is one.
+    func checkSocketIDSignature(
+        _ route: SocketRoute, signature: String?, keyVersion: String?
+    ) throws(HTTPFault) {
+    }
+
+    /// Passes if the class demands no proof of who the user behind a message or a join is, or if this is one.
+    func checkUser(
+        _ payload: SocketPayload, identityToken: String?, userIDSignature: String?, project: String,
+        objectClass: String
+    ) throws(HTTPFault) {
+    }
+}
