@@ -800,10 +800,15 @@ const watch = {
     }
     pen.globalAlpha = 1;
     pen.fillStyle = colour('--ink');
+    pen.save();
     for (const mark of this.marks) {
       pen.fillRect(x(mark.at), top - 6, 1, base - top + 6);
-      pen.fillText(mark.silenceMs ? `${mark.to}, ${Math.round(mark.silenceMs)} ms` : mark.to, x(mark.at) + 4, top + 4);
+      const text = mark.silenceMs ? `${mark.to}, ${Math.round(mark.silenceMs)} ms` : mark.to;
+      const isNearEdge = x(mark.at) + 6 + pen.measureText(text).width > x(now);
+      pen.textAlign = isNearEdge ? 'right' : 'left';
+      pen.fillText(text, x(mark.at) + (isNearEdge ? -12 : 4), top + 4);
     }
+    pen.restore();
   },
 };
 
@@ -857,6 +862,12 @@ $('rename').addEventListener('submit', (event) => {
   if (room.socket?.isUp) join(room.socket);
 });
 
+$('skip').addEventListener('click', (event) => {
+  event.preventDefault();
+  showView('chat');
+  $('message').focus();
+});
+
 $('message').addEventListener('input', noteTyping);
 $('newer').addEventListener('click', () => { scrollDown(); $('message').focus(); });
 $('scroll').addEventListener('scroll', () => { if (nearEnd()) $('newer').hidden = true; }, { passive: true });
@@ -872,6 +883,7 @@ matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => watc
 document.addEventListener('visibilitychange', () => { watch.lastEchoAt = 0; });
 addEventListener('pagehide', () => closeSocket());
 addEventListener('pageshow', ({ persisted }) => { if (persisted) location.reload(); });
+// Another room, or other credentials, were put into the address.
 addEventListener('hashchange', () => location.reload());
 setInterval(showTypists, 1000);
 setInterval(() => {
