@@ -635,7 +635,7 @@ function openPageAt(node) {
 
 const watch = {
   itemName: `beat.${session.page}`,
-  everyMs: 100, windowMs: 12_000, atOnce: 3, lostAfterMs: 5000,
+  everyMs: 100, windowMs: 12_000, atOnce: 3, lostAfterMs: 5000, aroundMs: 1000,
   isOn: false, openCalls: 0, beats: [], silences: [], marks: [],
   sent: 0, done: 0, lost: 0, disorder: 0, longestMs: 0, lastEchoAt: 0,
 
@@ -687,20 +687,26 @@ const watch = {
   },
 
   noteSilence(from, to) {
-    const lasted = to - from;
-    this.longestMs = Math.max(this.longestMs, lasted);
-    if (lasted > 2 * this.everyMs) this.silences.push({ from, to });
-    const waiting = this.marks.findLast((mark) => !mark.silenceMs && mark.at > from - 2000);
-    if (waiting && lasted > 1.5 * this.everyMs) { waiting.silenceMs = lasted; this.showChanges(); }
+    const silence = { from, to, lastedMs: to - from };
+    this.longestMs = Math.max(this.longestMs, silence.lastedMs);
+    this.silences.push(silence);
+    this.marks.filter((mark) => to - mark.at < this.aroundMs).forEach((mark) => this.measure(mark));
   },
 
   noteChange(from, to, oldEpoch, epoch) {
     if (!this.isOn) return;
     const mark = { at: performance.now(), clock: new Date(), from, to, oldEpoch, epoch, silenceMs: 0 };
-    // The event that ended the silence may have come before the answer that names the new owner.
-    const last = this.silences.at(-1);
-    if (last && mark.at - last.to < 1000) mark.silenceMs = last.to - last.from;
     this.marks.push(mark);
+    this.showChanges();
+    this.measure(mark);
+  },
+
+  // The event that ends the silence may come before or after the answer that names the new owner.
+  measure(mark) {
+    const near = this.silences.filter(({ from, to }) => mark.at - to < this.aroundMs && from - mark.at < this.aroundMs);
+    const silenceMs = Math.max(0, ...near.map((one) => one.lastedMs));
+    if (silenceMs === mark.silenceMs) return;
+    mark.silenceMs = silenceMs;
     this.showChanges();
   },
 
@@ -780,10 +786,11 @@ const watch = {
   },
 
   paintBeats(pen, x, y, { base, top, now, colour }) {
-    const silences = this.isOn && this.lastEchoAt && now - this.lastEchoAt > 2 * this.everyMs
-      ? [...this.silences, { from: this.lastEchoAt, to: now }] : this.silences;
+    const silences = this.lastEchoAt && this.isOn
+      ? [...this.silences, { from: this.lastEchoAt, to: now, lastedMs: now - this.lastEchoAt }] : this.silences;
     pen.fillStyle = colour('--hush');
-    for (const { from, to } of silences) {
+    for (const { from, to, lastedMs } of silences) {
+      if (lastedMs < 2 * this.everyMs) continue;
       pen.globalAlpha = .22;
       pen.fillRect(x(from), top - 6, Math.max(2, x(to) - x(from)), base - top + 6);
     }
