@@ -55,6 +55,10 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
             ],
+            // Part of the program: a node needs no files beside it.
+            resources: [
+                .embedInCode("Demo/demo.html"), .embedInCode("Demo/demo.css"), .embedInCode("Demo/demo.js"),
+            ],
             swiftSettings: strict),
         .target(
             name: "HoldfastClient",

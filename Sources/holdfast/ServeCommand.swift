@@ -41,6 +41,9 @@ struct ServeCommand: ParsableCommand {
     @Flag(name: .long, help: "Answer the admin API on the client port too.")
     var adminOnClientPort = false
 
+    @Option(name: .long, help: "Serve the demo page on the client port: true (the default) or false.")
+    var demo: String?
+
     @Option(
         name: .long,
         help: ArgumentHelp("Peer address of a member to join by; repeatable.", valueName: "host:port"))
@@ -91,6 +94,7 @@ struct ServeCommand: ParsableCommand {
         let scalars: [(SettingKey, String?)] = [
             (.name, name), (.data, data), (.client, client), (.peer, peer), (.admin, admin),
             (.adminTokenFile, adminTokenFile), (.adminOnClientPort, adminOnClientPort ? "true" : nil),
+            (.demo, demo),
             (.bootstrap, bootstrap ? "true" : nil), (.initialNodes, initialNodes), (.shards, shards),
             (.leaseMs, leaseMs), (.loops, loops), (.reads, reads), (.logLevel, logLevel),
         ]

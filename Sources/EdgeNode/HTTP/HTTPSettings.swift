@@ -46,6 +46,8 @@ public struct HTTPSettings: Sendable {
     /// The admin API is closed to everybody while there is no token.
     public var adminToken: String?
     public var servesAdminOnClientPort = false
+    /// The chat page under `/demo`, on the client port.
+    public var servesDemo = true
     /// Shown by `/version` and in `holdfast_build_info`.
     public let version: String
 

@@ -39,6 +39,8 @@ extension HTTPEdge {
         case (.admin(let path), _):
             guard port == .admin || settings.servesAdminOnClientPort else { throw .unknownRoute }
             try serveAdmin(path, target: target, request: request, answer: answer)
+        case (.demo(let file), .client):
+            answer(try demoAnswer(file))
         default:
             throw .unknownRoute
         }

@@ -38,6 +38,9 @@ extension ByteBuffer {
         case .json: writeStaticString("Content-Type: application/json\r\n")
         case .text: writeStaticString("Content-Type: text/plain; charset=utf-8\r\n")
         case .metrics: writeStaticString("Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n")
+        case .html: writeStaticString(htmlHeaders)
+        case .style: writeStaticString(styleHeaders)
+        case .script: writeStaticString(scriptHeaders)
         }
     }
 
@@ -126,6 +129,31 @@ private let preflightHeaders: StaticString = """
     Access-Control-Allow-Headers: Authorization, Content-Type, X-Enc-KV, X-Id-Sig, X-Id-Sig-KV, \
     x-vaultrice-auth-token, x-vaultrice-auth-signature, Idempotency-Key, Holdfast-Min-Index\r
     Access-Control-Max-Age: 86400\r
+
+    """
+
+/// The page loads nothing from elsewhere and is framed by nobody; it talks to all nodes, whatever their names.
+private let htmlHeaders: StaticString = """
+    Content-Type: text/html; charset=utf-8\r
+    Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+    connect-src http: https: ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r
+    Referrer-Policy: no-referrer\r
+    X-Content-Type-Options: nosniff\r
+    Cache-Control: no-cache\r
+
+    """
+
+private let styleHeaders: StaticString = """
+    Content-Type: text/css; charset=utf-8\r
+    X-Content-Type-Options: nosniff\r
+    Cache-Control: no-cache\r
+
+    """
+
+private let scriptHeaders: StaticString = """
+    Content-Type: text/javascript; charset=utf-8\r
+    X-Content-Type-Options: nosniff\r
+    Cache-Control: no-cache\r
 
     """
 

@@ -8,6 +8,8 @@ enum Route: Equatable {
     case health(HealthPage)
     /// The path below `/admin/v1`.
     case admin([String])
+    /// The path below `/demo`; empty for the page itself.
+    case demo(String)
 }
 
 enum HealthPage: String {
@@ -46,6 +48,9 @@ extension Route {
             self = try Route.project(method, segments[1], Array(segments[2...]))
         case "admin" where segments.count >= 3 && segments[1] == "v1":
             self = .admin(Array(segments[2...]))
+        case "demo":
+            guard method == .GET || method == .HEAD else { throw .wrongMethod(allow: "GET, HEAD, OPTIONS") }
+            self = .demo(segments.dropFirst().joined(separator: "/"))
         case let name? where segments.count == 1:
             guard let page = HealthPage(rawValue: name) else { throw .unknownRoute }
             guard method == .GET || method == .HEAD else { throw .wrongMethod(allow: "GET, HEAD, OPTIONS") }

@@ -45,6 +45,8 @@ public struct NodeConfiguration: Sendable, Equatable {
     public var adminToken: String?
     /// The admin API answers on the client port too, with the same token.
     public var adminOnClientPort = false
+    /// The client port serves the demo page.
+    public var demo = true
     /// Peer addresses of members to join by. Ignored when the data directory already belongs to a cluster.
     public var join: [Address] = []
     /// Form a new cluster if the data directory belongs to none.

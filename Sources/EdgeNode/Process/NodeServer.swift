@@ -150,6 +150,7 @@ enum NodeServer {
         var settings = HTTPSettings(version: holdfastVersion)
         settings.adminToken = configuration.adminToken
         settings.servesAdminOnClientPort = configuration.adminOnClientPort
+        settings.servesDemo = configuration.demo
         return settings
     }
 

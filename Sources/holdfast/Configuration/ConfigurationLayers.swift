@@ -81,6 +81,7 @@ private struct SettingChecker {
             case .adminToken: assign(&result.adminToken, Self.scalar(setting.value).flatMap(Self.token))
             case .adminTokenFile: adminTokenFromFile(setting.value, &result)
             case .adminOnClientPort: assign(&result.adminOnClientPort, Self.flag(setting.value))
+            case .demo: assign(&result.demo, Self.flag(setting.value))
             case .join: assign(&result.join, Self.addresses(setting.value))
             case .bootstrap: assign(&result.bootstrap, Self.flag(setting.value))
             case .initialNodes:

@@ -13,6 +13,7 @@ extension NodeConfiguration {
         lines += [
             "# the admin token is \(adminToken == nil ? "not set: the admin API refuses every call" : "set")",
             "admin-on-client-port = \(adminOnClientPort)",
+            "demo = \(demo)",
             "join = [\(join.map { quoted($0.description) }.joined(separator: ", "))]",
             "bootstrap = \(bootstrap)",
             "initial-nodes = \(initialNodes)",

@@ -11,6 +11,7 @@ enum SettingKey: String, CaseIterable, Sendable {
     case adminToken = "admin-token"
     case adminTokenFile = "admin-token-file"
     case adminOnClientPort = "admin-on-client-port"
+    case demo
     case join
     case bootstrap
     case initialNodes = "initial-nodes"
@@ -40,7 +41,7 @@ enum SettingKey: String, CaseIterable, Sendable {
         case .client, .peer, .admin: "HOST:PORT with a port from 1 to 65535"
         case .adminToken: "at least 16 printable characters"
         case .adminTokenFile: "a readable file that holds the token"
-        case .adminOnClientPort, .bootstrap: "true or false"
+        case .adminOnClientPort, .demo, .bootstrap: "true or false"
         case .join: "one or more HOST:PORT"
         case .initialNodes: Self.describe(Self.initialNodeRange)
         case .shards: Self.describe(Self.shardRange)
