@@ -58,7 +58,12 @@ extension ClientFrame {
         switch name {
         case "ping": return .ping
         case "message": return .message(try payload(body))
-        case "presence:join": return .join(try payload(body))
+        case "presence:join":
+            let payload = try payload(body)
+            guard payload.isEncrypted || payload.json.first == JSONByte.openObject else {
+                throw .invalid("payload", "What one joins with is an object, or a string if it is encrypted.")
+            }
+            return .join(payload)
         case "presence:leave": return .leave
         case "resume":
             guard let id = body.string("connectionId") else {
@@ -73,8 +78,10 @@ extension ClientFrame {
     }
 
     private static func payload(_ body: RequestBody) throws(Refusal) -> SocketPayload {
-        SocketPayload(
-            json: try body.text("payload") ?? Array("null".utf8), keyVersion: try body.keyVersion())
+        guard let json = try body.text("payload") else {
+            throw .invalid("payload.missing", "The frame has no payload.")
+        }
+        return SocketPayload(json: json, keyVersion: try body.keyVersion())
     }
 
     private static func after(_ body: RequestBody) throws(Refusal) -> EventPoint? {
