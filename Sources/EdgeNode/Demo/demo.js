@@ -226,7 +226,7 @@ function openSocket() {
   mine.line = line;
   mine.node = node;
   showLink('wait', `Connecting to ${node.name}…`);
-  const tooLate = setTimeout(() => line.close(), callTimeoutMs);
+  const tooLate = setTimeout(() => mine.line === line && giveUp(mine), callTimeoutMs);
   line.onopen = () => {
     if (mine.id) send({ event: 'resume', connectionId: mine.id, ...(mine.at && { after: mine.at }) });
     else send({ event: 'ping' });
@@ -249,9 +249,10 @@ function send(frame) {
 }
 
 async function reopen(mine, node, code, reason = '') {
-  clearInterval(mine.pings);
-  clearTimeout(mine.pongDue);
+  stopPings(mine);
   mine.line = null;
+  // A line that breaks as soon as it is up counts as a failed attempt.
+  if (mine.isUp && performance.now() - mine.upSince > 5000) mine.attempts = 0;
   mine.isUp = false;
   if (reason.includes('TierLimitExceeded')) return signOut(reason);
   if (code === 1008) mine.id = '';
@@ -269,8 +270,7 @@ function closeSocket() {
   const mine = room.socket;
   room.socket = null;
   if (!mine) return;
-  clearInterval(mine.pings);
-  clearTimeout(mine.pongDue);
+  stopPings(mine);
   if (mine.line?.readyState === WebSocket.OPEN) {
     mine.line.send(JSON.stringify({ event: 'presence:leave' }));
     mine.line.close(1000);
@@ -313,19 +313,36 @@ function notePlace(mine, at) {
 
 function beginStay(mine, isNew) {
   mine.isUp = true;
-  mine.attempts = 0;
+  mine.upSince = performance.now();
   mine.node.isLive = true;
   showLink('on', `through ${mine.node.name}`, 'Connected ');
-  clearInterval(mine.pings);
-  mine.pings = setInterval(() => {
-    send({ event: 'ping' });
-    // A node that hangs does not say so.
-    mine.pongDue ||= setTimeout(() => mine.line?.close(), pongMs);
-  }, pingMs);
+  startPings(mine);
   if (isNew || mine.joinedAs !== joinPayload()) join(mine);
   if (isNew) readHistory();
   readPeople();
   showNodes();
+}
+
+function startPings(mine) {
+  stopPings(mine);
+  mine.pings = setInterval(() => {
+    send({ event: 'ping' });
+    // A node that hangs does not say so, and closing towards it takes long: the line is given up.
+    mine.pongDue ||= setTimeout(() => giveUp(mine), pongMs);
+  }, pingMs);
+}
+
+function stopPings(mine) {
+  clearInterval(mine.pings);
+  clearTimeout(mine.pongDue);
+  mine.pongDue = 0;
+}
+
+function giveUp(mine) {
+  const { line, node } = mine;
+  mine.line = null;
+  line?.close();
+  if (mine === room.socket) reopen(mine, node, 1006);
 }
 
 const joinPayload = () => JSON.stringify({ name: session.name, node: room.socket.node.name });
@@ -617,7 +634,7 @@ function chooseNode(node) {
   if (mine?.line) {
     const old = mine.line;
     mine.line = null;
-    clearInterval(mine.pings);
+    stopPings(mine);
     openSocket();
     // The new line takes the place over; closing the old one first would look like leaving.
     setTimeout(() => old.close(), 1000);
