@@ -1,5 +1,6 @@
 import NIOCore
 import NIOPosix
+import ObjectRuntime
 import Testing
 
 @testable import EdgeNode
@@ -44,20 +45,72 @@ struct SocketTests {
         let answers = try exchange(Array(requests.utf8), closesHalf: true)
         #expect(answers.ranges(of: "HTTP/1.1 200 OK").count == 1)
     }
+
+    private let handshake = """
+        GET /project/demo/ws/room/r1 HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n
+        """
+
+    /// What comes behind the answer to the handshake, up to the end of the connection.
+    private func frames(_ bytes: [UInt8]) throws -> [ServerFrame] {
+        let auth = ClientBytes.text(#"{"event":"auth","token":"\#(LoopbackServer.basic)"}"#)
+        let answer = try exchange(Array(handshake.utf8) + auth + bytes, closesHalf: false)
+        #expect(answer.hasPrefix("HTTP/1.1 101 "))
+        let end = try #require(answer.firstRange(of: "\r\n\r\n"))
+        var rest = Array(answer[end.upperBound...].utf8)
+        var frames: [ServerFrame] = []
+        while !rest.isEmpty { frames.append(try ServerFrame.take(&rest)) }
+        return frames
+    }
+
+    @Test func aSocketCarriesFramesAndEnds() throws {
+        let frames = try frames(
+            ClientBytes.text(#"{"event":"ping"}"#) + ClientBytes(opcode: 9, payload: [0x61]).bytes + ClientBytes.close(nil))
+        #expect(frames == [.text(#"{"event":"pong"}"#), .pong([0x61]), .close(code: nil, reason: "")])
+    }
+
+    @Test func largeMessagesArriveWhole() throws {
+        let filler = String(repeating: "x", count: 100_000)
+        let ping = ClientBytes.text(#"{"event":"ping","filler":"\#(filler)"}"#)
+        let frames = try frames(ping + ping + ClientBytes.close(nil))
+        #expect(frames.count == 3)
+    }
+
+    @Test func theEndOfASocketWithoutCredentialsArrives() throws {
+        let answer = try exchange(Array(handshake.utf8) + ClientBytes.text("{}") + ClientBytes.close(nil), closesHalf: false)
+        #expect(answer.hasSuffix("the first frame must be auth"))
+    }
 }
 
 /// An edge with one loop on a free port of this machine.
 private final class LoopbackServer {
+    static let key: NewAPIKey = {
+        guard
+            let key = try? NewAPIKey.make(
+                project: "demo", label: "test", origins: [], nowMs: 0, random: { [UInt8](repeating: 7, count: $0) })
+        else { preconditionFailure("a key can be made") }
+        return key
+    }()
+    static var basic: String { TestEdge.basic(key.key.keyID, key.secret) }
+
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let port: Int
 
     init() throws {
         let loop = group.next()
         let edge = try loop.submit {
+            let gateway = ExecutingGateway()
+            gateway.apply(.createKey(LoopbackServer.key.key))
             let edge = HTTPEdge(
-                gateway: ExecutingGateway(), settings: HTTPSettings(version: "0.1.0"), eventLoop: loop,
+                gateway: gateway, settings: HTTPSettings(version: "0.1.0"), eventLoop: loop,
                 board: StatisticsBoard())
             edge.start()
+            gateway.onTell = { [unowned edge] input in
+                guard case .frame(let socket, .ping) = input else { return }
+                edge.sockets.carryOut([
+                    .deliver(frame: FrameRendering.pong, loop: 2, numbers: [socket.number], except: nil)
+                ])
+            }
             return NIOLoopBound(edge, eventLoop: loop)
         }.wait()
         let listener = try ServerBootstrap(group: group)
