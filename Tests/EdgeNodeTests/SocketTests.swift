@@ -9,6 +9,10 @@ import Testing
 struct SocketTests {
     /// Sends `bytes`, closes the sending half if asked to, and reads until the server closes.
     private func exchange(_ bytes: [UInt8], closesHalf: Bool) throws -> String {
+        String(decoding: try exchangeBytes(bytes, closesHalf: closesHalf), as: UTF8.self)
+    }
+
+    private func exchangeBytes(_ bytes: [UInt8], closesHalf: Bool) throws -> [UInt8] {
         let server = try LoopbackServer()
         defer { server.stop() }
         let everything = server.group.next().makePromise(of: [UInt8].self)
@@ -23,7 +27,7 @@ struct SocketTests {
         // The server may close while we write: what it said counts, not what we got rid of.
         try? channel.writeAndFlush(ByteBuffer(bytes: bytes)).wait()
         if closesHalf { try? channel.close(mode: .output).wait() }
-        return String(decoding: try everything.futureResult.wait(), as: UTF8.self)
+        return try everything.futureResult.wait()
     }
 
     @Test func aClientThatClosedItsSendingHalfGetsEveryAnswer() throws {
@@ -54,10 +58,10 @@ struct SocketTests {
     /// What comes behind the answer to the handshake, up to the end of the connection.
     private func frames(_ bytes: [UInt8]) throws -> [ServerFrame] {
         let auth = ClientBytes.text(#"{"event":"auth","token":"\#(LoopbackServer.basic)"}"#)
-        let answer = try exchange(Array(handshake.utf8) + auth + bytes, closesHalf: false)
-        #expect(answer.hasPrefix("HTTP/1.1 101 "))
-        let end = try #require(answer.firstRange(of: "\r\n\r\n"))
-        var rest = Array(answer[end.upperBound...].utf8)
+        var rest = try exchangeBytes(Array(handshake.utf8) + auth + bytes, closesHalf: false)
+        #expect(rest.starts(with: "HTTP/1.1 101 ".utf8))
+        let end = try #require(rest.firstRange(of: Array("\r\n\r\n".utf8)))
+        rest.removeFirst(end.upperBound)
         var frames: [ServerFrame] = []
         while !rest.isEmpty { frames.append(try ServerFrame.take(&rest)) }
         return frames
@@ -65,7 +69,8 @@ struct SocketTests {
 
     @Test func aSocketCarriesFramesAndEnds() throws {
         let frames = try frames(
-            ClientBytes.text(#"{"event":"ping"}"#) + ClientBytes(opcode: 9, payload: [0x61]).bytes + ClientBytes.close(nil))
+            ClientBytes.text(#"{"event":"ping"}"#) + ClientBytes(opcode: 9, payload: [0x61]).bytes
+                + ClientBytes.close(nil))
         #expect(frames == [.text(#"{"event":"pong"}"#), .pong([0x61]), .close(code: nil, reason: "")])
     }
 
@@ -76,8 +81,15 @@ struct SocketTests {
         #expect(frames.count == 3)
     }
 
+    @Test func theCloseFrameOfAFaultArrivesThoughBytesAreUnread() throws {
+        let junk = [UInt8](repeating: 0x78, count: 4_000_000)
+        let frames = try frames(ClientBytes(opcode: 2, payload: [1]).bytes + junk)
+        #expect(frames == [.close(code: 1003, reason: "frames must be text")])
+    }
+
     @Test func theEndOfASocketWithoutCredentialsArrives() throws {
-        let answer = try exchange(Array(handshake.utf8) + ClientBytes.text("{}") + ClientBytes.close(nil), closesHalf: false)
+        let answer = try exchange(
+            Array(handshake.utf8) + ClientBytes.text("{}") + ClientBytes.close(nil), closesHalf: false)
         #expect(answer.hasSuffix("the first frame must be auth"))
     }
 }

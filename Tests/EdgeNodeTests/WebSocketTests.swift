@@ -33,7 +33,10 @@ struct WebSocketTests {
         let edge = try TestEdge()
         let socket = try TestSocket(edge)
         _ = edge.told()
-        for text in ["", "junk", "[]", "{}", #"{"event":7}"#, #"{"event":"nobody knows"}"#, #"{"event":"auth","token":"x"}"#] {
+        for text in [
+            "", "junk", "[]", "{}", #"{"event":7}"#, #"{"event":"nobody knows"}"#,
+            #"{"event":"auth","token":"x"}"#,
+        ] {
             try socket.send(text)
         }
         #expect(edge.told().isEmpty)
