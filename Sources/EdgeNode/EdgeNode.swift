@@ -8,6 +8,9 @@
 //   connections. A connection turns bytes into requests, hands them on one at a time and writes the
 //   answers in order; `Route` says what a path means; `ObjectRequest` makes an operation of it. What
 //   lies behind is a `RequestGateway`, which the shell implements, and a small state in tests.
+// - `WebSocket/` is what a connection becomes by an upgrade: one handler and one small object for each
+//   socket, one `SocketEdge` per loop. Frames go to the loop that keeps the feed of the socket's object,
+//   and come from there; nothing here knows what they mean.
 // - `Identity/` says who is calling: API keys (Basic) and access tokens (Bearer).
 // - `Admin/` is the operator's API: the cluster's status, and projects, keys and classes.
 // - `Process/` puts a node together, starts and stops it; `Peers/` links nodes.
@@ -17,11 +20,12 @@
 // - Answers leave in the order of the requests. A 5xx leaves only for what was not applied and never
 //   will be, because clients repeat those blindly; an unknown outcome is a 409 that says so.
 // - Every queue is bounded: connections per loop, requests waiting per connection, the bytes of a
-//   head and of a body, the time for a request and between two. The figures are in `HTTPSettings`.
+//   head and of a body, the time for a request and between two, what waits for a slow socket. The
+//   figures are in `HTTPSettings`.
 // - Secrets and query strings are never written anywhere.
 //
 // What an answer costs is kept low: no future per request, head and body in one buffer, one flush
 // for all answers of a read burst or of a loop turn, one dictionary look-up for credentials that were
 // verified before.
 //
-// Left out so far: WebSocket, messages and presence (their routes are unknown: 404), TLS, HTTP/2.
+// Left out so far: TLS, HTTP/2.

@@ -25,8 +25,8 @@ struct BadInputTests {
         ("GET", "/project/demo/cache"), ("GET", "/project/demo/cache/c"),
         ("GET", "/project/demo/other/c/o"),
         ("GET", "/project/demo/cache-keys/c/o/x"), ("POST", "/project/demo/cache-query/c/o/x"),
-        ("GET", "/project/demo/ws/c/o"), ("POST", "/project/demo/message/c/o"),
-        ("GET", "/project/demo/presence-list/c/o"), ("GET", "/project/demo/auth/other"),
+        ("GET", "/project/demo/ws/c/o/x"), ("POST", "/project/demo/message/c/o/x"),
+        ("GET", "/project/demo/presence-list/c/o/x"), ("GET", "/project/demo/auth/other"),
         ("GET", "/livez/more"), ("GET", "/admin"), ("GET", "/admin/v2/status"),
     ])
     func unknownRoutesAre404WithABody(_ method: String, _ path: String) throws {

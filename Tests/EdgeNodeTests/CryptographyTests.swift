@@ -15,6 +15,13 @@ struct CryptographyTests {
         #expect(hexadecimal(try SHA256.hash(Array(message.utf8))) == digest)
     }
 
+    @Test(arguments: [
+        ("", "da39a3ee5e6b4b0d3255bfef95601890afd80709"), ("abc", "a9993e364706816aba3e25717850c26c9cd0d89d"),
+    ])
+    func sha1MatchesThePublishedExamples(_ message: String, _ digest: String) throws {
+        #expect(hexadecimal(try SHA1.hash(Array(message.utf8))) == digest)
+    }
+
     @Test func sha256OfAMillionLetters() throws {
         let digest = try SHA256.hash([UInt8](repeating: UInt8(ascii: "a"), count: 1_000_000))
         #expect(hexadecimal(digest) == "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0")

@@ -35,6 +35,32 @@ struct ObjectCallTests {
         #expect(missing["Access-Control-Allow-Origin"] == "*")
     }
 
+    @Test func messagesComeAsJSONOrAsCiphertext() throws {
+        let edge = try TestEdge()
+        let message = "/project/demo/message/c/o"
+        #expect(try edge.call("POST", message, #" {"a":1} "#).status == 204)
+        let text = [("Content-Type", "text/plain;charset=UTF-8"), ("X-Enc-KV", "3")]
+        #expect(try edge.call("POST", message, #"{"a":1}"#, headers: text).status == 204)
+        let payloads = edge.gateway.requests.compactMap { request -> SocketPayload? in
+            guard case .message(let payload, nil) = request.operation else { return nil }
+            return payload
+        }
+        #expect(
+            payloads == [
+                SocketPayload(json: Array(#"{"a":1}"#.utf8)),
+                SocketPayload(json: Array(#""{\"a\":1}""#.utf8), keyVersion: 3),
+            ])
+        #expect(try edge.call("POST", message).code == "validationError.body.missing")
+        #expect(try edge.call("POST", message, "{").status == 400)
+        #expect(try edge.call("GET", message).status == 405)
+    }
+
+    @Test func thePresenceListIsRead() throws {
+        let answer = try TestEdge().call("GET", "/project/demo/presence-list/c/o")
+        #expect(answer.status == 200)
+        #expect(answer.body == "[]")
+    }
+
     @Test func ifAbsentMissesWithoutContent() throws {
         let edge = try TestEdge()
         #expect(try edge.call("POST", object + "/n", #"{"value":1,"ifAbsent":true}"#).status == 200)

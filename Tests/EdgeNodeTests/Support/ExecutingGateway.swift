@@ -30,6 +30,8 @@ final class ExecutingGateway: RequestGateway {
     /// What sockets have told the loops of their objects' feeds.
     private var told: [SocketInput] = []
     private(set) var hubs: Set<Int> = []
+    /// Stands in for the loop of a feed.
+    var onTell: ((SocketInput) -> Void)?
 
     /// Keeps answers until `release`.
     var holdsAnswers = false
@@ -115,6 +117,7 @@ final class ExecutingGateway: RequestGateway {
     func tell(_ input: SocketInput, hub: Int) {
         told.append(input)
         hubs.insert(hub)
+        onTell?(input)
     }
 
     func takeTold() -> [SocketInput] {
