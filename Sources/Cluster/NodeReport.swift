@@ -46,6 +46,8 @@ public struct ShardReport: Sendable {
     public var lastIndex: UInt64 = 0
     public var commitIndex: UInt64 = 0
     public var objects = 0
+    /// Of these, how many have left memory.
+    public var coldObjects = 0
     public var bytes = 0
     public var queued = 0
     /// How long nobody served this shard before this node did, at its last takeover.
@@ -73,6 +75,11 @@ public struct NodeCounters: Sendable {
     public var rejectedMessages: UInt64 = 0
     /// Links closed for a frame or a hello that could not be taken. Counted by the shell.
     public var rejectedLinks: UInt64 = 0
+    /// Objects that left memory, and those that came back.
+    public var hibernatedObjects: UInt64 = 0
+    public var wokenObjects: UInt64 = 0
+    /// Objects that stayed in memory because their file did not take them.
+    public var failedHibernations: UInt64 = 0
     public var takeovers: [String: UInt64] = [:]
     /// Seconds from the table's entry to serving, of each takeover; bounded buckets.
     public var takeoverDurations = DurationHistogram()
@@ -92,6 +99,9 @@ public struct NodeCounters: Sendable {
         barrierReads += other.barrierReads
         rejectedMessages += other.rejectedMessages
         rejectedLinks += other.rejectedLinks
+        hibernatedObjects += other.hibernatedObjects
+        wokenObjects += other.wokenObjects
+        failedHibernations += other.failedHibernations
         takeovers.merge(other.takeovers, uniquingKeysWith: +)
         takeoverDurations.add(other.takeoverDurations)
     }

@@ -20,6 +20,10 @@ public struct NodeSettings: Sendable {
     public var establishTimeoutMs: UInt64 = 250
     /// Log entries kept in memory per shard, for replicas that lag a little.
     public var logTailBytes = 512 << 10
+    /// Objects that were not used for so long leave memory; 0 keeps all in memory.
+    public var hibernateAfterMs: UInt64 = 10_000
+    /// Objects that one loop looks at in a tick, to send them out of memory.
+    public var hibernatePerTick = 128
     /// A command for the placement group is handed over again after this long without a result.
     public var proposalRetryMs: UInt64 = 300
     public var proposalDeadlineMs: UInt64 = 10_000

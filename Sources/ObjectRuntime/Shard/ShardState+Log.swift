@@ -109,6 +109,7 @@ extension ShardState {
     }
 
     private mutating func restore(_ id: ObjectID, _ undo: Speculation.Undo) {
+        // Hot, if it is there: what has uncommitted entries does not hibernate.
         var object = objects.removeValue(forKey: id) ?? ObjectState()
         let before = (items: object.items.count, bytes: object.byteCount)
         for _ in 0..<undo.stepCount {

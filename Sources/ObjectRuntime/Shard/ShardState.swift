@@ -7,7 +7,7 @@ import DequeModule
 /// committed entries. Both end in the same function, so equal logs make equal states, to the byte of
 /// their snapshots.
 public struct ShardState: Sendable {
-    var objects: [ObjectID: ObjectState] = [:]
+    var objects = ObjectTable()
     var window = OperationWindow()
     var speculation = Speculation()
 
@@ -53,7 +53,7 @@ public struct ShardState: Sendable {
     /// The newest entry that touched the object. For an object without content this is the newest that
     /// emptied any: never less than the truth, so that an object's index never falls.
     public func touchedIndex(of object: ObjectID) -> UInt64 {
-        objects[object]?.touchedIndex ?? emptiedIndex
+        objects.touchedIndex(of: object) ?? emptiedIndex
     }
 
     /// An item as it is now, speculation included; expired ones too.
@@ -62,7 +62,7 @@ public struct ShardState: Sendable {
     }
 
     /// Names of the objects in order: for lists and explanations, not for hot paths.
-    public func objectIDs() -> [ObjectID] { objects.keys.sorted() }
+    public func objectIDs() -> [ObjectID] { objects.ids() }
 }
 
 // MARK: - The owner's path
@@ -84,7 +84,7 @@ extension ShardState {
         let draft = Planner.draft(
             request.operation,
             Planner(
-                object: objects[request.object] ?? ObjectState(), context: context, nowMs: nowMs,
+                object: objects.awake(request.object) ?? ObjectState(), context: context, nowMs: nowMs,
                 versionFloor: versionFloor))
         if draft.changes.isEmpty, !ShardState.isRecordedAlways(writeID) {
             return read(draft.reply ?? reply(to: draft.outcome, request.object), request.object)
