@@ -17,3 +17,7 @@ void holdfast_tune_allocator(void) {
     mallopt(M_TOP_PAD, 1 << 20);
     mallopt(M_ARENA_MAX, 4);
 }
+
+void holdfast_return_memory(void) {
+    malloc_trim(1 << 20);
+}

@@ -15,6 +15,9 @@ public final class LoopCore {
     /// Until the first table has been seen.
     private var recovered: RecoveredLogs?
     private let entropy: SipHash
+    /// Where idle objects go; without it they stay in memory.
+    private let cold: (any ColdObjects)?
+    private var hibernation: HibernationRounds
 
     private var view: ClusterView?
     private var lease = Deadline.passed
@@ -40,13 +43,16 @@ public final class LoopCore {
     private var nowMs: UInt64 = 0
 
     public init(
-        loop: Int, identity: NodeIdentity, recovered: RecoveredLogs, settings: NodeSettings, seed: UInt64
+        loop: Int, identity: NodeIdentity, recovered: RecoveredLogs, settings: NodeSettings, seed: UInt64,
+        cold: (any ColdObjects)? = nil
     ) {
         self.loop = loop
         self.identity = identity
         self.settings = settings
         self.recovered = recovered
         entropy = SipHash(key0: seed, key1: seed &* 0x9E37_79B9_7F4A_7C15 &+ UInt64(loop))
+        self.cold = settings.hibernateAfterMs > 0 ? cold : nil
+        hibernation = HibernationRounds(settings)
         router = EdgeRouter(nodeID: identity.nodeID, loop: loop, settings: settings)
         hub = SocketHub(nodeID: identity.nodeID, loop: loop, entropy: entropy)
     }
@@ -215,7 +221,7 @@ public final class LoopCore {
         do {
             replicas[record.shard] = try ShardReplica(
                 shard: record.shard, nodeID: identity.nodeID, initial: initial, record: record,
-                settings: settings, entropy: entropy)
+                settings: settings, entropy: entropy, cold: cold)
         } catch {
             preconditionFailure("O12: the snapshot of shard \(record.shard.rawValue) cannot be read: \(error)")
         }
@@ -230,6 +236,7 @@ public final class LoopCore {
             replica.tick(now: now)
             mark(replica)
         }
+        if cold != nil { hibernation.tick(shardOrder, replicas, nowMs: nowMs) }
         router.tick(nowMs: nowMs)
         hub.tick(nowMs: nowMs)
         ageEventHistories()
@@ -395,7 +402,7 @@ public final class LoopCore {
         hub.report(into: &counters)
         counters.rejectedMessages += rejected
         let shards = shardOrder.compactMap { replicas[$0]?.report() }
-        for shard in shardOrder { counters.add(replicas[shard]?.counters ?? NodeCounters()) }
+        for shard in shardOrder { counters.add(replicas[shard]?.allCounters ?? NodeCounters()) }
         return (shards, counters)
     }
 

@@ -46,6 +46,8 @@ public struct ShardReport: Sendable {
     public var lastIndex: UInt64 = 0
     public var commitIndex: UInt64 = 0
     public var objects = 0
+    /// Of these, how many have left memory.
+    public var coldObjects = 0
     public var bytes = 0
     public var queued = 0
     /// Connections that objects remember, and feeds that the owner tells what comes.
@@ -87,6 +89,11 @@ public struct NodeCounters: Sendable {
     public var resumes: [String: UInt64] = [:]
     /// Links closed for a frame or a hello that could not be taken. Counted by the shell.
     public var rejectedLinks: UInt64 = 0
+    /// Objects that left memory, and those that came back.
+    public var hibernatedObjects: UInt64 = 0
+    public var wokenObjects: UInt64 = 0
+    /// Objects that stayed in memory because their file did not take them.
+    public var failedHibernations: UInt64 = 0
     public var takeovers: [String: UInt64] = [:]
     /// Seconds from the table's entry to serving, of each takeover; bounded buckets.
     public var takeoverDurations = DurationHistogram()
@@ -113,6 +120,9 @@ public struct NodeCounters: Sendable {
         sockets += other.sockets
         feeds += other.feeds
         resumes.merge(other.resumes, uniquingKeysWith: +)
+        hibernatedObjects += other.hibernatedObjects
+        wokenObjects += other.wokenObjects
+        failedHibernations += other.failedHibernations
         takeovers.merge(other.takeovers, uniquingKeysWith: +)
         takeoverDurations.add(other.takeoverDurations)
     }

@@ -24,6 +24,10 @@ public struct NodeSettings: Sendable {
     public var eventHistoryBytes = 512 << 10
     /// How long the connections of a dead node stay present, for being resumed elsewhere (O15).
     public var presenceGraceMs: UInt64 = 2_000
+    /// Objects that were not used for so long leave memory; 0 keeps all in memory.
+    public var hibernateAfterMs: UInt64 = 10_000
+    /// Objects that one loop looks at in a tick, to send them out of memory.
+    public var hibernatePerTick = 128
     /// A command for the placement group is handed over again after this long without a result.
     public var proposalRetryMs: UInt64 = 300
     public var proposalDeadlineMs: UInt64 = 10_000

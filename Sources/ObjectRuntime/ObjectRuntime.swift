@@ -51,7 +51,13 @@
 // effect too; over the bound new keys are refused, none is dropped early. The age is carried by entries
 // and grows by the owner's raw clock only, so that a jump of a wall clock drops nothing.
 //
+// ## Hibernation
+//
+// `ObjectTable` holds hot objects as values, in order of use, and cold ones as bytes behind `ColdObjects`.
+// Changing and executing wake an object, looking does not; what has uncommitted entries never leaves. Nothing
+// outside can tell: answers and snapshots are the same to the byte.
+//
 // ## Left out
 //
-// Sockets, sessions, presence, alarms and hibernation. Item events are not made here, but follow from
+// Sockets, sessions, presence and alarms. Item events are not made here, but follow from
 // what is: `ShardState.changes(in:)` gives an entry's changes in order.

@@ -61,6 +61,12 @@
 // cluster and has lost its journal never starts as if it were new: it would vote against what it once
 // acknowledged (O9).
 //
+// ## Cold objects
+//
+// `ColdFile` takes what an event loop wants out of memory for a while and gives it back, certainly the same
+// bytes or an error. It is no store: emptied when it is opened, never synced. `BlockSpace` says which parts of
+// it are in use.
+//
 // ## What is left out
 //
 // - Dropping segments. Nothing is compacted yet, so nothing may be dropped, and recovery insists on
@@ -71,4 +77,4 @@
 // - Repair. A damaged journal stops the node, which comes back as a new replica. The checksum of a
 //   record covers its group, so knowing which groups are hit is possible where the heads are whole, and
 //   is not needed yet.
-// - The store of cold objects and snapshots in files.
+// - A durable store of objects, and snapshots in files.

@@ -67,6 +67,9 @@ struct ServeCommand: ParsableCommand {
     @Option(name: .long, help: "How reads are answered: lease or quorum.")
     var reads: String?
 
+    @Option(name: .long, help: "Milliseconds without use after which an object leaves memory; 0 for never.")
+    var hibernateMs: String?
+
     @Option(name: .long, help: "trace, debug, info, notice, warning, error or critical.")
     var logLevel: String?
 
@@ -96,7 +99,8 @@ struct ServeCommand: ParsableCommand {
             (.adminTokenFile, adminTokenFile), (.adminOnClientPort, adminOnClientPort ? "true" : nil),
             (.demo, demo),
             (.bootstrap, bootstrap ? "true" : nil), (.initialNodes, initialNodes), (.shards, shards),
-            (.leaseMs, leaseMs), (.loops, loops), (.reads, reads), (.logLevel, logLevel),
+            (.leaseMs, leaseMs), (.loops, loops), (.reads, reads),
+            (.hibernateMs, hibernateMs), (.logLevel, logLevel),
         ]
         var settings = scalars.compactMap { key, text in
             text.map { RawSetting(name: key.rawValue, value: .scalar($0), source: "flag --\(key.rawValue)") }

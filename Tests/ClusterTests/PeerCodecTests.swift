@@ -100,6 +100,7 @@ struct ReportCodecTests {
         #expect(back.placementProgress.map(\.leaseRemainingMs) == [3])
         let shard = try #require(back.shards.first)
         #expect(shard.epoch == 4 && shard.stage == "leading" && shard.isServing && shard.objects == 5)
+        #expect(shard.coldObjects == 3)
         #expect(
             shard.lastIndex == 300 && shard.commitIndex == 299 && shard.bytes == 6_000 && shard.queued == 2)
         #expect(shard.takeoverPauseMs == 41 && shard.replicaLag.map(\.lag) == [3])

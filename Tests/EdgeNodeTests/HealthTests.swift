@@ -49,6 +49,8 @@ struct HealthTests {
         var shard = ShardReport(shard: ShardID(rawValue: 0))
         shard.isServing = true
         shard.objects = 5
+        shard.coldObjects = 2
+        edge.gateway.report.counters.wokenObjects = 7
         shard.replicaLag = [(NodeID(rawValue: 2), 4)]
         edge.gateway.report.shards = [shard]
         var syncs = DurationHistogram()
@@ -62,7 +64,9 @@ struct HealthTests {
             #"holdfast_build_info{version="0.1.0"} 1"#, "holdfast_uptime_seconds 61",
             "holdfast_leases_held 1",
             "holdfast_lease_remaining_seconds 0.812", "holdfast_shards_owned 1",
-            #"holdfast_objects{state="owned"} 5"#, #"holdfast_takeovers_total{cause="obituary"} 3"#,
+            #"holdfast_objects{state="owned"} 5"#, #"holdfast_objects{state="hot"} 3"#,
+            #"holdfast_objects{state="cold"} 2"#, "holdfast_woken_objects_total 7",
+            #"holdfast_takeovers_total{cause="obituary"} 3"#,
             #"holdfast_takeover_duration_seconds_bucket{le="0.016384"} 1"#,
             #"holdfast_takeover_duration_seconds_bucket{le="0.008192"} 0"#,
             "holdfast_takeover_duration_seconds_sum 0.014000000",

@@ -295,3 +295,26 @@ import Testing
         #expect(world.failure == nil)
     }
 }
+
+@Suite struct `When objects hibernate` {
+    @Test func `they wake at owners and replicas, through failovers, and nobody notices`() throws {
+        let scenario = Scenario(seed: 71) {
+            $0.settings.hibernateAfterMs = 20
+            $0.workload.coldObjects = 30
+        }
+        let world = scenario.world
+        for _ in 0..<3 {
+            world.kill(try scenario.owner())
+            scenario.run(milliseconds: 1_500)
+        }
+        let counters = world.machines.indices.map { machine in
+            (world.machines[machine].process?.loops ?? []).map { $0.report().counters }
+        }
+        for loops in counters {
+            #expect(loops.reduce(0) { $0 + $1.hibernatedObjects } > 20)
+            #expect(loops.reduce(0) { $0 + $1.wokenObjects } > 20)
+        }
+        #expect(world.statistics.edgeFailures == 0)
+        scenario.conclude()
+    }
+}

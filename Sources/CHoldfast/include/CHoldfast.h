@@ -16,3 +16,6 @@ void holdfast_name_thread(const char *name);
 /// top of the heap goes back to the kernel after each burst and is asked for again in the next, which
 /// costs a system call and fresh pages every other batch.
 void holdfast_tune_allocator(void);
+
+/// Gives pages that hold nothing any more back to the kernel, also amid the heap.
+void holdfast_return_memory(void);

@@ -60,7 +60,7 @@ extension ShardReport {
         writer.writeString(stage)
         writer.write(isServing)
         for figure in [epoch, lastIndex, commitIndex] { writer.writeVariable(figure) }
-        for figure in [objects, bytes, queued] { writer.writeVariable(figure) }
+        for figure in [objects, coldObjects, bytes, queued] { writer.writeVariable(figure) }
         writer.writeOptional(takeoverPauseMs) { $0.writeVariable($1) }
         writer.writeArray(replicaLag) { writer, lag in
             writer.write(lag.node.rawValue)
@@ -76,6 +76,7 @@ extension ShardReport {
         lastIndex = try reader.readVariable()
         commitIndex = try reader.readVariable()
         objects = try reader.readCount()
+        coldObjects = try reader.readCount()
         bytes = try reader.readCount()
         queued = try reader.readCount()
         takeoverPauseMs = try reader.readOptional { (reader: inout ByteReader) throws(DecodingFailure) in

@@ -206,7 +206,7 @@ extension ShardReplica {
 
     /// Replaces the whole state by a snapshot that the log has installed.
     func install(_ snapshot: Snapshot) throws(DecodingFailure) {
-        state = snapshot.data.isEmpty ? ShardState() : try ShardState(snapshot: snapshot.data)
+        state.replace(with: snapshot.data.isEmpty ? ShardState() : try ShardState(snapshot: snapshot.data))
         state.eventHistoryBytes = settings.eventHistoryBytes
         appliedThrough = snapshot.index
         executedThrough = .zero

@@ -135,7 +135,7 @@ extension ShardReplica {
         let nowMs = now.rawNs / 1_000_000
         for incarnation in departures.keys.sorted() where departures[incarnation] ?? 0 <= nowMs {
             departures[incarnation] = nil
-            for (object, records) in state.sessions(where: { $0 == incarnation }) {
+            for (object, records) in state.sessions(of: incarnation) {
                 depart(records, from: object, now: now)
             }
         }

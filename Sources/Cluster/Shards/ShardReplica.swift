@@ -82,7 +82,7 @@ final class ShardReplica {
 
     init(
         shard: ShardID, nodeID: NodeID, initial: InitialState, record: ShardRecord, settings: NodeSettings,
-        entropy: SipHash
+        entropy: SipHash, cold: (any ColdObjects)? = nil
     ) throws(DecodingFailure) {
         self.entropy = entropy
         self.shard = shard
@@ -91,6 +91,7 @@ final class ShardReplica {
         self.record = record
         raft = AppointedReplica(id: nodeID, initial: initial, settings: settings.raft)
         state = initial.snapshot.data.isEmpty ? ShardState() : try ShardState(snapshot: initial.snapshot.data)
+        if let cold { state.keepCold(in: cold) }
         appliedThrough = initial.snapshot.index
         state.eventHistoryBytes = settings.eventHistoryBytes
         mailbox = Mailbox(countLimit: settings.mailboxRequestsMax, bytesLimit: settings.mailboxBytesMax)
@@ -362,6 +363,7 @@ final class ShardReplica {
         report.lastIndex = raft.lastIndex.rawValue
         report.commitIndex = raft.commit.rawValue
         report.objects = state.objectCount
+        report.coldObjects = state.coldCount
         report.bytes = state.byteCount
         report.queued = mailbox.count
         report.sessions = state.sessionCount

@@ -133,6 +133,7 @@ extension ClusterPages {
         row.member("lastIndex", report.lastIndex)
         row.member("commitIndex", report.commitIndex)
         row.member("objects", report.objects)
+        row.member("coldObjects", report.coldObjects)
         row.member("bytes", report.bytes)
         row.member("queued", report.queued)
     }

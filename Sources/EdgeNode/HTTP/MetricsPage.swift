@@ -45,13 +45,16 @@ struct MetricsPage {
             "holdfast_queue_depth", "Requests waiting in shards.",
             [([:], "\(report.shards.reduce(0) { $0 + $1.queued })")])
         gauge(
-            "holdfast_objects", "Objects in memory, by what this node is to their shard.",
+            "holdfast_objects",
+            "Objects, by what this node is to their shard; and the same ones, by whether they are in memory.",
             [
                 (["state": "owned"], "\(serving.reduce(0) { $0 + $1.objects })"),
                 (["state": "replica"], "\(others.reduce(0) { $0 + $1.objects })"),
+                (["state": "hot"], "\(report.shards.reduce(0) { $0 + $1.objects - $1.coldObjects })"),
+                (["state": "cold"], "\(report.shards.reduce(0) { $0 + $1.coldObjects })"),
             ])
         gauge(
-            "holdfast_object_bytes", "Bytes of all objects in memory.",
+            "holdfast_object_bytes", "Names and values of all objects.",
             [([:], "\(report.shards.reduce(0) { $0 + $1.bytes })")])
         var lag: [UInt64: UInt64] = [:]
         for shard in serving {
@@ -92,6 +95,13 @@ struct MetricsPage {
         counter(
             "holdfast_rejected_links_total", "Links of peers that were closed for what they said.",
             counters.rejectedLinks)
+        counter(
+            "holdfast_hibernated_objects_total", "Objects that left memory.", counters.hibernatedObjects)
+        counter(
+            "holdfast_woken_objects_total", "Objects that came back into memory.", counters.wokenObjects)
+        counter(
+            "holdfast_failed_hibernations_total", "Objects that stayed because their file took no more.",
+            counters.failedHibernations)
         family(
             "holdfast_takeovers_total", "counter", "Shards taken over, by cause.",
             counters.takeovers.sorted { $0.key < $1.key }.map { (["cause": $0.key], "\($0.value)") })

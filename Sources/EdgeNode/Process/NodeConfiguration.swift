@@ -60,6 +60,8 @@ public struct NodeConfiguration: Sendable, Equatable {
     /// Event loops; 0 takes one per core.
     public var loops = 0
     public var reads = Reads.lease
+    /// Objects that were not used for so long leave memory; 0 keeps all in memory.
+    public var hibernateMs: UInt64 = 10_000
     public var logLevel = LogLevel.info
 
     public init(name: String, dataDirectory: String) {

@@ -16,6 +16,7 @@ final class NodeLoop: @unchecked Sendable {
     let eventLoop: any EventLoop
     let node: NodeShared
     private let core: LoopCore
+    private let cold: ColdStore?
     private var turnClocks: Clocks?
     private var isTurnScheduled = false
 
@@ -32,11 +33,12 @@ final class NodeLoop: @unchecked Sendable {
     /// The node's core, on the first loop.
     private(set) var brain: NodeBrain?
 
-    init(index: Int, eventLoop: any EventLoop, node: NodeShared, core: LoopCore) {
+    init(index: Int, eventLoop: any EventLoop, node: NodeShared, core: LoopCore, cold: ColdStore?) {
         self.index = index
         self.eventLoop = eventLoop
         self.node = node
         self.core = core
+        self.cold = cold
         currentView = ClusterView(
             state: nil, index: .zero, nodeID: node.identity.nodeID, nodeName: node.identity.name,
             process: nil, leader: nil)
@@ -54,6 +56,7 @@ final class NodeLoop: @unchecked Sendable {
         eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in
             self.input(.tick)
             self.brain?.input(.tick)
+            self.cold?.tick()
         }
     }
 

@@ -79,6 +79,7 @@ enum NodeServer {
         var settings = NodeSettings()
         settings.loops = configuration.loops > 0 ? configuration.loops : System.coreCount
         settings.readsByQuorum = configuration.reads == .quorum
+        settings.hibernateAfterMs = configuration.hibernateMs
         return settings
     }
 
@@ -122,12 +123,14 @@ enum NodeServer {
             identity: node.identity, membership: membership(configuration), recovered: recovered,
             settings: node.settings, seed: SystemRandom.number(), now: SystemClocks.now())
         let brain = NodeBrain(core: core, node: node, directory: directory)
+        let stores = try ColdStore.open(directory: directory.path, settings: node.settings)
         let loops = group.makeIterator().enumerated().map { index, eventLoop in
             NodeLoop(
                 index: index, eventLoop: eventLoop, node: node,
                 core: LoopCore(
                     loop: index, identity: node.identity, recovered: recovered, settings: node.settings,
-                    seed: SystemRandom.number()))
+                    seed: SystemRandom.number(), cold: stores[index]),
+                cold: stores[index])
         }
         node.assemble(loops: loops, brain: brain)
         let http = makeHTTPSettings(configuration)

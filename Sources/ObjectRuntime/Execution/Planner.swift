@@ -75,7 +75,6 @@ struct Planner {
         case .rotateEncryption(let saltBytes): return encryption(saltBytes, rotates: true)
         case .presenceList: return .read(.json(FrameRendering.presenceList(object.sessions)))
         case .session(let operation): return try session(operation)
-        // What the owner lets out for these is no part of the state.
         case .message, .listen: return .read(.noContent)
         }
     }

@@ -36,6 +36,14 @@ public enum Operation: Sendable, Equatable {
         }
     }
 
+    /// Neither reads nor changes the object: only its place in the order counts.
+    var passesBy: Bool {
+        switch self {
+        case .message, .listen: true
+        default: false
+        }
+    }
+
     /// Whether anybody notices that it was executed: writes, and messages, which leave no trace in the log.
     public var hasEffect: Bool {
         if case .message = self { return true }

@@ -48,16 +48,17 @@ extension Planner {
 
 extension ShardState {
     /// Edge processes behind the connections that objects remember; each once, rising.
-    public var sessionIncarnations: [UInt64] { sessionCounts.keys.sorted() }
+    public var sessionIncarnations: [UInt64] { sessionObjects.keys.sorted() }
 
     /// Remembered connections, over all objects.
-    public var sessionCount: Int { sessionCounts.values.reduce(0, +) }
+    public var sessionCount: Int {
+        sessionObjects.values.reduce(0) { $1.values.reduce($0, +) }
+    }
 
-    /// The connections whose edge process `isGone`, by object, in order.
-    public func sessions(where isGone: (UInt64) -> Bool) -> [(object: ObjectID, records: [SessionRecord])] {
-        objects.keys.sorted().compactMap { object in
-            let gone = objects[object]?.sessions.filter { isGone($0.attachment.incarnation) } ?? []
-            return gone.isEmpty ? nil : (object, gone)
+    /// The connections of one edge process, by object, in order.
+    public func sessions(of incarnation: UInt64) -> [(object: ObjectID, records: [SessionRecord])] {
+        (sessionObjects[incarnation] ?? [:]).keys.sorted().map { object in
+            (object, objects[object]?.sessions.filter { $0.attachment.incarnation == incarnation } ?? [])
         }
     }
 
@@ -97,15 +98,20 @@ extension ShardState {
             guard case .operation(object, _, _, _) = undo.entry else { continue }
             return undo.touchedIndex > 0 ? undo.touchedIndex : nil
         }
-        return objects[object]?.touchedIndex
+        return objects.touchedIndex(of: object)
     }
 
-    mutating func countSessions(_ changes: [SessionStep]) {
+    mutating func countSessions(_ changes: [SessionStep], of object: ObjectID) {
         for change in changes {
-            if let before = change.before { sessionCounts[before, default: 0] -= 1 }
-            if let after = change.after { sessionCounts[after, default: 0] += 1 }
-            if let before = change.before, sessionCounts[before] == 0 { sessionCounts[before] = nil }
+            if let after = change.after { sessionObjects[after, default: [:]][object, default: 0] += 1 }
+            if let before = change.before { uncountSession(before, object) }
         }
+    }
+
+    private mutating func uncountSession(_ incarnation: UInt64, _ object: ObjectID) {
+        let count = sessionObjects[incarnation]?[object] ?? 0
+        sessionObjects[incarnation]?[object] = count > 1 ? count - 1 : nil
+        if sessionObjects[incarnation]?.isEmpty == true { sessionObjects[incarnation] = nil }
     }
 
     /// Everything up to here is committed and has been told.

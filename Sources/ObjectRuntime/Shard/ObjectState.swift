@@ -4,12 +4,18 @@ struct ObjectState: Sendable, Equatable {
     var items: ContiguousArray<NamedItem> = []
     /// The newest entry that touched the object.
     var touchedIndex: UInt64 = 0
-    /// Names and values together.
-    var byteCount = 0
     /// All settings that the object ever had, the current ones last. They outlive items and `clear`.
     var encryption: [EncryptionSettings] = []
     /// Connections that have joined or were resumed (O15), in order of their ids.
     var sessions: [SessionRecord] = []
+    /// Behind the pointers, and small: there is one of these for each object.
+    private var storedByteCount: UInt32 = 0
+
+    /// Names and values together.
+    var byteCount: Int {
+        get { Int(storedByteCount) }
+        set { storedByteCount = UInt32(newValue) }
+    }
 
     var isEmpty: Bool { items.isEmpty && encryption.isEmpty && sessions.isEmpty }
 

@@ -54,7 +54,7 @@ extension ShardState {
             objects[entry.object] = nil
             emptiedIndex = index
         }
-        if !made.sessions.isEmpty { countSessions(made.sessions) }
+        if !made.sessions.isEmpty { countSessions(made.sessions, of: entry.object) }
         let record = entry.isWatched ? eventRecord(entry, made, index: index, epoch: epoch) : nil
         if isSpeculative {
             undo.stepCount = entry.changes.count
@@ -144,6 +144,7 @@ extension ShardState {
     }
 
     private mutating func restore(_ id: ObjectID, _ undo: Speculation.Undo) {
+        // Hot, if it is there: what has uncommitted entries does not hibernate.
         var object = objects.removeValue(forKey: id) ?? ObjectState()
         let before = (items: object.items.count, bytes: object.byteCount)
         for _ in 0..<undo.stepCount {
@@ -152,9 +153,9 @@ extension ShardState {
             case .settings: object.encryption.removeLast()
             case .session(let connection, let record):
                 let undone = object.replace(connection, with: record)
-                countSessions([
-                    SessionStep(before: undone?.attachment.incarnation, after: record?.attachment.incarnation)
-                ])
+                let step = SessionStep(
+                    before: undone?.attachment.incarnation, after: record?.attachment.incarnation)
+                countSessions([step], of: id)
             }
         }
         object.touchedIndex = undo.touchedIndex

@@ -19,12 +19,7 @@ extension ShardState {
         for number in [committedIndex, committedEpoch, logTimeMs, windowAgeMs, versionFloor, emptiedIndex] {
             writer.writeVariable(number)
         }
-        let order = objects.keys.sorted()
-        writer.writeVariable(order.count)
-        for id in order {
-            id.encode(into: &writer)
-            objects[id]?.encode(into: &writer)
-        }
+        objects.encode(into: &writer)
         encodeWindow(into: &writer)
         return writer.bytes
     }
@@ -58,7 +53,8 @@ extension ShardState {
             let object = try ObjectState(from: &reader, version: version)
             itemCount += object.items.count
             byteCount += object.byteCount
-            countSessions(object.sessions.map { SessionStep(before: nil, after: $0.attachment.incarnation) })
+            countSessions(
+                object.sessions.map { SessionStep(before: nil, after: $0.attachment.incarnation) }, of: id)
             objects[id] = object
         }
     }
@@ -159,6 +155,9 @@ extension ObjectState {
             item.value = try JSONText(from: &reader)
             guard item.value.count > 0 else { throw DecodingFailure("a value is empty") }
             if let last = items.last, !(last.name < name) { throw DecodingFailure("items are out of order") }
+            guard name.count + item.value.count <= Int(UInt32.max) - byteCount else {
+                throw DecodingFailure("an object is over every limit")
+            }
             byteCount += name.count + item.value.count
             items.append(NamedItem(name: name, item: item))
         }

@@ -7,7 +7,7 @@ import DequeModule
 /// committed entries. Both end in the same function, so equal logs make equal states, to the byte of
 /// their snapshots.
 public struct ShardState: Sendable {
-    var objects: [ObjectID: ObjectState] = [:]
+    var objects = ObjectTable()
     var window = OperationWindow()
     var speculation = Speculation()
     /// What listeners may have missed; in no snapshot.
@@ -27,8 +27,8 @@ public struct ShardState: Sendable {
     public internal(set) var committedIndex: UInt64 = 0
     public internal(set) var committedEpoch: UInt64 = 0
 
-    /// Remembered connections by the incarnation of their edge. Only looked up, or sorted.
-    var sessionCounts: [UInt64: Int] = [:]
+    /// How many connections each object remembers, by the incarnation of their edge. Only looked up, or sorted.
+    var sessionObjects: [UInt64: [ObjectID: Int]] = [:]
 
     public internal(set) var itemCount = 0
     /// Names and values of all items.
@@ -58,7 +58,7 @@ public struct ShardState: Sendable {
     /// The newest entry that touched the object. For an object without content this is the newest that
     /// emptied any: never less than the truth, so that an object's index never falls.
     public func touchedIndex(of object: ObjectID) -> UInt64 {
-        objects[object]?.touchedIndex ?? emptiedIndex
+        objects.touchedIndex(of: object) ?? emptiedIndex
     }
 
     /// An item as it is now, speculation included; expired ones too.
@@ -67,7 +67,7 @@ public struct ShardState: Sendable {
     }
 
     /// Names of the objects in order: for lists and explanations, not for hot paths.
-    public func objectIDs() -> [ObjectID] { objects.keys.sorted() }
+    public func objectIDs() -> [ObjectID] { objects.ids() }
 }
 
 // MARK: - The owner's path
@@ -84,12 +84,14 @@ extension ShardState {
         }
         let nowMs = max(context.nowMs, logTimeMs)
         let ageMs = max(context.windowAgeMs, windowAgeMs)
+        // What the owner lets out for these is no part of the object, which may sleep on.
+        if request.operation.passesBy { return read(.noContent, request.object) }
         let writeID = request.operation.isWrite ? request.id : nil
         if let writeID, let known = answerFromWindow(writeID, request, context, ageMs) { return known }
         let draft = Planner.draft(
             request.operation,
             Planner(
-                object: objects[request.object] ?? ObjectState(), context: context, nowMs: nowMs,
+                object: objects.awake(request.object) ?? ObjectState(), context: context, nowMs: nowMs,
                 versionFloor: versionFloor))
         if draft.changes.isEmpty, !ShardState.isRecordedAlways(writeID) {
             return read(draft.reply ?? reply(to: draft.outcome, request.object), request.object)

@@ -40,6 +40,8 @@ struct Swarm {
         drawSurroundings(&random)
         drawWorkload(&random)
         faults = FaultInjector.Plan(drawnFrom: &random)
+        // Last, so that the draws above are those of earlier versions.
+        settings.hibernateAfterMs = random.pick([0, 20, 20, 200, 10_000])
     }
 
     private mutating func drawCluster(_ random: inout SeededGenerator) {

@@ -1,4 +1,5 @@
 import Cluster
+import ObjectRuntime
 import Placement
 import Raft
 import Storage
@@ -48,7 +49,8 @@ extension World {
             seed: random.next(), now: clocks)
         let loops = (0..<host.loops).map { loop in
             LoopCore(
-                loop: loop, identity: identity, recovered: recovered, settings: settings, seed: random.next())
+                loop: loop, identity: identity, recovered: recovered, settings: settings, seed: random.next(),
+                cold: MemoryColdObjects())
         }
         return RunningProcess(
             machine: machine, generation: host.generation, identity: identity, node: node, loops: loops,

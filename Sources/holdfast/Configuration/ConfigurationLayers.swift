@@ -91,6 +91,8 @@ private struct SettingChecker {
             case .loops: assign(&result.loops, Self.number(setting.value, SettingKey.loopRange))
             case .reads:
                 assign(&result.reads, Self.scalar(setting.value).flatMap(NodeConfiguration.Reads.init))
+            case .hibernateMs:
+                assign(&result.hibernateMs, Self.number(setting.value, SettingKey.hibernateMsRange))
             case .logLevel:
                 assign(&result.logLevel, Self.scalar(setting.value).flatMap(NodeConfiguration.LogLevel.init))
             }

@@ -21,6 +21,7 @@ extension NodeConfiguration {
             "lease-ms = \(leaseMs)",
             "loops = \(loops)",
             "reads = \(quoted(reads.rawValue))",
+            "hibernate-ms = \(hibernateMs)",
             "log-level = \(quoted(logLevel.rawValue))",
         ]
         return lines.joined(separator: "\n")

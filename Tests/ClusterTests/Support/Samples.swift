@@ -44,6 +44,7 @@ enum Samples {
         shardReport.lastIndex = 300
         shardReport.commitIndex = 299
         shardReport.objects = 5
+        shardReport.coldObjects = 3
         shardReport.bytes = 6_000
         shardReport.queued = 2
         shardReport.takeoverPauseMs = 41

@@ -161,13 +161,14 @@ final class TestCluster {
     // MARK: - Clients
 
     /// Hands a request to a node; its answer comes out of `answer`.
-    func submit(_ operation: Operation, at number: Int, key: String? = nil, minimumIndex: UInt64? = nil)
-        -> UInt64
-    {
+    func submit(
+        _ operation: Operation, at number: Int, objectID: String = "o", key: String? = nil,
+        minimumIndex: UInt64? = nil
+    ) -> UInt64 {
         let token = nextToken
         nextToken += 1
         let request = ClientRequest(
-            project: "p", objectClass: "c", objectID: "o", operation: operation,
+            project: "p", objectClass: "c", objectID: objectID, operation: operation,
             idempotency: key.map { IdempotencyKey(apiKey: "k", key: $0, requestHash: 7) },
             minimumIndex: minimumIndex)
         nodes[number].loop.step(.request(RequestToken(rawValue: token), request), now: now)
@@ -181,8 +182,10 @@ final class TestCluster {
     }
 
     /// Submits and waits.
-    func run(_ operation: Operation, at number: Int, key: String? = nil) -> ClientAnswer? {
-        let token = submit(operation, at: number, key: key)
+    func run(
+        _ operation: Operation, at number: Int, objectID: String = "o", key: String? = nil
+    ) -> ClientAnswer? {
+        let token = submit(operation, at: number, objectID: objectID, key: key)
         advance(upToMs: 3_000) { answer(token) != nil }
         return answer(token)
     }

@@ -1,4 +1,5 @@
 import Binary
+import ObjectRuntime
 import Placement
 import Raft
 
@@ -51,7 +52,8 @@ final class TestNode {
             identity: identity, membership: membership, recovered: recovered, settings: settings,
             seed: identity.nonce, now: now)
         let loop = LoopCore(
-            loop: 0, identity: identity, recovered: recovered, settings: settings, seed: identity.nonce)
+            loop: 0, identity: identity, recovered: recovered, settings: settings, seed: identity.nonce,
+            cold: MemoryColdObjects())
         return (core, loop)
     }
 

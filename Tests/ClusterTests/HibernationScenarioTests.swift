@@ -1,0 +1,81 @@
+import ObjectRuntime
+import Testing
+
+@testable import Cluster
+
+/// Idle objects leave memory at the owner and at its replicas, and nobody sees it.
+struct HibernationScenarioTests {
+    private func cluster(shards: Int = 1, afterMs: UInt64 = 2_000) -> TestCluster {
+        .serving(shards: shards) { $0.hibernateAfterMs = afterMs }
+    }
+
+    private func report(_ cluster: TestCluster, _ number: Int) -> (objects: Int, cold: Int) {
+        let shards = cluster.nodes[number].loop.report().shards
+        return (shards.reduce(0) { $0 + $1.objects }, shards.reduce(0) { $0 + $1.coldObjects })
+    }
+
+    private func counters(_ cluster: TestCluster, _ number: Int) -> NodeCounters {
+        cluster.nodes[number].loop.report().counters
+    }
+
+    @Test func anIdleObjectLeavesMemoryEverywhereAndARequestWakesIt() throws {
+        let cluster = cluster()
+        let owner = try #require(cluster.owner())
+        _ = cluster.run(.addOne(), at: 0)
+        cluster.advance(ms: 1_900)
+        for node in 0..<3 { #expect(report(cluster, node) == (1, 0), "it is used within the setting") }
+        cluster.advance(ms: 1_000)
+        for node in 0..<3 { #expect(report(cluster, node) == (1, 1)) }
+        let cold = (0..<3).map { cluster.nodes[$0].loop.snapshotBytes(of: TestCluster.shard) }
+        #expect(Set(cold).count == 1)
+
+        #expect(cluster.run(.getItem("n"), at: 1)?.text.contains("\"value\":1,") == true)
+        #expect(report(cluster, owner) == (1, 0))
+        #expect(counters(cluster, owner).wokenObjects == 1 && counters(cluster, owner).hibernatedObjects == 1)
+        #expect(report(cluster, cluster.other(than: owner)) == (1, 1), "a read wakes it where it is read")
+
+        #expect(cluster.run(.addOne(), at: 2)?.text.contains("\"value\":2,") == true)
+        cluster.advance(ms: 100)
+        for node in 0..<3 { #expect(report(cluster, node) == (1, 0)) }
+        let hot = (0..<3).map { cluster.nodes[$0].loop.snapshotBytes(of: TestCluster.shard) }
+        #expect(Set(hot).count == 1 && hot != cold)
+    }
+
+    @Test func anHeirWakesWhatItsPredecessorWrote() throws {
+        let cluster = cluster(afterMs: 100)
+        _ = cluster.run(.addOne(), at: 0)
+        cluster.advance(ms: 500)
+        let owner = try #require(cluster.owner())
+        cluster.crash(owner)
+        cluster.bury(owner)
+        let edge = cluster.other(than: owner)
+        #expect(cluster.run(.addOne(), at: edge)?.text.contains("\"value\":2,") == true)
+    }
+
+    @Test func zeroKeepsEverythingInMemory() {
+        let cluster = cluster(afterMs: 0)
+        _ = cluster.run(.addOne(), at: 0)
+        cluster.advance(ms: 20_000)
+        for node in 0..<3 { #expect(report(cluster, node) == (1, 0)) }
+    }
+
+    @Test func aTickLooksAtFewObjects() {
+        let few: (inout NodeSettings) -> Void = {
+            $0.hibernateAfterMs = 100
+            $0.hibernatePerTick = 2
+        }
+        let cluster = TestCluster.serving(adjust: few)
+        for number in 0..<9 { _ = cluster.run(.addOne(), at: 0, objectID: "o\(number)") }
+        // Nine objects are used at once; what leaves in one tick is then bounded.
+        for number in 0..<9 { _ = cluster.submit(.addOne(), at: 0, objectID: "o\(number)") }
+        var before = report(cluster, 0).cold
+        #expect(before == 0)
+        for _ in 0..<40 {
+            cluster.advance(ms: 10)
+            let cold = report(cluster, 0).cold
+            #expect(cold - before <= 2)
+            before = cold
+        }
+        #expect(before == 9)
+    }
+}
