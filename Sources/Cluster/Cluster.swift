@@ -14,5 +14,11 @@
 // messages, the word that a batch is durable) is an argument, so production and the simulator drive the
 // very same types, and one seed replays a cluster.
 //
-// Left out, so far: changes of a shard's replicas (O9), splits and merges (O13), sockets, events and
-// presence (O14, O15). The table's replicas are those of the genesis record.
+// Sockets (`Sessions/`): the `SocketHub` of a loop keeps one `Feed` per object for all sockets of the node on
+// it. Whatever sockets want of an owner goes through the `EdgeRouter` as an operation; what owners commit
+// comes back as pushes to feeds, each with the point before it, so that a feed knows what it lacks (O14). The
+// owner's side is `Listeners` and `ShardReplica+Listening`; who has joined is replicated state of the object
+// (O15), in ObjectRuntime.
+//
+// Left out, so far: changes of a shard's replicas (O9), splits and merges (O13). The table's replicas are
+// those of the genesis record.

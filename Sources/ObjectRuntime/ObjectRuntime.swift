@@ -57,7 +57,15 @@
 // Changing and executing wake an object, looking does not; what has uncommitted entries never leaves. Nothing
 // outside can tell: answers and snapshots are the same to the byte.
 //
+// ## Sessions and events (O14, O15)
+//
+// Joins, leaves and resumes are operations, and connections that have joined are part of their object's
+// state. A `SessionRecord` names the attachment, the one socket that speaks for the connection; what comes
+// from any other is stale and changes nothing. An entry's events follow from its changes, once they are made
+// (`ObjectEvent`), and are numbered by their place in it (`EventPoint`). Of objects that are watched, owner
+// and replicas keep them a while (`EventHistory`), so that whoever was away, or lost its owner, is told what
+// it missed or that it cannot be told. Frames for clients are rendered here (`FrameRendering`), once.
+//
 // ## Left out
 //
-// Sockets, sessions, presence and alarms. Item events are not made here, but follow from
-// what is: `ShardState.changes(in:)` gives an entry's changes in order.
+// Sockets, and alarms.

@@ -52,7 +52,7 @@ def _(cluster):
     equal(again.wait_for("resume:ack")["connectionId"], back.id, "id after resume")
     returned = some.socket(0)
     some.set(1, "while", 1)
-    told = resumed(some, returned, resuming.id, at(seen))
+    told = resumed(some, returned, resuming.id, at(seen), marked_at=1)
     equal([e["connectionId"] for e in told if e["event"] == "resume:ack"], [resuming.id])
     equal([e["payload"]["prop"] for e in told if e["event"] == "setItem"], ["while"])
 

@@ -14,13 +14,13 @@ def resume(socket, id, **members):
     return socket.wait_for("resume:ack")["connectionId"]
 
 
-def resumed(some, socket, id, after):
+def resumed(some, socket, id, after, marked_at=2):
     """All events that came on `socket` from its resume up to a marker, the acknowledgement too."""
     socket.send({"event": "resume", "connectionId": id, "after": after})
     events = []
     while not events or events[-1]["event"] != "resume:ack":
         events.append(socket.receive())
-    return events + some.until_marker(socket, 2)
+    return events + some.until_marker(socket, marked_at)
 
 
 @check("the id of a closed socket is taken over at another node")

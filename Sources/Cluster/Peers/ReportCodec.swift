@@ -60,7 +60,7 @@ extension ShardReport {
         writer.writeString(stage)
         writer.write(isServing)
         for figure in [epoch, lastIndex, commitIndex] { writer.writeVariable(figure) }
-        for figure in [objects, coldObjects, bytes, queued] { writer.writeVariable(figure) }
+        for figure in [objects, coldObjects, bytes, queued, sessions, listeners] { writer.writeVariable(figure) }
         writer.writeOptional(takeoverPauseMs) { $0.writeVariable($1) }
         writer.writeArray(replicaLag) { writer, lag in
             writer.write(lag.node.rawValue)
@@ -79,6 +79,8 @@ extension ShardReport {
         coldObjects = try reader.readCount()
         bytes = try reader.readCount()
         queued = try reader.readCount()
+        sessions = try reader.readCount()
+        listeners = try reader.readCount()
         takeoverPauseMs = try reader.readOptional { (reader: inout ByteReader) throws(DecodingFailure) in
             try reader.readVariable()
         }

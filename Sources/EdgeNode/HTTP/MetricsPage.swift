@@ -15,6 +15,7 @@ struct MetricsPage {
         page.addCounters(report.counters)
         page.addRequests(requests)
         page.addSockets(requests.sockets)
+        page.addEvents(report)
         if let journal { page.addJournal(journal) }
         return Array(page.text.utf8)
     }
@@ -145,6 +146,34 @@ struct MetricsPage {
         counter(
             "holdfast_slow_readers_total", "Sockets closed because their clients took too little.",
             sockets.count(of: .slow))
+    }
+
+    private mutating func addEvents(_ report: NodeReport) {
+        let serving = report.shards.filter(\.isServing)
+        gauge(
+            "holdfast_feeds", "Objects whose events come to this node for its sockets.",
+            [([:], "\(report.counters.feeds)")])
+        gauge(
+            "holdfast_listeners", "Feeds of all nodes that this node tells as owner.",
+            [([:], "\(serving.reduce(0) { $0 + $1.listeners })")])
+        gauge(
+            "holdfast_presence_members", "Connections that objects of this node's shards remember.",
+            [([:], "\(serving.reduce(0) { $0 + $1.sessions })")])
+        counter(
+            "holdfast_events_pushed_total", "Events sent to feeds, one for each feed.",
+            report.counters.pushedEvents)
+        counter(
+            "holdfast_messages_pushed_total", "Messages sent to feeds, one for each feed.",
+            report.counters.pushedMessages)
+        counter(
+            "holdfast_events_replayed_total", "Events told to those who had missed them.",
+            report.counters.replayedEvents)
+        counter(
+            "holdfast_event_gaps_total", "Times that what was missed could not be told.",
+            report.counters.eventGaps)
+        family(
+            "holdfast_session_resumes_total", "counter", "Resumes of connections, by result.",
+            report.counters.resumes.sorted { $0.key < $1.key }.map { (["result": $0.key], "\($0.value)") })
     }
 
     private mutating func addJournal(_ journal: JournalReport) {

@@ -1,0 +1,140 @@
+import Testing
+
+@testable import ObjectRuntime
+
+/// What listeners are told of the past: all of it, or that there is a gap (O14).
+struct EventHistoryTests {
+    /// Runs random writes on a few objects, and knows every event that ever was.
+    private struct Twin {
+        var owner = TestOwner()
+        var random: SplitMix
+        /// By object, in order.
+        var truth: [Int: [EventPoint]] = [:]
+        /// Some object was changed while nobody watched it, at this index.
+        var unwatched: [Int: [UInt64]] = [:]
+
+        init(seed: UInt64, limitBytes: Int) {
+            random = SplitMix(seed: seed)
+            owner.state.eventHistoryBytes = limitBytes
+            owner.replica.eventHistoryBytes = limitBytes
+        }
+
+        static func object(_ number: Int) -> ObjectID { TestOwner.object("o\(number)") }
+
+        mutating func write(watchedShare: Int) throws {
+            let number = Int(random.next() % 4)
+            let operation: Operation =
+                switch random.next() % 5 {
+                case 0: .clear
+                case 1: .removeItem("a")
+                case 2: .setItems([write("a"), write("b")])
+                default: .increment("n", by: 1, WriteOptions())
+                }
+            let isWatched = random.next() % 100 < UInt64(watchedShare)
+            let request = Request(object: Twin.object(number), operation: operation)
+            var context = owner.context()
+            context.isWatched = isWatched
+            guard case .write(let payload, _) = owner.state.execute(request, context) else { return }
+            owner.index += 1
+            owner.payloads.append((owner.index, payload))
+            note(try #require(try ShardState.changes(in: payload)), number, isWatched: isWatched)
+            if random.next() % 4 == 0 { try owner.commitAll() }
+        }
+
+        private func write(_ name: ItemName) -> ItemWrite { ItemWrite(name: name, value: Array("1".utf8)) }
+
+        private mutating func note(_ entry: OperationEntry, _ number: Int, isWatched: Bool) {
+            if !isWatched { unwatched[number, default: []].append(owner.index) }
+            let count = entry.changes.filter(\.isEvent).count
+            for ordinal in 0..<count {
+                truth[number, default: []].append(
+                    EventPoint(epoch: 1, index: owner.index, ordinal: UInt32(ordinal)))
+            }
+        }
+    }
+
+    private func points(_ replay: EventReplay, after: EventPoint) -> [EventPoint]? {
+        guard case .records(let records) = replay else { return nil }
+        return records.flatMap { record in record.events.indices.map { record.point($0) } }.filter { $0 > after }
+    }
+
+    @Test(arguments: [UInt64(1), 2, 3, 4, 5, 6, 7, 8]) func nothingIsLostSilentlyAndNothingToldTwice(_ seed: UInt64) throws {
+        var twin = Twin(seed: seed, limitBytes: seed % 2 == 0 ? 2_000 : 100_000)
+        for step in 0..<400 {
+            try twin.write(watchedShare: 80)
+            if step % 100 == 99 {
+                twin.owner.state.ageEventHistory()
+                twin.owner.replica.ageEventHistory()
+            }
+            guard step % 7 == 0 else { continue }
+            try twin.owner.commitAll()
+            let number = Int(twin.random.next() % 4)
+            let events = twin.truth[number] ?? []
+            let after = events.isEmpty ? EventPoint.end(epoch: 1, index: 0) : events[Int(twin.random.next() % UInt64(events.count))]
+            for state in [twin.owner.state, twin.owner.replica] {
+                let replay = state.replay(of: Twin.object(number), after: after, isUnwatchedPossible: true)
+                guard let told = points(replay, after: after) else { continue }
+                #expect(told == events.filter { $0 > after })
+            }
+        }
+    }
+
+    @Test(arguments: [UInt64(1), 2, 3, 4]) func whatWasWatchedAllAlongHasNoGap(_ seed: UInt64) throws {
+        var twin = Twin(seed: seed, limitBytes: 10 << 20)
+        for _ in 0..<300 { try twin.write(watchedShare: 100) }
+        try twin.owner.commitAll()
+        for number in 0..<4 {
+            for after in (twin.truth[number] ?? []) + [.end(epoch: 1, index: 0)] {
+                let replay = twin.owner.replica.replay(
+                    of: Twin.object(number), after: after, isUnwatchedPossible: false)
+                #expect(points(replay, after: after) == (twin.truth[number] ?? []).filter { $0 > after })
+            }
+        }
+    }
+
+    @Test func owedOnceMeansWhatIsCommittedOnly() throws {
+        var owner = TestOwner()
+        var context = owner.context()
+        context.isWatched = true
+        let request = Request(object: TestOwner.object("o"), operation: .increment("n", by: 1, WriteOptions()))
+        guard case .write = owner.state.execute(request, context) else {
+            Issue.record("an increment writes")
+            return
+        }
+        let start = EventPoint.end(epoch: 1, index: 0)
+        #expect(owner.state.replay(of: TestOwner.object("o"), after: start, isUnwatchedPossible: true) == .records([]))
+        let records = owner.state.committed(through: 1)
+        #expect(records.count == 1)
+        #expect(owner.state.replay(of: TestOwner.object("o"), after: start, isUnwatchedPossible: true) == .records(records))
+    }
+
+    @Test func whatWasRolledBackIsNeverTold() throws {
+        var owner = TestOwner()
+        var context = owner.context()
+        context.isWatched = true
+        let request = Request(object: TestOwner.object("o"), operation: .increment("n", by: 1, WriteOptions()))
+        _ = owner.state.execute(request, context)
+        owner.state.rollBack(above: 0)
+        #expect(owner.state.committed(through: 1).isEmpty)
+    }
+
+    @Test func behindASnapshotNothingIsKnown() throws {
+        var owner = TestOwner()
+        owner.index = 0
+        try owner.run(.increment("n", by: 1, WriteOptions()))
+        try owner.run(.increment("n", by: 1, WriteOptions()))
+        let restored = try ShardState(snapshot: owner.state.encodeSnapshot())
+        let object = TestOwner.object("o")
+        let early = EventPoint(epoch: 1, index: 1)
+        #expect(restored.replay(of: object, after: early, isUnwatchedPossible: false) == .gap)
+        let now = EventPoint(epoch: 1, index: 2)
+        #expect(restored.replay(of: object, after: now, isUnwatchedPossible: false) == .records([]))
+    }
+
+    @Test func aPointAboveWhatIsCommittedIsAGap() throws {
+        var owner = TestOwner()
+        try owner.run(.increment("n", by: 1, WriteOptions()))
+        let ahead = EventPoint(epoch: 1, index: 9)
+        #expect(owner.state.replay(of: TestOwner.object("o"), after: ahead, isUnwatchedPossible: false) == .gap)
+    }
+}
