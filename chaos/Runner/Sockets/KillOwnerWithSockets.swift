@@ -41,11 +41,13 @@ struct KillOwnerWithSockets {
             for subscriber in subscribers { subscriber.start(stage, object: object) }
             return Cast(subscribers: subscribers, writer: Writer(stage, object: object, node: 0))
         }
-        try await stage.wait(Self.recoverySecondsMax, for: "opening all sockets") { cast.areEstablished }
-        try await stage.onLoop { cast.writer.write() }
-        try await stage.wait(Self.recoverySecondsMax, for: "the first event at all sockets") {
-            cast.haveSeenSomething
+        try await stage.require(Self.recoverySecondsMax, "opening all sockets", of: cast.subscribers) {
+            cast.areEstablished
         }
+        try await stage.onLoop { cast.writer.write() }
+        try await stage.require(
+            Self.recoverySecondsMax, "the first event at all sockets", of: cast.subscribers
+        ) { cast.haveSeenSomething }
         try await stage.onLoop { cast.writer.start(rate: options.socketWriteRate) }
         return cast
     }

@@ -78,20 +78,20 @@ struct KillSockets {
     /// The observer first, so that it hears of every join.
     private func gather(_ scene: Scene) async throws {
         let (stage, shared, rate) = (stage, UncheckedScene(scene: scene), run.options.socketWriteRate)
-        try await stage.wait(Self.recoverySecondsMax, for: "opening the observer's socket") {
-            shared.scene.observer.isEstablished
-        }
+        try await stage.require(
+            Self.recoverySecondsMax, "opening the observer's socket", of: [scene.observer]
+        ) { shared.scene.observer.isEstablished }
         try await stage.onLoop {
             for member in shared.scene.members { member.start(stage, object: shared.scene.object) }
             shared.scene.absentee.start(stage, object: shared.scene.object, reconnects: false)
         }
-        try await stage.wait(Self.recoverySecondsMax, for: "all members' joins at the observer") {
-            shared.scene.observer.presence.count >= shared.scene.members.count + 1
-        }
+        try await stage.require(
+            Self.recoverySecondsMax, "all members' joins at the observer", of: scene.members
+        ) { shared.scene.observer.presence.count >= shared.scene.members.count + 1 }
         try await stage.onLoop { shared.scene.cast.writer.write() }
-        try await stage.wait(Self.recoverySecondsMax, for: "the first event at all sockets") {
-            shared.scene.cast.haveSeenSomething
-        }
+        try await stage.require(
+            Self.recoverySecondsMax, "the first event at all sockets", of: scene.cast.subscribers
+        ) { shared.scene.cast.haveSeenSomething }
         try await stage.onLoop { shared.scene.cast.writer.start(rate: rate) }
         try await pause(seconds: run.options.settleSeconds)
     }

@@ -51,6 +51,21 @@ final class SocketStage: @unchecked Sendable {
         return true
     }
 
+    /// For what a run cannot begin without.
+    func require(
+        _ seconds: Double, _ what: String, of subscribers: [Subscriber],
+        _ condition: @escaping @Sendable () -> Bool
+    ) async throws {
+        if try await wait(seconds, for: what, condition) { return }
+        let cast = UncheckedCast(subscribers: subscribers)
+        let losses = try await onLoop { cast.subscribers.flatMap(\.losses).map(\.text) }
+        throw LocalCluster.Unusable(description: "\(what): \(losses.first ?? "nothing happened")")
+    }
+
+    private struct UncheckedCast: @unchecked Sendable {
+        var subscribers: [Subscriber]
+    }
+
     /// Who has joined, as each node tells it.
     func presenceLists(of object: String) async throws -> [[Member]] {
         var lists: [[Member]] = []
