@@ -57,7 +57,7 @@ public final class SocketClient: @unchecked Sendable {
         eventLoop.preconditionInEventLoop()
         guard case .idle = phase else { preconditionFailure("a socket is opened once") }
         phase = .opening
-        watch(Self.handshakeTimeout) { $0.end("\($0.endpoint): no answer to the upgrade") }
+        watch(Self.handshakeTimeout) { $0.end("no answer to the upgrade") }
         let bootstrap = ClientBootstrap(group: eventLoop)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(
@@ -72,7 +72,7 @@ public final class SocketClient: @unchecked Sendable {
                 channel.eventLoop.makeCompletedFuture { try self.prepare(channel) }
             }
         endpoint.connect(bootstrap).assumeIsolated().whenFailure { error in
-            self.end("\(self.endpoint): \(plainText(of: error))")
+            self.end(plainText(of: error))
         }
     }
 
@@ -99,7 +99,7 @@ public final class SocketClient: @unchecked Sendable {
     /// Ends the connection without a word, as a crash of this process would.
     public func abandon() {
         eventLoop.preconditionInEventLoop()
-        end("\(endpoint): abandoned")
+        end("abandoned")
     }
 
     // MARK: Opening
@@ -139,7 +139,7 @@ public final class SocketClient: @unchecked Sendable {
     }
 
     private func pingIsDue() {
-        guard isHeard else { return end("\(endpoint): silent for \(pingInterval.nanoseconds / 1_000_000_000) s") }
+        guard isHeard else { return end("silent for \(pingInterval.nanoseconds / 1_000_000_000) s") }
         sendPing()
     }
 

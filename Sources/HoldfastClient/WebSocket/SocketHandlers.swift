@@ -37,11 +37,11 @@ final class SocketHandshake: ChannelInboundHandler, RemovableChannelHandler, @un
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        socket.end("\(socket.endpoint): \(plainText(of: error))")
+        socket.end(plainText(of: error))
     }
 
     private func finish() {
-        guard let status else { return socket.end("\(socket.endpoint): connection closed") }
+        guard let status else { return socket.end("connection closed") }
         let json = try? JSON(parsing: Array(body.readableBytesView))
         socket.refused(status, json?["message"]?.text ?? "no upgrade")
     }
@@ -84,11 +84,11 @@ final class SocketFrames: ChannelInboundHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        socket.end("\(socket.endpoint): connection closed")
+        socket.end("connection closed")
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        socket.end("\(socket.endpoint): \(plainText(of: error))")
+        socket.end(plainText(of: error))
     }
 
     private func append(_ frame: WebSocketFrame) {

@@ -140,7 +140,7 @@ public final class Subscription: @unchecked Sendable {
     }
 
     private func opened() {
-        after(settings.establishTimeout) { self.socket?.end("\(self.endpoints[self.current]): no word") }
+        after(settings.establishTimeout) { self.socket?.end("not a word from the node") }
         guard let connectionID else { return }
         var resume = [JSON.Member("event", "resume"), JSON.Member("connectionId", .string(connectionID))]
         if let position { resume.append(JSON.Member("after", position.json)) }

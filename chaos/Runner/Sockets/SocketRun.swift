@@ -15,6 +15,7 @@ final class SocketRun {
     /// Joins and leaves that nobody should have heard of, and lists that do not agree.
     var flaws: [String] = []
     var writes = 0
+    var writingSeconds = 0.0
     var resumes = 0
     /// Returns under another connection id.
     var restarts = 0
@@ -38,6 +39,7 @@ final class SocketRun {
             (cast.writer.acknowledged, cast.writer.unknown, cast.writer.failures)
         }
         writes += acknowledged.count
+        writingSeconds += try await stage.onLoop { cast.writer.seconds }
         failedWrites += failures
         let notes = try await stage.onLoop {
             cast.subscribers.map { ($0.name, $0.log, $0.losses, $0.arrivals, $0.refusals) }

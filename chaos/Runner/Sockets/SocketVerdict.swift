@@ -34,7 +34,7 @@ struct SocketVerdict: RunVerdict {
     var text: String {
         let audit = run.audit
         var lines = [
-            "acknowledged writes    \(run.writes), failed \(run.failedWrites.count)",
+            "acknowledged writes    \(run.writes), \(rate) a second, failed \(run.failedWrites.count)",
             "events to be seen      \(audit.expected)",
             "missed                 \(audit.missed)",
             "repeated               \(audit.repeated)",
@@ -55,6 +55,10 @@ struct SocketVerdict: RunVerdict {
         let name = isKillSockets ? "kill-sockets" : "kill-owner --sockets"
         lines.append(isClean ? "\(name): all promises kept" : "\(name): BROKEN PROMISES")
         return lines.joined(separator: "\n")
+    }
+
+    private var rate: Int {
+        run.writingSeconds > 0 ? Int((Double(run.writes) / run.writingSeconds).rounded()) : 0
     }
 
     private var pauses: [String] {

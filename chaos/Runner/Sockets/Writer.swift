@@ -4,6 +4,8 @@ import NIOCore
 /// Writes rising values to one object at a steady rate, each under a key of its own, whether or not the ones
 /// before have been answered. Used on the run's event loop only, which makes it `Sendable`.
 final class Writer: @unchecked Sendable {
+    private static let writesPerTurnMax = 50
+
     private(set) var acknowledged: [SeenWrite] = []
     private(set) var unknown: Set<Int> = []
     private(set) var failures: [String] = []
@@ -16,6 +18,8 @@ final class Writer: @unchecked Sendable {
     private let pools: [ConnectionPool]
     private var next = 1
     private var ticking: RepeatedTask?
+    private var startedNs: UInt64 = 0
+    private var stoppedNs: UInt64 = 0
 
     init(_ stage: SocketStage, object: String, node: Int) {
         self.stage = stage
@@ -26,15 +30,26 @@ final class Writer: @unchecked Sendable {
         }
     }
 
+    /// Keeps to the rate also when the loop was busy: what is late is sent at the next turn.
     func start(rate: Int) {
+        let began = monotonicNs()
+        let first = next
+        startedNs = began
         let interval = TimeAmount.nanoseconds(1_000_000_000 / Int64(rate))
-        ticking = stage.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: interval) { _ in self.write() }
+        ticking = stage.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: interval) { _ in
+            let due = first + Int((monotonicNs() - began) * UInt64(rate) / 1_000_000_000)
+            for _ in 0..<min(Self.writesPerTurnMax, max(0, due - self.next)) { self.write() }
+        }
     }
 
     func stop() {
         ticking?.cancel()
         ticking = nil
+        stoppedNs = monotonicNs()
     }
+
+    /// For how long it wrote at its rate.
+    var seconds: Double { Double(stoppedNs - startedNs) / 1e9 }
 
     func write() {
         let value = next
