@@ -30,12 +30,15 @@ struct Crowd: Sendable {
     /// Waits until `count` have come, or the time is over; answers all that came, in nanoseconds of uptime.
     func arrivals(_ count: Int, seconds: Double) async throws -> [UInt64] {
         let deadline = NIODeadline.now() + .milliseconds(Int64(seconds * 1_000))
-        while true {
-            var all: [UInt64] = []
-            for loop in loops { all += try await loop.arrivalTimes().get() }
-            if all.count >= count || NIODeadline.now() >= deadline { return all }
+        while NIODeadline.now() < deadline {
+            var seen = 0
+            for loop in loops { seen += try await loop.arrivalCount().get() }
+            if seen >= count { break }
             try await SocketBench.sleep(Self.pollSeconds)
         }
+        var all: [UInt64] = []
+        for loop in loops { all += try await loop.arrivalTimes().get() }
+        return all
     }
 
     /// Sockets that were lost since they opened.
@@ -89,6 +92,7 @@ private final class CrowdLoop: @unchecked Sendable {
         }
     }
 
+    func arrivalCount() -> EventLoopFuture<Int> { eventLoop.submit { self.arrivals.count } }
     func arrivalTimes() -> EventLoopFuture<[UInt64]> { eventLoop.submit { self.arrivals } }
     func lossesSoFar() -> EventLoopFuture<[SocketEnd]> { eventLoop.submit { self.losses } }
 

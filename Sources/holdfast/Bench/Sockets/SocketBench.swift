@@ -41,8 +41,11 @@ struct SocketBench: Sendable {
         HoldfastClient.socketTarget(project: project, object)
     }
 
+    /// With patience: a message to thousands of sockets is work for a node.
     func client(at endpoints: [Endpoint]) -> HoldfastClient {
-        HoldfastClient(endpoints: endpoints, project: project, credentials: .token(token), on: loops[0])
+        HoldfastClient(
+            endpoints: endpoints, project: project, credentials: .token(token), on: loops[0],
+            timeout: .seconds(60))
     }
 
     static func sleep(_ seconds: Double) async throws {
