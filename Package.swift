@@ -9,6 +9,12 @@ let nio: [Target.Dependency] = [
     .product(name: "NIOPosix", package: "swift-nio"),
 ]
 
+// The client speaks through NIO's own codec, so that the server's is tested against another one.
+let webSocket: [Target.Dependency] = [
+    .product(name: "NIOHTTP1", package: "swift-nio"),
+    .product(name: "NIOWebSocket", package: "swift-nio"),
+]
+
 let package = Package(
     name: "holdfast",
     products: [
@@ -62,7 +68,7 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "HoldfastClient",
-            dependencies: nio,
+            dependencies: nio + webSocket,
             swiftSettings: strict),
         .executableTarget(
             name: "holdfast",
@@ -98,7 +104,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "HoldfastClientTests",
-            dependencies: nio + ["HoldfastClient", "holdfast", "EdgeNode"],
+            dependencies: nio + webSocket + ["HoldfastClient", "holdfast", "chaos", "EdgeNode"],
             swiftSettings: strict),
         .testTarget(
             name: "EdgeNodeTests",

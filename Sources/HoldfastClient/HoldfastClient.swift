@@ -1,6 +1,6 @@
 // HoldfastClient: talk to a cluster from Swift.
 //
-// The module has two floors.
+// The module has two floors, for calls and for sockets alike.
 //
 // The lower one is made for load and for proofs. `HTTPConnection` is one keep-alive connection with one
 // request in flight; requests are bytes that the caller prepared, answers come back by callback on the
@@ -11,7 +11,8 @@
 // The upper one is made for programs. `HoldfastClient` knows the calls on items, `AdminClient` the admin
 // API; both send through a `ConnectionPool`, which reuses connections, goes on to the next endpoint when
 // one is down, and tries again for as long as the call's time allows. Any node takes any call, so
-// endpoints are interchangeable.
+// endpoints are interchangeable. `Subscription` hears of one object's events, and goes on at another node
+// where it was when its socket is lost.
 //
 // What it promises:
 // - A write takes effect once, however often it had to be sent: every write carries an `Idempotency-Key`,
@@ -20,7 +21,7 @@
 //   the cluster did, or when the request never left.
 // - No answer, however broken, traps: bodies and heads are bounded, parsed strictly, and refused whole.
 //
-// What is left out: TLS, WebSockets and subscriptions, pipelining, redirects, proxies, HTTP/2, HEAD. JSON
+// What is left out: TLS, pipelining, redirects, proxies, HTTP/2, HEAD. JSON
 // numbers are kept as text, because a client library has no business rounding them.
 
 import NIOCore
@@ -65,6 +66,30 @@ public struct HoldfastClient: Sendable {
     /// A token for these credentials.
     public func token() async throws(HoldfastError) -> String {
         try await answer(HTTPRequest("GET", path("auth/token")), isWrite: false).bodyText
+    }
+
+    // MARK: Sockets
+
+    /// Where the object's sockets are opened, for `SocketClient` and `Subscription`.
+    public static func socketTarget(project: String, _ object: ObjectName) -> String {
+        "/project/\(percentEncoded(project))/ws/\(object.path)"
+    }
+
+    /// Sends to all subscribers of the object. Not stored, and sent once: when the answer gets lost, nobody
+    /// knows whether it was delivered.
+    public func send(_ message: JSON, to object: ObjectName) async throws(HoldfastError) {
+        let request = HTTPRequest("POST", path("message", object), body: message.bytes)
+        _ = try await answer(request, isWrite: true, isRepeatable: false)
+    }
+
+    /// Who has joined, in the order of joining.
+    public func presence(of object: ObjectName) async throws(HoldfastError) -> [Member] {
+        let request = HTTPRequest("GET", path("presence-list", object))
+        let answer = try await document(request, isWrite: false)
+        guard let elements = answer.elements else {
+            throw Self.malformed("a list of members", isWrite: false)
+        }
+        return elements.compactMap(Member.init)
     }
 
     // MARK: Reading
@@ -234,13 +259,15 @@ extension HoldfastClient {
         return json
     }
 
-    /// A success, or a 404 without body, which means "no value".
-    private func answer(_ request: HTTPRequest, isWrite: Bool) async throws(HoldfastError) -> HTTPResponse {
+    /// A success, or a 404 without body, which means "no value". Reads have no effect and writes carry their
+    /// key, so either may be sent again.
+    private func answer(
+        _ request: HTTPRequest, isWrite: Bool, isRepeatable: Bool = true
+    ) async throws(HoldfastError) -> HTTPResponse {
         var request = request
         request.headers.append(("Authorization", authorization))
         if request.body != nil { request.headers.append(("Content-Type", "application/json")) }
-        // Reads have no effect and writes carry their key, so either may be sent again.
-        switch await pool.send(request, isRepeatable: true) {
+        switch await pool.send(request, isRepeatable: isRepeatable) {
         case .failure(let failure): throw HoldfastError(failure: failure, isWrite: isWrite)
         case .success(let response):
             if response.isSuccess || (response.status == 404 && response.body.readableBytes == 0) {

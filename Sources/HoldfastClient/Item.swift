@@ -38,6 +38,27 @@ public struct Item: Sendable, Hashable {
     }
 }
 
+/// Somebody who has joined an object.
+public struct Member: Sendable, Hashable {
+    public var connectionID: String
+    /// Milliseconds since 1970.
+    public var joinedAt: Int
+    public var data: JSON
+    /// Key version of data that is encrypted.
+    public var keyVersion: Int?
+
+    /// `nil` if `json` has not the shape of a member.
+    public init?(_ json: JSON) {
+        guard let connectionID = json["connectionId"]?.text, let joinedAt = json["joinedAt"]?.int,
+            let data = json["data"]
+        else { return nil }
+        self.connectionID = connectionID
+        self.joinedAt = joinedAt
+        self.data = data
+        keyVersion = json["keyVersion"]?.int
+    }
+}
+
 /// What a write may ask for besides its value.
 public struct WriteOptions: Sendable, Hashable {
     /// Lifetime from now on; without one the class decides.

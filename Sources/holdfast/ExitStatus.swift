@@ -26,6 +26,10 @@ enum ExitStatus {
             complain("\(error)")
             return failed
         }
+        if let end = error as? SocketEnd {
+            complain("\(end)")
+            return failed
+        }
         return reportParsing(error)
     }
 

@@ -3,9 +3,10 @@ import HoldfastClient
 
 struct ObjectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "object", abstract: "Items of objects.",
+        commandName: "object", abstract: "Items and events of objects.",
         subcommands: [
             ObjectGetCommand.self, ObjectSetCommand.self, ObjectListCommand.self, ObjectDeleteCommand.self,
+            ObjectWatchCommand.self, ObjectSendCommand.self, ObjectPresenceCommand.self,
         ])
 }
 

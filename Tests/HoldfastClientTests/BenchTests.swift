@@ -1,3 +1,4 @@
+import HoldfastClient
 import Testing
 
 @testable import holdfast
@@ -41,6 +42,41 @@ import Testing
         #expect(ProcessTimes.seconds(stat: quiet) == 0)
         #expect(ProcessTimes.seconds(stat: "42 (x") == nil)
         #expect(ProcessTimes.seconds(stat: "42 (x) S 1") == nil)
+    }
+
+    @Test func readsResidentMemory() {
+        #expect(ProcessMemory.residentBytes(status: "VmPeak:\t 9 kB\nVmRSS:\t   12 kB\n") == 12_288)
+        #expect(ProcessMemory.residentBytes(status: "Name:\tx\n") == nil)
+    }
+
+    @Test func takesPercentilesOfLatencies() {
+        var figures = SocketFigures(workload: .fanOut, method: "")
+        figures.addLatencies("x", (1...200).map { $0 * 1_000_000 })
+        figures.addLatencies("none", [])
+        #expect(figures.figures.map(\.value) == [100, 198, 200])
+        #expect(figures.text.contains("x p99 ms"))
+    }
+
+    @Test func knowsItsWorkloads() {
+        #expect(BenchChoice(argument: "get")?.closedLoop == .get)
+        #expect(BenchChoice(argument: "fan-out")?.sockets == .fanOut)
+        #expect(BenchChoice(argument: "x") == nil)
+    }
+
+    @Test func printsEventsAsLines() throws {
+        func line(_ text: String, _ position: EventPosition?) throws -> String {
+            let frame = try JSON(parsing: text)
+            return EventLine.text(
+                SocketEvent(name: frame["event"]?.text ?? "", frame: frame, position: position))
+        }
+        let position = EventPosition(epoch: 3, index: 9, ordinal: 1)
+        #expect(
+            try line(#"{"event":"setItem","payload":{"prop":"a","value":[1]}}"#, position)
+                == "3/9.1  setItem  a = [1]")
+        #expect(try line(#"{"event":"message","payload":{"b":2}}"#, nil) == #"-  message  {"b":2}"#)
+        #expect(
+            try line(#"{"event":"presence:leave","connectionId":"c","payload":"x"}"#, position)
+                == #"3/9.1  presence:leave  c  "x""#)
     }
 
     @Test func alignsTables() {

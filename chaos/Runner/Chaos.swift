@@ -7,6 +7,10 @@
 // history before the checkers that the simulator uses: each item must be linearizable, every
 // acknowledged operation present once; and no request at a node that nobody touched may have failed.
 //
+// Scenarios with sockets (`Sockets/`) have another load: subscribers that write down every event, one writer
+// whose every acknowledged write must have reached each of them once, in the order of the log, and members
+// whose joins and leaves an observer counts.
+//
 // Honesty of the clock: a pause counts from just before the kill to the first acknowledged write that
 // carries a higher epoch than the dead owner's, so answers that the dead process had already sent do
 // not count. Nodes are marked as touched just before the harm and until they are ready again.
@@ -38,8 +42,13 @@ struct Chaos {
         }
     }
 
-    private static func run(_ options: Options) async throws -> Verdict {
+    private static func run(_ options: Options) async throws -> any RunVerdict {
         let cluster = try LocalCluster(directory: options.directory, script: options.clusterScript)
+        if options.hasSockets {
+            let run = SocketRun(options: options, cluster: cluster)
+            try await run.execute()
+            return SocketVerdict(run)
+        }
         let load = Load(
             cluster: cluster.file, clients: options.clients, rate: options.rate, seed: options.seed)
         let run = Run(options: options, cluster: cluster, load: load)
@@ -48,6 +57,7 @@ struct Chaos {
         case .killOwner: try await KillOwner(run).execute()
         case .restartAll: try await RestartAll(run).execute()
         case .pauseOwner: try await PauseOwner(run).execute()
+        case .killSockets: preconditionFailure("a scenario with sockets has a load of its own")
         }
         try await load.stop()
         let final = try await FinalState.read(run)

@@ -4,6 +4,7 @@ struct Options {
         case killOwner = "kill-owner"
         case restartAll = "restart-all"
         case pauseOwner = "pause-owner"
+        case killSockets = "kill-sockets"
     }
 
     struct UsageFault: Error, CustomStringConvertible {
@@ -17,6 +18,16 @@ struct Options {
     /// How often the fault is repeated.
     var rounds = 20
     var withParent = false
+    /// Subscribers and one writer in place of the many clients.
+    var withSockets = false
+    var subscribers = 50
+    /// Those of `kill-sockets` that lose their node and come back.
+    var members = 15
+    var socketWriteRate = 200
+    /// How long the cluster waits for a lost connection to come back.
+    var graceSeconds = 2.0
+    /// How long it may take until the others have fenced a dead node.
+    var fenceSeconds = 3.0
     var clients = 64
     /// Operations per second of all clients together.
     var rate = 2_000
@@ -27,8 +38,9 @@ struct Options {
     var historyFile: String?
 
     static let usage = """
-        usage: chaos kill-owner|restart-all|pause-owner --dir DIR [--cluster-script FILE]
+        usage: chaos kill-owner|restart-all|pause-owner|kill-sockets --dir DIR [--cluster-script FILE]
                      [--kills N | --rounds N] [--with-parent] [--clients N] [--rate N]
+                     [--sockets] [--subscribers N] [--members N] [--write-rate N] [--grace SECONDS]
                      [--settle SECONDS] [--seconds S] [--seed N] [--history FILE]
         """
 
@@ -39,17 +51,30 @@ struct Options {
         self.scenario = scenario
         if scenario == .restartAll { rounds = 10 }
         if scenario == .pauseOwner { rounds = 3 }
+        if scenario == .killSockets { rounds = 10 }
+        var roundsAreGiven = false
         var rest = arguments.dropFirst()
         while let name = rest.popFirst() {
             if name == "--with-parent" {
                 withParent = true
                 continue
             }
+            if name == "--sockets" {
+                withSockets = true
+                if !roundsAreGiven { rounds = 10 }
+                continue
+            }
             guard let value = rest.popFirst() else { throw UsageFault(description: "\(name) wants a value") }
             try take(name, value)
+            if name == "--kills" || name == "--rounds" { roundsAreGiven = true }
         }
         guard !directory.isEmpty else { throw UsageFault(description: "--dir is missing") }
+        guard !withSockets || (scenario == .killOwner && !withParent) else {
+            throw UsageFault(description: "--sockets goes with kill-owner, and without --with-parent")
+        }
     }
+
+    var hasSockets: Bool { withSockets || scenario == .killSockets }
 
     private mutating func take(_ name: String, _ value: String) throws(UsageFault) {
         let isGood: Bool =
@@ -60,6 +85,10 @@ struct Options {
                 assign(&rounds, Int(value).flatMap { (1...10_000).contains($0) ? $0 : nil })
             case "--clients": assign(&clients, Int(value).flatMap { (1...10_000).contains($0) ? $0 : nil })
             case "--rate": assign(&rate, Int(value).flatMap { (1...1_000_000).contains($0) ? $0 : nil })
+            case "--subscribers": assign(&subscribers, Int(value).flatMap { (1...5_000).contains($0) ? $0 : nil })
+            case "--members": assign(&members, Int(value).flatMap { (1...500).contains($0) ? $0 : nil })
+            case "--write-rate": assign(&socketWriteRate, Int(value).flatMap { (1...10_000).contains($0) ? $0 : nil })
+            case "--grace": assign(&graceSeconds, Self.seconds(value))
             case "--settle": assign(&settleSeconds, Self.seconds(value))
             case "--seconds": assign(&pauseSeconds, Self.seconds(value))
             case "--seed": assign(&seed, UInt64(value))

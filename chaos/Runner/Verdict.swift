@@ -1,8 +1,16 @@
 import HoldfastClient
 import Simulation
 
+/// What a run comes to.
+protocol RunVerdict {
+    /// No promise is broken.
+    var isClean: Bool { get }
+    var meetsGoals: Bool { get }
+    var text: String { get }
+}
+
 /// What the run has shown.
-struct Verdict {
+struct Verdict: RunVerdict {
     private static let shownMax = 20
 
     private let scenario: Options.Scenario
@@ -76,7 +84,7 @@ struct Verdict {
         }
     }
 
-    private static func median(_ values: [Double]) -> Double? {
+    static func median(_ values: [Double]) -> Double? {
         guard !values.isEmpty else { return nil }
         let sorted = values.sorted()
         let middle = sorted.count / 2

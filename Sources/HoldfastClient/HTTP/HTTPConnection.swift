@@ -60,13 +60,7 @@ public final class HTTPConnection: ChannelInboundHandler, @unchecked Sendable {
                     try channel.pipeline.syncOperations.addHandler(connection)
                 }
             }
-        let connected: EventLoopFuture<any Channel>
-        if let address = try? SocketAddress(ipAddress: endpoint.host, port: endpoint.port) {
-            connected = bootstrap.connect(to: address)
-        } else {
-            connected = bootstrap.connect(host: endpoint.host, port: endpoint.port)
-        }
-        return connected.map { _ in connection }.flatMapErrorThrowing { error in
+        return endpoint.connect(bootstrap).map { _ in connection }.flatMapErrorThrowing { error in
             throw HTTPFailure.notConnected("\(endpoint): \(plainText(of: error))")
         }
     }
@@ -165,8 +159,18 @@ public final class HTTPConnection: ChannelInboundHandler, @unchecked Sendable {
     }
 }
 
+extension Endpoint {
+    /// Without asking the resolver where the host is an address.
+    func connect(_ bootstrap: ClientBootstrap) -> EventLoopFuture<any Channel> {
+        if let address = try? SocketAddress(ipAddress: host, port: port) {
+            return bootstrap.connect(to: address)
+        }
+        return bootstrap.connect(host: host, port: port)
+    }
+}
+
 /// What the system calls an error, without the library's own words around it.
-private func plainText(of error: any Error) -> String {
+func plainText(of error: any Error) -> String {
     if let error = error as? IOError { return systemErrorText(error.errnoCode) }
     if let error = error as? NIOConnectionError, let first = error.connectionErrors.first {
         return plainText(of: first.error)

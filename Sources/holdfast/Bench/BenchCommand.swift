@@ -6,18 +6,22 @@ import NIOPosix
 struct BenchCommand: ClusterVerb {
     static let configuration = CommandConfiguration(
         commandName: "bench",
-        abstract: "Closed-loop load: throughput, latency, and CPU per operation.",
+        abstract: "Load and its figures: throughput, latency, CPU per operation, memory per socket.",
         discussion: """
             Connections are spread over the endpoints in turn. With --repeat, all runs are made in rounds and the \
             median of every figure is shown. CPU is charged when the nodes' pids are known from the cluster file.
+            Workloads with sockets are made once each, and only when they are named: message-latency (two clients at \
+            two nodes), fan-out (--count sockets on one object over all endpoints), idle-sockets (--count sockets at \
+            the first endpoint, whose process must be known from the cluster file).
             """)
 
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "increment-spread, increment-one, get or set64; repeatable, all without it.",
+            "increment-spread, increment-one, get or set64, all of them without it; message-latency, fan-out or "
+                + "idle-sockets. Repeatable.",
             valueName: "workload"))
-    var workload: [BenchWorkload] = []
+    var workload: [BenchChoice] = []
 
     @Option(name: .long, help: ArgumentHelp("Numbers of connections.", valueName: "n,n,…"))
     var connections = "1,16,64,256"
@@ -37,6 +41,21 @@ struct BenchCommand: ClusterVerb {
     @Option(name: .long, help: "Event loops of this load generator.")
     var loops = 1
 
+    @Option(name: .long, help: "Sockets: 1000 for fan-out, 10000 for idle-sockets without it.")
+    var count: Int?
+
+    @Flag(name: .long, help: "idle-sockets: all on one object, not one object each.")
+    var oneObject = false
+
+    @Option(name: .long, help: "fan-out: writes.")
+    var events = 20
+
+    @Option(name: .long, help: "message-latency: messages per second, for --seconds.")
+    var messageRate = 10.0
+
+    @Option(name: .long, help: "idle-sockets: seconds until objects have left memory.")
+    var hibernateAfter = 15.0
+
     @OptionGroup var access: ProjectAccess
     @OptionGroup var output: OutputOptions
 
@@ -48,6 +67,16 @@ struct BenchCommand: ClusterVerb {
             throw ValidationError("--objects must be from 1 to 1000000.")
         }
         guard (1...99).contains(self.repeat) else { throw ValidationError("--repeat must be from 1 to 99.") }
+        guard (1...19_000).contains(count ?? 1) else {
+            throw ValidationError("--count must be from 1 to 19000.")
+        }
+        guard (1...10_000).contains(events) else { throw ValidationError("--events must be from 1 to 10000.") }
+        guard messageRate.isFinite, messageRate > 0, messageRate <= 1_000 else {
+            throw ValidationError("--message-rate must be above 0 and up to 1000.")
+        }
+        guard hibernateAfter.isFinite, (0...3_600).contains(hibernateAfter) else {
+            throw ValidationError("--hibernate-after must be from 0 to 3600.")
+        }
         guard (1...64).contains(loops) else { throw ValidationError("--loops must be from 1 to 64.") }
         _ = try connectionCounts()
     }
@@ -63,9 +92,23 @@ struct BenchCommand: ClusterVerb {
 
     func execute() async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: loops)
+        let token = try await access.client().token()
+        let closedLoops = workload.isEmpty ? BenchWorkload.allCases : workload.compactMap(\.closedLoop)
+        let results = try await runClosedLoops(closedLoops, token, group)
+        let sockets = try socketBench(token, group)
+        var figures: [SocketFigures] = []
+        for workload in workload.compactMap(\.sockets) { figures.append(try await sockets.measure(workload)) }
+        show(results, figures)
+        try await group.shutdownGracefully()
+    }
+
+    /// The medians of each workload at each number of connections.
+    private func runClosedLoops(
+        _ workloads: [BenchWorkload], _ token: String, _ group: MultiThreadedEventLoopGroup
+    ) async throws -> [BenchFigures] {
         let plan = try workloads.flatMap { workload in try connectionCounts().map { (workload, $0) } }
         var results = plan.map { _ in [BenchFigures]() }
-        let token = HoldfastClient.Credentials.token(try await access.client().token())
+        let authorization = HoldfastClient.Credentials.token(token).authorization
         let pids = try serverPids()
         for round in 1...self.repeat {
             for (position, (workload, connections)) in plan.enumerated() {
@@ -74,18 +117,25 @@ struct BenchCommand: ClusterVerb {
                     seconds: seconds,
                     target: BenchTarget(
                         endpoints: try access.cluster.endpoints(), project: try access.projectName(),
-                        authorization: token.authorization, label: workload.rawValue),
+                        authorization: authorization, label: workload.rawValue),
                     serverPids: pids, loops: Array(group.makeIterator()))
                 let figures = try await run.measure()
                 results[position].append(figures)
                 note(round, figures)
             }
         }
-        show(results.map(BenchReport.medians))
-        try await group.shutdownGracefully()
+        return results.map(BenchReport.medians)
     }
 
-    private var workloads: [BenchWorkload] { workload.isEmpty ? BenchWorkload.allCases : workload }
+    private func socketBench(_ token: String, _ group: MultiThreadedEventLoopGroup) throws -> SocketBench {
+        let endpoints = try access.cluster.endpoints()
+        let node = try access.cluster.localCluster()?.nodes.first { $0.endpoint == endpoints[0] }
+        return SocketBench(
+            endpoints: endpoints, project: try access.projectName(), token: token,
+            loops: Array(group.makeIterator()), firstPid: node.flatMap { $0.pid > 0 ? $0.pid : nil },
+            count: count, isOneObject: oneObject, events: events, seconds: seconds,
+            messagesPerSecond: messageRate, hibernateSeconds: hibernateAfter)
+    }
 
     /// Only when the load goes to the nodes of the cluster file.
     private func serverPids() throws -> [Int32] {
@@ -102,9 +152,12 @@ struct BenchCommand: ClusterVerb {
             "round \(round)/\(self.repeat) \(figures.workload.rawValue) \(figures.connections): \(rate)/s\n")
     }
 
-    private func show(_ medians: [BenchFigures]) {
-        if output.json { return print(JSON.array(medians.map(BenchReport.json))) }
-        print(BenchReport.table(medians))
+    private func show(_ medians: [BenchFigures], _ figures: [SocketFigures]) {
+        if output.json {
+            return print(JSON.array(medians.map(BenchReport.json) + figures.map(\.json)))
+        }
+        if !medians.isEmpty { print(BenchReport.table(medians)) }
         for line in BenchReport.errorLines(medians) { print("error: \(line)") }
+        for figures in figures { print(figures.text) }
     }
 }
