@@ -83,7 +83,7 @@ struct HealthTests {
 
     @Test func metricsInventNothing() throws {
         let body = try anonymous(try TestEdge(), "/metrics").body
-        for absent in ["journal", "presence", "op_duration", "takeovers_total"] {
+        for absent in ["journal", "session_resumes_total", "op_duration", "takeovers_total"] {
             #expect(!body.contains(absent), "\(absent)")
         }
     }

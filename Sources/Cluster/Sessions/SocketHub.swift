@@ -135,7 +135,7 @@ struct SocketHub {
 
     mutating func connect(_ session: Session, nowMs: UInt64) {
         guard session.phase == .opening, !session.isGone, let cursor = session.feed.cursor else { return }
-        deliver(FrameRendering.connected(session.connection), to: session)
+        deliver(FrameRendering.connected(session.connection, at: cursor), to: session)
         session.phase = .greeting(since: cursor)
         greetings.append((session, nowMs + SocketHub.greetingMs))
         pump(session)

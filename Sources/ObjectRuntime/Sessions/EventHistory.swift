@@ -76,10 +76,17 @@ public enum EventReplay: Sendable, Equatable {
 }
 
 extension EventHistory {
-    /// `touched` is the newest committed entry that touched the object; nil if the object is not there.
+    /// The newest committed entry that touched an object.
+    struct Touch {
+        var index: UInt64
+        /// How many events it had.
+        var events: UInt8
+    }
+
+    /// `touched` is nil if the object is not there.
     /// `isUnwatchedPossible` for listeners that were away: the object may have changed while nobody watched.
     func replay(
-        of object: ObjectID, after: EventPoint, touched: UInt64?, isUnwatchedPossible: Bool
+        of object: ObjectID, after: EventPoint, touched: Touch?, isUnwatchedPossible: Bool
     ) -> EventReplay {
         var found: [EventRecord] = []
         for record in records where record.index >= after.index && record.object == object {
@@ -88,18 +95,30 @@ extension EventHistory {
             } else {
                 // O14: a point of a history that was given up.
                 guard record.epoch == after.epoch else { return .gap }
-                let rest = record.events.count > Int(after.ordinal) + 1
-                if rest { found.append(record) }
+                found.append(record)
             }
         }
         let unwatched = isUnwatchedPossible ? unwatchedEmptied : 0
         // From the newest backwards, each must be what was touched last before the one behind it.
-        var needed = touched ?? max(lastTouched(ofAbsent: object), unwatched)
+        var needed = touched ?? lastTouch(ofAbsent: object, unwatched)
         for record in found.reversed() {
-            guard needed <= record.index else { return .gap }
-            needed = record.wasPresent ? record.previousTouched : max(record.previousTouched, unwatched)
+            guard needed.index <= record.index else { return .gap }
             if record.index == after.index { return .records(found) }
+            needed =
+                record.wasPresent
+                ? Touch(index: record.previousTouched, events: record.previousEvents)
+                : Touch(index: max(record.previousTouched, unwatched), events: .max)
         }
-        return needed <= after.index ? .records(found) : .gap
+        return isAllTold(of: needed, after) ? .records(found) : .gap
+    }
+
+    private func lastTouch(ofAbsent object: ObjectID, _ unwatched: UInt64) -> Touch {
+        Touch(index: max(lastTouched(ofAbsent: object), unwatched), events: .max)
+    }
+
+    /// A listener may have been cut off in the middle of an entry.
+    private func isAllTold(of touch: Touch, _ after: EventPoint) -> Bool {
+        guard touch.index == after.index else { return touch.index < after.index }
+        return after.ordinal == .max || UInt64(after.ordinal) + 1 >= UInt64(touch.events)
     }
 }

@@ -2,8 +2,10 @@
 public enum FrameRendering {
     public static let pong = Array(#"{"event":"pong"}"#.utf8)
 
-    public static func connected(_ connection: ConnectionID) -> [UInt8] {
-        frame("connected") { $0.member("connectionId", string: connection.text) }
+    /// `at`: nothing behind this point will be missed. A client that loses its node before it hears of any
+    /// event asks for what comes after it.
+    public static func connected(_ connection: ConnectionID, at point: EventPoint) -> [UInt8] {
+        frame("connected", at: point) { $0.member("connectionId", string: connection.text) }
     }
 
     public static func resumed(_ connection: ConnectionID) -> [UInt8] {

@@ -26,6 +26,8 @@ public struct EventRecord: Sendable, Equatable {
     /// The newest entry before this one that touched the object. For an object that was not there: an
     /// index that is certainly not lower.
     var previousTouched: UInt64
+    /// How many events that entry had.
+    var previousEvents: UInt8
     /// Whether the object was there before; only then `previousTouched` is exact when the record is made.
     var wasPresent: Bool
     /// The entry left the object without content.
@@ -42,6 +44,12 @@ public struct EventRecord: Sendable, Equatable {
 }
 
 extension ObjectChange {
+    /// Whether it counts among the events of its entry, though clients may not hear of it.
+    var hasOrdinal: Bool {
+        if case .attached = self { return true }
+        return isEvent
+    }
+
     /// The event of this change, once it is made; `step` says what was before.
     func event(in object: ObjectState, _ step: Speculation.Step) -> ObjectEvent? {
         switch self {

@@ -88,17 +88,20 @@ extension ShardState {
     public func replay(of object: ObjectID, after: EventPoint, isUnwatchedPossible: Bool) -> EventReplay {
         guard after.index <= committedIndex else { return .gap }
         return history.replay(
-            of: object, after: after, touched: committedTouch(of: object),
+            of: object, after: after, touched: committedTouch(of: object, after),
             isUnwatchedPossible: isUnwatchedPossible)
     }
 
     /// The newest committed entry that touched the object; nil if it is not there.
-    private func committedTouch(of object: ObjectID) -> UInt64? {
+    private func committedTouch(of object: ObjectID, _ after: EventPoint) -> EventHistory.Touch? {
         for undo in speculation.undos {
             guard case .operation(object, _, _, _) = undo.entry else { continue }
-            return undo.touchedIndex > 0 ? undo.touchedIndex : nil
+            return undo.touchedIndex > 0 ? .init(index: undo.touchedIndex, events: undo.touchedEvents) : nil
         }
-        return objects.touchedIndex(of: object)
+        guard let index = objects.touchedIndex(of: object) else { return nil }
+        // Only a point within that very entry asks for more, which may have to be read.
+        let isWithin = index == after.index && after.ordinal < .max
+        return .init(index: index, events: isWithin ? objects[object]?.touchedEvents ?? .max : .max)
     }
 
     mutating func countSessions(_ changes: [SessionStep], of object: ObjectID) {

@@ -10,6 +10,8 @@ struct ObjectState: Sendable, Equatable {
     var sessions: [SessionRecord] = []
     /// Behind the pointers, and small: there is one of these for each object.
     private var storedByteCount: UInt32 = 0
+    /// Events of the newest entry that touched the object: whether a listener has had all of them.
+    var touchedEvents: UInt8 = 0
 
     /// Names and values together.
     var byteCount: Int {

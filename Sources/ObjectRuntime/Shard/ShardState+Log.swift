@@ -59,6 +59,7 @@ extension ShardState {
         if isSpeculative {
             undo.stepCount = entry.changes.count
             undo.touchedIndex = made.touchedBefore
+            undo.touchedEvents = made.eventsBefore
             undo.record = record
             undo.leavesEmpty = made.isEmpty
             speculation.undos.append(undo)
@@ -75,7 +76,7 @@ extension ShardState {
     ) -> EventRecord {
         EventRecord(
             object: entry.object, epoch: epoch, index: index,
-            previousTouched: made.touchedBefore, wasPresent: made.touchedBefore > 0,
+            previousTouched: made.touchedBefore, previousEvents: made.eventsBefore, wasPresent: made.touchedBefore > 0,
             leavesEmpty: made.isEmpty, events: made.events)
     }
 
@@ -159,6 +160,7 @@ extension ShardState {
             }
         }
         object.touchedIndex = undo.touchedIndex
+        object.touchedEvents = undo.touchedEvents
         itemCount += object.items.count - before.items
         byteCount += object.byteCount - before.bytes
         if !object.isEmpty { objects[id] = object }
@@ -184,6 +186,7 @@ extension ObjectState {
         var isEmpty: Bool
         /// 0 if the object was not there.
         var touchedBefore: UInt64
+        var eventsBefore: UInt8
         /// Of a watched object's entry.
         var events: [ObjectEvent] = []
         var sessions: [SessionStep] = []
@@ -194,7 +197,7 @@ extension ObjectState {
         _ entry: OperationEntry, index: UInt64, versionFloor: inout UInt64, speculation: inout Speculation,
         isSpeculative: Bool
     ) throws(DecodingFailure) -> Made {
-        let before = (items: items.count, bytes: byteCount, touched: touchedIndex)
+        let before = (items: items.count, bytes: byteCount, touched: touchedIndex, events: touchedEvents)
         var events: [ObjectEvent] = []
         var sessions: [SessionStep] = []
         for change in entry.changes {
@@ -209,10 +212,11 @@ extension ObjectState {
             if isSpeculative { speculation.steps.append(step) }
         }
         touchedIndex = index
+        touchedEvents = UInt8(clamping: entry.changes.count { $0.hasOrdinal })
         return Made(
             result: try result(of: entry), addedItems: items.count - before.items,
             addedBytes: byteCount - before.bytes, isEmpty: isEmpty, touchedBefore: before.touched,
-            events: events, sessions: sessions)
+            eventsBefore: before.events, events: events, sessions: sessions)
     }
 
     /// Makes one change and says how to take it back.

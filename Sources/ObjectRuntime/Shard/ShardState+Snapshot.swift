@@ -131,6 +131,7 @@ extension ShardState {
 extension ObjectState {
     func encode(into writer: inout ByteWriter) {
         writer.writeVariable(touchedIndex)
+        writer.write(touchedEvents)
         writer.writeArray(encryption) { $1.encode(into: &$0) }
         writer.writeArray(items) { writer, named in
             named.name.encode(into: &writer)
@@ -144,6 +145,8 @@ extension ObjectState {
         from reader: inout ByteReader, version: UInt8 = ShardState.snapshotVersion
     ) throws(DecodingFailure) {
         touchedIndex = try reader.readVariable()
+        // The first version counted none: then nobody can tell.
+        touchedEvents = version > 1 ? try reader.readUInt8() : .max
         encryption = try reader.readArray { (reader) throws(DecodingFailure) in
             try EncryptionSettings(from: &reader)
         }

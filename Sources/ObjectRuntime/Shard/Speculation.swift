@@ -19,6 +19,7 @@ struct Speculation: Sendable, Equatable {
         /// It left its object without content.
         var leavesEmpty = false
         var touchedIndex: UInt64 = 0
+        var touchedEvents: UInt8 = 0
         var logTimeMs: UInt64
         var windowAgeMs: UInt64
         var versionFloor: UInt64
