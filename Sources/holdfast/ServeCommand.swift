@@ -70,6 +70,9 @@ struct ServeCommand: ParsableCommand {
     @Option(name: .long, help: "Milliseconds without use after which an object leaves memory; 0 for never.")
     var hibernateMs: String?
 
+    @Option(name: .long, help: "Milliseconds for which the connections of a dead node stay present.")
+    var presenceGraceMs: String?
+
     @Option(name: .long, help: "trace, debug, info, notice, warning, error or critical.")
     var logLevel: String?
 
@@ -100,7 +103,7 @@ struct ServeCommand: ParsableCommand {
             (.demo, demo),
             (.bootstrap, bootstrap ? "true" : nil), (.initialNodes, initialNodes), (.shards, shards),
             (.leaseMs, leaseMs), (.loops, loops), (.reads, reads),
-            (.hibernateMs, hibernateMs), (.logLevel, logLevel),
+            (.hibernateMs, hibernateMs), (.presenceGraceMs, presenceGraceMs), (.logLevel, logLevel),
         ]
         var settings = scalars.compactMap { key, text in
             text.map { RawSetting(name: key.rawValue, value: .scalar($0), source: "flag --\(key.rawValue)") }

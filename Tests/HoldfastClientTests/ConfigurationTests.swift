@@ -86,7 +86,7 @@ import Testing
     @Test(arguments: [
         ("lease-ms", "199", "200 to 60000"), ("lease-ms", "abc", "200 to 60000"),
         ("shards", "0", "1 to 4096"),
-        ("loops", "-1", "0 to 256"), ("hibernate-ms", "86400001", "0 to 86400000"),
+        ("loops", "-1", "0 to 256"), ("hibernate-ms", "86400001", "0 to 86400000"), ("presence-grace-ms", "600001", "0 to 600000"),
         ("initial-nodes", "65", "1 to 64"), ("name", "a b", "letters"),
         ("client", "7001", "HOST:PORT"), ("peer", "h:70000", "HOST:PORT"),
         ("admin", "http://h:1", "HOST:PORT"),

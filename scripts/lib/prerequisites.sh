@@ -10,8 +10,11 @@ as_root() {
     fi
 }
 
-# Debian packages of what is missing here, one a line.
+# Debian packages of what is missing here, one a line. Further programs, whose packages have their names,
+# may be asked for.
 missing_packages() {
+    local program
+    for program in "$@"; do command -v "$program" >/dev/null 2>&1 || echo "$program"; done
     [ -e /usr/include/openssl/ssl.h ] || echo libssl-dev
     [ -e /usr/include/stdlib.h ] || echo libc6-dev
     ls /usr/lib/gcc/*/*/libstdc++.so >/dev/null 2>&1 || echo libstdc++-12-dev
@@ -32,7 +35,7 @@ find_swift() {
 
 install_prerequisites() {
     local packages
-    packages=$(missing_packages | tr '\n' ' ')
+    packages=$(missing_packages "$@" | tr '\n' ' ')
     if [ -n "$packages" ]; then
         command -v apt-get >/dev/null 2>&1 ||
             die "this machine lacks what these Debian packages bring: $packages- install their counterparts and run again"

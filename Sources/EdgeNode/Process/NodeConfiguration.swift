@@ -1,5 +1,5 @@
 /// Version of the program; the one place where it stands.
-public let holdfastVersion = "0.1.0"
+public let holdfastVersion = "0.2.0"
 
 /// Everything a node is told before it starts. Files, environment and flags have been layered and
 /// checked by then; nothing here is looked up again while the node runs.
@@ -62,6 +62,8 @@ public struct NodeConfiguration: Sendable, Equatable {
     public var reads = Reads.lease
     /// Objects that were not used for so long leave memory; 0 keeps all in memory.
     public var hibernateMs: UInt64 = 10_000
+    /// How long the connections of a dead node stay present, for being resumed elsewhere.
+    public var presenceGraceMs: UInt64 = 2_000
     public var logLevel = LogLevel.info
 
     public init(name: String, dataDirectory: String) {

@@ -80,6 +80,7 @@ enum NodeServer {
         settings.loops = configuration.loops > 0 ? configuration.loops : System.coreCount
         settings.readsByQuorum = configuration.reads == .quorum
         settings.hibernateAfterMs = configuration.hibernateMs
+        settings.presenceGraceMs = configuration.presenceGraceMs
         return settings
     }
 
