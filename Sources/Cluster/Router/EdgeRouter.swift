@@ -247,7 +247,7 @@ struct EdgeRouter {
         finish(
             pending,
             ClientAnswer(
-                reply: answer.reply, applied: answer.applied, epoch: outcome.epoch.rawValue,
+                reply: answer.reply, applied: answer.applied, epoch: answer.epoch ?? outcome.epoch.rawValue,
                 index: answer.index, owner: ownerName,
                 replayed: answer.replayed && pending.isNamedByClient))
     }

@@ -60,6 +60,8 @@ public struct Answer: Sendable, Equatable {
     public var reply: Reply
     /// The entry of a write; for a read, the newest entry that touched the object.
     public var index: UInt64
+    /// The entry's own epoch, if that need not be the one of the owner that answers.
+    public var epoch: UInt64?
     /// The answer to an earlier try, given again.
     public var replayed: Bool
     public var applied: Applied
@@ -82,6 +84,7 @@ public struct Answer: Sendable, Equatable {
     public func encode(into writer: inout ByteWriter) {
         reply.encode(into: &writer)
         writer.writeVariable(index)
+        writer.writeOptional(epoch) { $0.writeVariable($1) }
         writer.write(replayed)
         writer.write(applied.rawValue)
     }
@@ -89,6 +92,7 @@ public struct Answer: Sendable, Equatable {
     public init(from reader: inout ByteReader) throws(DecodingFailure) {
         reply = try Reply(from: &reader)
         index = try reader.readVariable()
+        epoch = try reader.readOptional { (reader) throws(DecodingFailure) in try reader.readVariable() }
         replayed = try reader.readBool()
         guard let applied = Applied(rawValue: try reader.readUInt8()) else {
             throw DecodingFailure("an answer says neither yes, no nor unknown")

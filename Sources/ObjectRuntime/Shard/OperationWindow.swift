@@ -11,6 +11,8 @@ struct OperationWindow: Sendable, Equatable {
     struct EdgeRecord: Sendable, Equatable {
         var counter: UInt64
         var index: UInt64
+        /// The entry's own: a repeated answer names the same place as the first.
+        var epoch: UInt64
         var object: ObjectID
         var result: RecordedResult
     }
@@ -36,6 +38,7 @@ struct OperationWindow: Sendable, Equatable {
     struct ClientRecord: Sendable, Equatable {
         var requestHash: UInt64
         var index: UInt64
+        var epoch: UInt64
         var madeAtAgeMs: UInt64
         var entryBytes: Int
         var object: ObjectID
@@ -57,7 +60,7 @@ struct OperationWindow: Sendable, Equatable {
 
     enum Finding {
         case new
-        case found(RecordedResult, index: UInt64)
+        case found(RecordedResult, index: UInt64, epoch: UInt64)
         /// Known, but must not be answered from the record.
         case refused(Refusal, restsOn: UInt64)
     }
@@ -71,7 +74,7 @@ struct OperationWindow: Sendable, Equatable {
             let slot = slot(of: stream)
             guard slot.isKnown else { return .new }
             if let record = streams[slot.at].record(counter) {
-                return .found(record.result, index: record.index)
+                return .found(record.result, index: record.index, epoch: record.epoch)
             }
             return counter < streams[slot.at].settledBelow ? .refused(.outcomeUnknown, restsOn: 0) : .new
         case .client(let apiKey, let key, let requestHash):
@@ -84,7 +87,7 @@ struct OperationWindow: Sendable, Equatable {
             guard record.requestHash == requestHash else {
                 return .refused(.keyReused, restsOn: record.index)
             }
-            return .found(record.result, index: record.index)
+            return .found(record.result, index: record.index, epoch: record.epoch)
         }
     }
 
@@ -129,17 +132,20 @@ struct OperationWindow: Sendable, Equatable {
 // MARK: - Changing
 
 extension OperationWindow {
-    mutating func record(_ entry: OperationEntry, _ result: RecordedResult, index: UInt64, entryBytes: Int) {
+    mutating func record(
+        _ entry: OperationEntry, _ result: RecordedResult, index: UInt64, epoch: UInt64, entryBytes: Int
+    ) {
         switch entry.id {
         case nil: return
         case .edge(let stream, let counter):
-            let record = EdgeRecord(counter: counter, index: index, object: entry.object, result: result)
+            let record = EdgeRecord(
+                counter: counter, index: index, epoch: epoch, object: entry.object, result: result)
             if let slot = openSlot(of: stream) { streams[slot].insert(record) }
         case .client(let apiKey, let key, let requestHash):
             let name = OperationWindow.clientName(entry.object, apiKey, key)
             guard clients[name] == nil else { return }
             clients[name] = ClientRecord(
-                requestHash: requestHash, index: index, madeAtAgeMs: entry.windowAgeMs,
+                requestHash: requestHash, index: index, epoch: epoch, madeAtAgeMs: entry.windowAgeMs,
                 entryBytes: entryBytes, object: entry.object, result: result)
             clientOrder.append(name)
             clientBytes += entryBytes

@@ -64,7 +64,9 @@ extension ShardState {
             undo.leavesEmpty = made.isEmpty
             speculation.undos.append(undo)
         }
-        if entry.id != nil { window.record(entry, made.result, index: index, entryBytes: entryBytes) }
+        if entry.id != nil {
+            window.record(entry, made.result, index: index, epoch: epoch, entryBytes: entryBytes)
+        }
         logTimeMs = max(logTimeMs, entry.timeMs)
         windowAgeMs = max(windowAgeMs, entry.windowAgeMs)
         lastIndex = index

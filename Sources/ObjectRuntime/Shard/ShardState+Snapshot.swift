@@ -39,7 +39,7 @@ extension ShardState {
         emptiedIndex = try reader.readVariable()
         history = EventHistory(behind: committedIndex)
         try readObjects(&reader, version: version)
-        try readWindow(&reader)
+        try readWindow(&reader, version: version)
         try reader.finish()
     }
 
@@ -66,6 +66,7 @@ extension ShardState {
             writer.writeArray(stream.records) { writer, record in
                 writer.writeVariable(record.counter)
                 writer.writeVariable(record.index)
+                writer.writeVariable(record.epoch)
                 record.object.encode(into: &writer)
                 record.result.encode(into: &writer, current: objects[record.object])
             }
@@ -79,6 +80,7 @@ extension ShardState {
             writer.writeBytes(name)
             writer.write(record.requestHash)
             writer.writeVariable(record.index)
+            writer.writeVariable(record.epoch)
             writer.writeVariable(record.madeAtAgeMs)
             writer.writeVariable(record.entryBytes)
             record.object.encode(into: &writer)
@@ -86,7 +88,7 @@ extension ShardState {
         }
     }
 
-    private mutating func readWindow(_ reader: inout ByteReader) throws(DecodingFailure) {
+    private mutating func readWindow(_ reader: inout ByteReader, version: UInt8) throws(DecodingFailure) {
         for _ in 0..<(try reader.readCount(limit: reader.remaining)) {
             let id = try EdgeStream(from: &reader)
             if let last = window.streams.last, !(last.id < id) {
@@ -99,29 +101,34 @@ extension ShardState {
                     throw DecodingFailure("operation ids are out of order")
                 }
                 let index = try reader.readVariable()
+                let epoch = version > 1 ? try reader.readVariable() : committedEpoch
                 let object = try ObjectID(from: &reader)
                 let result = try RecordedResult(from: &reader, current: objects[object])
-                stream.records.append(.init(counter: counter, index: index, object: object, result: result))
+                stream.records.append(
+                    .init(counter: counter, index: index, epoch: epoch, object: object, result: result))
             }
             window.streams.append(stream)
         }
         window.retired = try reader.readArray { (reader) throws(DecodingFailure) in try reader.readVariable()
         }
         window.clientDroppedIndex = try reader.readVariable()
-        for _ in 0..<(try reader.readCount(limit: reader.remaining)) { try readClient(&reader) }
+        for _ in 0..<(try reader.readCount(limit: reader.remaining)) {
+            try readClient(&reader, version: version)
+        }
     }
 
-    private mutating func readClient(_ reader: inout ByteReader) throws(DecodingFailure) {
+    private mutating func readClient(_ reader: inout ByteReader, version: UInt8) throws(DecodingFailure) {
         let name = try reader.readBytes()
         let requestHash = try reader.readUInt64()
         let index = try reader.readVariable()
+        let epoch = version > 1 ? try reader.readVariable() : committedEpoch
         let madeAtAgeMs = try reader.readVariable()
         let entryBytes = try reader.readCount(limit: 1 << 40)
         let object = try ObjectID(from: &reader)
         let result = try RecordedResult(from: &reader, current: objects[object])
         guard window.clients[name] == nil else { throw DecodingFailure("a client key occurs twice") }
         window.clients[name] = .init(
-            requestHash: requestHash, index: index, madeAtAgeMs: madeAtAgeMs, entryBytes: entryBytes,
+            requestHash: requestHash, index: index, epoch: epoch, madeAtAgeMs: madeAtAgeMs, entryBytes: entryBytes,
             object: object, result: result)
         window.clientOrder.append(name)
         window.clientBytes += entryBytes

@@ -107,8 +107,10 @@ extension ShardState {
         _ id: OperationID, _ request: Request, _ context: ExecutionContext, _ ageMs: UInt64
     ) -> Execution? {
         switch window.find(id, request) {
-        case .found(let result, let index):
-            return .replay(Answer(result.reply, index: index, replayed: true), restsOn: index)
+        case .found(let result, let index, let epoch):
+            var answer = Answer(result.reply, index: index, replayed: true)
+            answer.epoch = epoch
+            return .replay(answer, restsOn: index)
         case .refused(let refusal, let restsOn):
             let answer = Answer(.refused(refusal), index: touchedIndex(of: request.object))
             return .read(answer, restsOn: restsOn > committedIndex ? restsOn : 0)
