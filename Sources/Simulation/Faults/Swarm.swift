@@ -23,6 +23,7 @@ struct Swarm {
     /// Every message is encoded and decoded on its way, as over a socket.
     var encodesMessages = false
     var workload = Workload.Plan()
+    var sockets = SocketPlan()
     var faults = FaultInjector.Plan()
     /// How long the safety phase lasts.
     var safetyNs: UInt64 = 20_000_000_000
@@ -40,6 +41,7 @@ struct Swarm {
         drawSurroundings(&random)
         drawWorkload(&random)
         faults = FaultInjector.Plan(drawnFrom: &random)
+        drawSockets(&random)
     }
 
     private mutating func drawCluster(_ random: inout SeededGenerator) {
