@@ -1,3 +1,4 @@
+import ObjectRuntime
 import Placement
 import Raft
 
@@ -29,6 +30,9 @@ extension LoopCore {
             term: replica.raft.sealedTerm, sealedTerm: replica.raft.sealedTerm, commit: replica.raft.commit,
             lastIndex: replica.raft.lastIndex, appliedThrough: replica.appliedThrough)
     }
+
+    /// Which attachment a socket of this loop's feeds has, once it is connected (O15).
+    public func attachment(of socket: SocketID) -> Attachment? { hub.sessions[socket]?.attachment }
 
     /// The shard's state as bytes: equal at all replicas that have applied the same index.
     public func snapshotBytes(of shard: ShardID) -> [UInt8]? {

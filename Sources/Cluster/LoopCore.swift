@@ -25,7 +25,7 @@ public final class LoopCore {
     /// The shards of `replicas`, rising: whatever iterates does so in this order.
     private(set) var shardOrder: [ShardID] = []
     private var router: EdgeRouter
-    private var hub: SocketHub
+    private(set) var hub: SocketHub
     private var persist = PersistQueue()
     private var effects = LoopEffects()
     /// Shards that have something to do at the end of the turn.

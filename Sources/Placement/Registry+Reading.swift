@@ -10,4 +10,10 @@ extension Registry {
     public func isLive(incarnation: UInt64) -> Bool {
         nodes.contains { node in node.live.contains { $0.incarnation.rawValue == incarnation } }
     }
+
+    /// Registered once and over. A table may be older than a process that is heard of already: such a one
+    /// is not over, only unknown.
+    public func isOver(incarnation: UInt64) -> Bool {
+        incarnation != 0 && incarnation <= lastIncarnation.rawValue && !isLive(incarnation: incarnation)
+    }
 }

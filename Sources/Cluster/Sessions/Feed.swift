@@ -95,6 +95,8 @@ final class Session {
     let attachment: Attachment
     var connection: ConnectionID
     var phase = Phase.opening
+    /// Where the feed was when the socket was connected: it is told what is behind that.
+    var connectedAt: EventPoint?
     /// The object remembers this connection, or may do so soon: somebody has to say that it left.
     var isRemembered = false
     /// An operation is under way; what follows waits for it, so that one sender's order is kept.

@@ -46,8 +46,14 @@ struct Listeners {
         if lingering.updateValue(nowMs + Listeners.lingerMs, forKey: object) == nil { lingerOrder.append(object) }
     }
 
-    /// A feed of the same process replaces the one before.
+    /// A feed of the same process replaces the one before. What an earlier one had asked may come late: it
+    /// must not take the place of the one that is there.
     mutating func add(_ listener: Listener, to object: ObjectID) {
+        let isLate = byObject[object]?.contains {
+            $0.incarnation == listener.incarnation && $0.feed.loop == listener.feed.loop
+                && $0.feed.number > listener.feed.number
+        }
+        if isLate == true { return }
         byObject[object, default: []].removeAll {
             $0.incarnation == listener.incarnation && $0.feed.loop == listener.feed.loop
         }

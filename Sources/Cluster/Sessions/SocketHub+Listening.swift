@@ -46,15 +46,15 @@ extension SocketHub {
     mutating func receive(_ push: MessagePush, from sender: NodeID) {
         guard let feed = feeds[push.feed.number] else { return endUnknown(push.feed, push.shard, sender) }
         guard feed.takeMessage(push.stream, counter: push.counter) else { return }
-        let own = push.sender.flatMap { sender in
-            feed.sessions.first { $0.connection == sender && !$0.isGone }?.socket
-        }
+        // A connection that was resumed here has its earlier socket beside the new one for a while.
+        let own = feed.sessions.filter { $0.connection == push.sender }.map(\.socket)
         for (loop, numbers) in feed.liveAudience() {
-            let except = own.flatMap { $0.loop == loop ? $0.number : nil }
-            outputs.append(.deliver(frame: push.frame, loop: loop, numbers: numbers, except: except))
+            let excluded = own.filter { $0.loop == loop }.map(\.number)
+            let others = excluded.count > 1 ? numbers.filter { !excluded.contains($0) } : numbers
+            outputs.append(.deliver(frame: push.frame, loop: loop, numbers: others, except: excluded.first))
         }
         for session in feed.sessions where session.phase != .live && session.phase != .opening {
-            if session.socket != own { deliver(push.frame, to: session) }
+            if !own.contains(session.socket) { deliver(push.frame, to: session) }
         }
     }
 
@@ -161,7 +161,12 @@ extension SocketHub {
             // The id stays the fresh one; the past is told all the same.
             counters.resumes["fresh", default: 0] += 1
             deliver(FrameRendering.resumed(session.connection), to: session)
-            if case .greeting(let since) = session.phase { catchUp(session, from: after ?? since) }
+            if case .greeting(let since) = session.phase {
+                catchUp(session, from: after ?? since)
+            } else if let after, let since = session.connectedAt, after < since {
+                // Too late: the socket has heard what was new already, and the past must not follow it.
+                deliver(gapFrame(behind: after, through: since), to: session)
+            }
             return
         }
         session.isBusy = true

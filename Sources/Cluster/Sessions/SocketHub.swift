@@ -137,6 +137,7 @@ struct SocketHub {
         guard session.phase == .opening, !session.isGone, let cursor = session.feed.cursor else { return }
         deliver(FrameRendering.connected(session.connection, at: cursor), to: session)
         session.phase = .greeting(since: cursor)
+        session.connectedAt = cursor
         greetings.append((session, nowMs + SocketHub.greetingMs))
         pump(session)
     }
@@ -322,7 +323,7 @@ struct SocketHub {
         guard let state = newView.state else { return }
         for number in feeds.keys.sorted() {
             guard let feed = feeds[number] else { continue }
-            feed.forgetMessages { !state.registry.isLive(incarnation: $0) }
+            feed.forgetMessages { state.registry.isOver(incarnation: $0) }
             let record = state.table.shard(forKey: feed.object.key.rawValue)
             if record.epoch > feed.epoch, record.owner != nil, !feed.isListening { listen(feed) }
         }

@@ -122,7 +122,7 @@ extension ShardReplica {
     /// connections (O15).
     func noticeGoneEdges(nowMs: UInt64) {
         guard isServing, let registry = placement?.registry else { return }
-        let isGone = { (incarnation: UInt64) in !registry.isLive(incarnation: incarnation) }
+        let isGone = { (incarnation: UInt64) in registry.isOver(incarnation: incarnation) }
         if !listeners.isEmpty { listeners.remove(whereIncarnation: isGone, nowMs: nowMs) }
         for incarnation in state.sessionIncarnations where isGone(incarnation) {
             if departures[incarnation] == nil { departures[incarnation] = nowMs + settings.presenceGraceMs }

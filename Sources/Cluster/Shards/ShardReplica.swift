@@ -347,7 +347,7 @@ final class ShardReplica {
     /// change of the table, and when serving begins.
     func retireFencedEdges() {
         guard isServing, let registry = placement?.registry else { return }
-        let fenced = state.streamIncarnations.filter { !registry.isLive(incarnation: $0) }
+        let fenced = state.streamIncarnations.filter { registry.isOver(incarnation: $0) }
         guard !fenced.isEmpty else { return }
         let context = ExecutionContext(
             nowMs: state.logTimeMs, windowAgeMs: state.windowAgeMs, epoch: raft.sealedTerm.rawValue,

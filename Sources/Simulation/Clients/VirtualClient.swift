@@ -92,6 +92,10 @@ extension World {
 
     /// An answer leaves the edge.
     func pass(_ answered: AnsweredRequest, from process: RunningProcess) {
+        if listAnswers[answered.token] != nil {
+            if case .json(let list) = answered.answer.reply { listAnswers[answered.token] = list }
+            return
+        }
         guard let owed = process.settle(answered.token) else {
             return fail(
                 .correctness, "\(process.identity.name) answered a request twice, or one that nobody sent")

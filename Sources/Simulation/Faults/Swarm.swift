@@ -23,6 +23,7 @@ struct Swarm {
     /// Every message is encoded and decoded on its way, as over a socket.
     var encodesMessages = false
     var workload = Workload.Plan()
+    var sockets = SocketPlan()
     var faults = FaultInjector.Plan()
     /// How long the safety phase lasts.
     var safetyNs: UInt64 = 20_000_000_000
@@ -42,6 +43,7 @@ struct Swarm {
         faults = FaultInjector.Plan(drawnFrom: &random)
         // Last, so that the draws above are those of earlier versions.
         settings.hibernateAfterMs = random.pick([0, 20, 20, 200, 10_000])
+        drawSockets(&random)
     }
 
     private mutating func drawCluster(_ random: inout SeededGenerator) {

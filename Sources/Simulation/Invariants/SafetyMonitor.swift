@@ -31,6 +31,8 @@ struct SafetyMonitor {
     private var seals: [[GroupID: Term]]
     private var durableSeals: [[GroupID: Term]]
     private var tables: [LogIndex: UInt64] = [:]
+    /// The newest snapshot that any machine took over instead of entries.
+    private var snapshots: [GroupID: UInt64] = [:]
 
     init(machineCount: Int) {
         self.machineCount = machineCount
@@ -54,7 +56,9 @@ struct SafetyMonitor {
             case LogRecord.entryKinds:
                 let mark = EntryMark(term: record.term, digest: SafetyMonitor.digest(record))
                 logs[machine][record.group, default: LogMirror()].append(mark, at: record.index)
+                if committed[Place(group: record.group, index: record.index)] == nil { world.ledger.note(record) }
             case LogRecord.snapshotKind:
+                snapshots[record.group] = max(snapshots[record.group] ?? 0, record.index)
                 logs[machine][record.group] = LogMirror(
                     base: record.index, entries: [], compared: record.index)
             default: break
@@ -75,7 +79,11 @@ struct SafetyMonitor {
             guard let mark = log.entry(at: index) else { break }
             log.compared = index
             let place = Place(group: group, index: index)
-            if let known = committed[place], known != mark {
+            let known = committed[place]
+            if known == nil, let told = world.ledger.commit(group, index: index, term: mark.term) {
+                world.enter(told.steps, of: told.object)
+            }
+            if let known, known != mark {
                 world.fail(
                     .correctness,
                     "I6: \(world.machines[machine].name) committed another entry than was committed before in group "
@@ -85,6 +93,8 @@ struct SafetyMonitor {
         }
         logs[machine][group] = log
     }
+
+    func newestSnapshotIndex(of shard: ShardID) -> UInt64 { snapshots[.shard(shard)] ?? 0 }
 
     // MARK: - I5
 

@@ -24,6 +24,8 @@ struct MachineClock {
     func now(trueNs: UInt64) -> Clocks {
         let passed = Int64(trueNs - baseTrueNs)
         let wallMs = Int64(MachineClock.epochMs + trueNs / 1_000_000) + wallOffsetMs
+        // How long a machine has slept is told by a clock that nobody slews.
+        let bootPpm = isSuspended ? rawPpm : bootPpm
         return Clocks(
             bootNs: baseBootNs + UInt64(passed * (1_000_000 + bootPpm) / 1_000_000),
             rawNs: isSuspended ? baseRawNs : baseRawNs + UInt64(passed * (1_000_000 + rawPpm) / 1_000_000),

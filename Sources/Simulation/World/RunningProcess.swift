@@ -28,6 +28,8 @@ final class RunningProcess {
     /// By core: the node's own first, then the loops.
     var turns: [Turn]
     var owed: [Owed] = []
+    /// Sockets that this process holds, by number.
+    var sockets: [UInt64: VirtualSocket] = [:]
     /// By machine: the generation of the process that this one has a link to.
     var links: [UInt64?]
     var view: ClusterView?
@@ -111,6 +113,7 @@ enum WorldEvent {
     case obituary(Obituary, to: Int)
     case buried(Obituary, parentOf: Int)
     case client(Int, ClientEvent)
+    case talker(Int, TalkerEvent)
     case fault(FaultEvent)
     case endOfFault(FaultEnd)
     case audit

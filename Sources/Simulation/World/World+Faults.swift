@@ -62,9 +62,13 @@ extension World {
     }
 
     func shard(ofObject object: Int) -> ShardID? {
+        shard(named: workload.objects[object].name)
+    }
+
+    func shard(named name: String) -> ShardID? {
         guard let state = newestView?.state else { return nil }
         let id = ObjectID(
-            project: "p", objectClass: "c", id: workload.objects[object].name, hashKey: state.genesis.hashKey)
+            project: "p", objectClass: "c", id: name, hashKey: state.genesis.hashKey)
         return state.table.shard(forKey: id.key.rawValue).shard
     }
 

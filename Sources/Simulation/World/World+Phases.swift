@@ -23,6 +23,7 @@ extension World {
         for client in clients.indices {
             schedule(.client(client, .begin), afterNs: random.below(UInt64(100_000_000)))
         }
+        startTalkers()
     }
 
     func startFaults() {
@@ -50,7 +51,9 @@ extension World {
         wait(atMostNs: World.healLimitNs, for: "clients to end") {
             self.clients.allSatisfy { $0.current == nil }
         }
+        settleTalkers()
         probe()
+        checkSockets()
         wait(atMostNs: World.healLimitNs, for: "replicas to be equal") { self.unequalShard == nil }
         if failure == nil { compareReplicas() }
         if failure == nil { checkHistory() }

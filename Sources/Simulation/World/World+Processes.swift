@@ -87,6 +87,7 @@ extension World {
         }
         for owed in process.owed { connectionLost(owed) }
         process.owed = []
+        loseSockets(of: process, hasParent: machines[machine].hasParent)
     }
 
     func planStart(_ machine: Int, afterNs delayNs: UInt64) {
@@ -118,6 +119,7 @@ extension World {
         guard let process = machines[machine].process, !process.isDraining else { return }
         note("\(process.identity.name) is asked to shut down")
         process.isDraining = true
+        sendAway(process)
         give(.shutdown, to: process)
     }
 

@@ -105,6 +105,7 @@ extension World {
         }
         if let view = effects.view {
             process.view = view
+            if let state = view.state { presence.observe(state, nowNs: nowNs) }
             safety.observe(view, machine: process.machine, in: self)
         }
         for message in effects.toLoops {
@@ -134,6 +135,7 @@ extension World {
         }
         for request in effects.toNode { give(.loop(request), to: process) }
         for answered in effects.answers { pass(answered, from: process) }
+        for output in effects.sockets { carryOut(output, of: process, loop: loop) }
     }
 
     // MARK: - The disk

@@ -20,6 +20,13 @@ final class World {
     var history = History()
     var answerOrder: AnswerOrder
     var faults: FaultInjector
+    var talkers: [Talker] = []
+    /// Every socket there ever was, by number.
+    var socketsByNumber: [UInt64: VirtualSocket] = [:]
+    var ledger: EventLedger
+    var presence = PresenceJudge()
+    /// Lists of presence that were asked for, and what came.
+    var listAnswers: [RequestToken: [UInt8]?] = [:]
     var statistics = WorldStatistics()
     /// Clients go on asking.
     var isLoadOn = false
@@ -38,8 +45,19 @@ final class World {
         workload = Workload(plan: plan.workload, random: random.split())
         answerOrder = AnswerOrder(objectCount: workload.objects.count)
         faults = FaultInjector(plan: plan.faults, random: random.split())
+        ledger = EventLedger(names: plan.sockets.objectNames(hotObjects: plan.workload.hotObjects))
         for number in 0..<plan.machines { machines.append(makeMachine(number)) }
+        makeTalkers()
         clients = (0..<plan.workload.clients).map { VirtualClient(number: $0, home: $0 % plan.machines) }
+    }
+
+    private func makeTalkers() {
+        for number in 0..<plan.sockets.talkers {
+            let isHot = random.chance(plan.sockets.hotShare)
+            let hot = plan.workload.hotObjects
+            let object = isHot ? random.below(hot) : hot + random.below(plan.sockets.rooms)
+            talkers.append(Talker(number: number, object: object, keyID: "key\(number % 2)"))
+        }
     }
 
     private func makeMachine(_ number: Int) -> Machine {
@@ -111,6 +129,7 @@ final class World {
         case .buried(let obituary, let machine):
             machines[machine].unburied.removeAll { $0 == obituary }
         case .client(let client, let event): handle(event, client: client)
+        case .talker(let talker, let event): handle(event, talker: talker)
         case .fault(let fault): inject(fault)
         case .endOfFault(let end): endFault(end)
         case .audit: audit()
@@ -156,6 +175,12 @@ public struct WorldStatistics: Sendable, Equatable {
     public var unknown: UInt64 = 0
     public var replayed: UInt64 = 0
     public var readChecks: UInt64 = 0
+    public var sockets: UInt64 = 0
+    /// Resumes that kept their connection id.
+    public var resumes: UInt64 = 0
+    public var socketEvents: UInt64 = 0
+    public var socketMessages: UInt64 = 0
+    public var gaps: UInt64 = 0
     /// What nodes said that the cluster did not take.
     public var refusals: [String] = []
 }
