@@ -76,10 +76,7 @@ struct SocketScenarioTests {
         let socket = cluster.connect(at: setting.first)
         _ = cluster.run(.addOne(), at: setting.second)
         cluster.advance(ms: 200)
-        cluster.loses = { letter in
-            if case .events = letter.message { return true }
-            return false
-        }
+        cluster.loseEvents()
         for _ in 2...4 { #expect(cluster.run(.addOne(), at: setting.second)?.applied == .yes) }
         setting.kill(setting.owner)
         cluster.loses = { _ in false }
@@ -92,10 +89,7 @@ struct SocketScenarioTests {
         let cluster = setting.cluster
         let socket = cluster.connect(at: setting.first)
         cluster.send(.ping, over: socket)
-        cluster.loses = { letter in
-            if case .events = letter.message { return true }
-            return false
-        }
+        cluster.loseEvents()
         _ = cluster.run(.addOne(), at: setting.second)
         cluster.loses = { _ in false }
         _ = cluster.run(.addOne(), at: setting.second)
@@ -108,10 +102,7 @@ struct SocketScenarioTests {
         let cluster = setting.cluster
         let socket = cluster.connect(at: setting.first)
         cluster.send(.ping, over: socket)
-        cluster.loses = { letter in
-            if case .events = letter.message { return true }
-            return false
-        }
+        cluster.loseEvents()
         _ = cluster.run(.addOne(), at: setting.second)
         cluster.loses = { _ in false }
         let owner = cluster.nodes[setting.owner]

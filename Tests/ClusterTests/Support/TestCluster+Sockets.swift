@@ -60,6 +60,14 @@ extension TestCluster {
         deliver()
     }
 
+    /// From here on no event gets from one node to another; `loses` is taken.
+    func loseEvents() {
+        loses = { letter in
+            if case .events = letter.message { return true }
+            return false
+        }
+    }
+
     // MARK: - What came
 
     func frames(of socket: Socket) -> [String] { nodes[socket.node].frames[socket.number] ?? [] }
