@@ -238,7 +238,7 @@ public final class LoopCore {
         }
         if cold != nil { hibernation.tick(shardOrder, replicas, nowMs: nowMs) }
         router.tick(nowMs: nowMs)
-        hub.tick(nowMs: nowMs)
+        hub.tick(nowMs: nowMs, hasLease: !lease.isOverForHolder(now))
         ageEventHistories()
         if isDraining, !hasReportedDrain, router.pendingCount == 0,
             shardOrder.allSatisfy({ replicas[$0]?.isDrained ?? true })

@@ -34,6 +34,9 @@ struct SocketHub {
     static let greetingMs: UInt64 = 100
     static let waitingFramesMax = 256
     static let waitingBytesMax = 1 << 20
+    /// Without a lease for so long, feeds ask whether their owners are there; and again after the longer time.
+    static let doubtAfterMs: UInt64 = 3_000
+    static let doubtAgainMs: UInt64 = 10_000
     /// A leave that could not be said is said again after this long.
     static let retryMs: UInt64 = 1_000
 
@@ -51,6 +54,7 @@ struct SocketHub {
     var sessions: [SocketID: Session] = [:]
     private var questions: [RequestToken: Question] = [:]
     private var greetings: Deque<(session: Session, untilMs: UInt64)> = []
+    private var doubtAtMs: UInt64?
     private var retries: Deque<(session: Session, atMs: UInt64)> = []
 
     /// Taken by the loop after each step.
@@ -298,7 +302,8 @@ struct SocketHub {
 
     // MARK: - Time
 
-    mutating func tick(nowMs: UInt64) {
+    mutating func tick(nowMs: UInt64, hasLease: Bool) {
+        doubt(hasLease: hasLease, nowMs: nowMs)
         while let first = greetings.first, first.untilMs <= nowMs {
             greetings.removeFirst()
             endGreeting(first.session)
@@ -307,6 +312,24 @@ struct SocketHub {
             retries.removeFirst()
             first.session.isBusy = false
             leave(first.session)
+        }
+    }
+
+    /// A node that is cut off hears nothing, and its clients would never notice: their pings are answered. So
+    /// without a lease every feed asks its owner again; those that get no answer end their sockets.
+    private mutating func doubt(hasLease: Bool, nowMs: UInt64) {
+        guard !hasLease else {
+            doubtAtMs = nil
+            return
+        }
+        guard let dueMs = doubtAtMs else {
+            doubtAtMs = nowMs + SocketHub.doubtAfterMs
+            return
+        }
+        guard nowMs >= dueMs else { return }
+        doubtAtMs = nowMs + SocketHub.doubtAgainMs
+        for number in feeds.keys.sorted() {
+            if let feed = feeds[number] { listen(feed) }
         }
     }
 
