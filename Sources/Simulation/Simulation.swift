@@ -22,9 +22,12 @@
 //   `MachineDisk`      the journal's twin from Storage: same bytes, same recovery, and crashes in between
 //   `Swarm`            one run's circumstances, drawn from the seed; `FaultInjector` chooses what goes wrong next
 //   `VirtualClient`    clients that retry as real ones do; `Workload` what they ask for
+//   `Talker`           clients with sockets, what they do and hear (`Sockets`)
+//   `EventLedger`      what was committed, by the entries on their way to disks; `HearingCheck` holds what a socket
+//                      hears against it (I4), `PresenceJudge` asks each join and leave for its cause (O15)
 //   `SafetyMonitor`    I1, I5, I6 while it runs; `AnswerOrder` that answers of an object never go back
 //   `Checking`         histories and the linearizability checker, also used by the chaos runs
 //
-// **Left out**, on purpose: sockets, framing and HTTP, the real file system, threads, fork and signals. They have
+// **Left out**, on purpose: WebSocket framing and HTTP, the real file system, threads, fork and signals. They have
 // tests of their own, and chaos runs with real processes. A clock never drifts beyond ρ here, and no majority of one
 // log is ever lost for good: what the design assumes, the world grants.

@@ -327,4 +327,53 @@ struct SocketScenarioTests {
         #expect(cluster.frames(of: socket).isEmpty)
         #expect(cluster.nodes[setting.second].closings[socket.number]?.code == 1013)
     }
+
+    @Test func noSocketOfItsConnectionHearsAMessage() throws {
+        let setting = try Setting()
+        let cluster = setting.cluster
+        let neighbour = cluster.connect(at: setting.first)
+        let old = cluster.connect(at: setting.first)
+        let back = cluster.connect(at: setting.first)
+        // The earlier socket is not ended: its node does not hear that the connection has moved.
+        cluster.loses = { letter in
+            if case .events = letter.message { return true }
+            return false
+        }
+        cluster.send(.resume(connectionID: cluster.connectionID(of: old), after: nil), over: back)
+        cluster.advance(ms: 50)
+        cluster.send(.message(SocketPayload("1")), over: back)
+        cluster.advance(ms: 50)
+        #expect(cluster.events("message", at: neighbour).count == 1)
+        #expect(cluster.events("message", at: back).isEmpty)
+        #expect(cluster.events("message", at: old).isEmpty)
+    }
+
+    @Test func aResumeThatComesTooLateIsToldOfAGapO14() throws {
+        let setting = try Setting()
+        let cluster = setting.cluster
+        let first = cluster.connect(at: setting.first)
+        _ = cluster.run(.addOne(), at: setting.owner)
+        cluster.advance(ms: 200)
+        let after = try #require(cluster.lastPoint(at: first))
+        for _ in 2...3 { _ = cluster.run(.addOne(), at: setting.owner) }
+        let back = cluster.connect(at: setting.second)
+        cluster.send(.ping, over: back)
+        _ = cluster.run(.addOne(), at: setting.owner)
+        cluster.send(.resume(connectionID: cluster.connectionID(of: first), after: after), over: back)
+        cluster.advance(ms: 100)
+        #expect(cluster.events("gap", at: back).count == 1)
+        #expect(cluster.counts(at: back) == [4])
+    }
+
+    @Test func aLateListenDoesNotTakeThePlaceOfANewerFeedO14() {
+        var listeners = Listeners()
+        let object = ObjectID(project: "p", objectClass: "c", id: "o", key: ObjectKey(rawValue: 1))
+        for number in [5, 3, 5] as [UInt64] {
+            listeners.add(
+                Listeners.Listener(
+                    node: NodeID(rawValue: 1), incarnation: 1, feed: FeedAddress(loop: 0, number: number),
+                    told: EventPoint(epoch: 1, index: 1)), to: object)
+            #expect(listeners[object].map(\.feed.number) == [5])
+        }
+    }
 }

@@ -41,6 +41,16 @@ struct RegistrationTests {
         #expect(machine.state.table == table)
     }
 
+    @Test("a process that is not registered yet is not over")
+    func unknownIsNotOver() {
+        var machine = Machine()
+        machine.apply(.register(registration(1, nonce: 1)))
+        #expect(!machine.state.registry.isOver(incarnation: 1))
+        #expect(!machine.state.registry.isOver(incarnation: 2))
+        machine.apply(.fence(process(1, 1), candidates: [], cause: .obituary))
+        #expect(machine.state.registry.isOver(incarnation: 1))
+    }
+
     @Test("a new registration is no obituary: the run before keeps its shards")
     func noObituary() {
         var machine = Machine.running()

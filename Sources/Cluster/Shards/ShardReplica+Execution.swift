@@ -37,7 +37,14 @@ extension ShardReplica {
         outbox.append((node: attempt.origin.node, message: .outcome(outcome)))
     }
 
+    /// O10: also of tries that waited here while their edge was fenced. Its ids may be forgotten already, and
+    /// nobody would see that what they do ends (O15).
+    private func isFromFencedEdge(_ attempt: Try) -> Bool {
+        placement?.registry.isOver(incarnation: attempt.stream.incarnation) == true
+    }
+
     private func execute(_ attempt: Try, now: Clocks) {
+        if isFromFencedEdge(attempt) { return }
         if attempt.minimumIndex > raft.commit.rawValue, !attempt.request.operation.isWrite {
             return wait(attempt, now: now)
         }

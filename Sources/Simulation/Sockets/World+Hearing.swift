@@ -19,9 +19,8 @@ extension World {
         case .connected(let id): connected(socket, id)
         case .resumed(let id): resumed(socket, id)
         case .pong: break
-        case .error:
-            note("talker \(socket.talker) gets \(String(decoding: frame, as: UTF8.self))")
-            talkers[socket.talker].presence = .unknown
+        // Of a join nobody knows whether it was done: events will tell.
+        case .error: note("talker \(socket.talker) gets \(String(decoding: frame, as: UTF8.self))")
         case .message(let sender, let number): hear(messageFrom: sender, number, over: socket)
         case .gap(let from, let to): hear(gapFrom: from, to, over: socket)
         case .event(let point): hear(point, frame, over: socket)

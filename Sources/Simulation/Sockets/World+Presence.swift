@@ -6,6 +6,7 @@ import Placement
 extension World {
     func enter(_ steps: [EventLedger.Step], of object: Int) {
         for step in steps {
+            note("\(ledger.names[object]): \(step)")
             let complaint = presence.judge(step, graceMs: plan.settings.presenceGraceMs, nowNs: nowNs)
             if let complaint { fail(.correctness, "O15: on \(ledger.names[object]) \(complaint)") }
         }
@@ -37,7 +38,7 @@ extension World {
         let socket = talker.socket
         return "talker \(talker.number) on \(ledger.names[talker.object]) at "
             + "\(socket.map { machines[$0.machine].name } ?? "none") socket \(socket?.id.number ?? 0) held "
-            + "\(socket?.isHeld == true) ready \(socket?.isReady == true) \(talker.presence) awaits "
+            + "\(socket?.isHeld == true) ready \(socket?.isReady == true) as \(talker.connection ?? "nobody") \(talker.presence) awaits "
             + "\(talker.awaited ?? 0) \(ledger.count(of: talker.object)) events \(socket.map { "\($0.hearing)" } ?? "")"
     }
 
@@ -81,7 +82,8 @@ extension World {
                 return fail(
                     .liveness,
                     "presence of \(ledger.names[object]) does not converge: \(extra) are not there, \(missing) are; "
-                        + "\(shown?.count ?? 0) shown, \(expected.count) expected")
+                        + "\(shown?.count ?? 0) shown, \(expected.count) expected; "
+                        + talkers.filter { $0.object == object }.map(describe).joined(separator: "; "))
             }
             if let list = presenceList(of: object) { shown = FrameText(bytes: list).presences() }
             if shown != expected { run(untilNs: nowNs + 200_000_000) }
