@@ -120,7 +120,8 @@ public struct SimulationResult: Sendable {
         let sums =
             "\(statistics.events) events, \(statistics.messages) messages, \(statistics.syncs) syncs, "
             + "\(statistics.starts) starts, \(statistics.faults) faults, \(operations) operations "
-            + "(\(statistics.answered) answered, \(statistics.replayed) of them replays, \(statistics.refused) refused), "
+            + "(\(statistics.answered) answered, \(statistics.replayed) of them replays, "
+            + "\(statistics.refused) refused), "
             + "\(statistics.sockets) sockets (\(statistics.resumes) resumed, \(statistics.gaps) gaps), "
             + "\(statistics.socketEvents) events and \(statistics.socketMessages) messages heard"
         guard let failure else { return "seed \(seed): clean, trace \(trace); \(sums)" }

@@ -55,10 +55,12 @@ struct EventHistoryTests {
 
     private func points(_ replay: EventReplay, after: EventPoint) -> [EventPoint]? {
         guard case .records(let records) = replay else { return nil }
-        return records.flatMap { record in record.events.indices.map { record.point($0) } }.filter { $0 > after }
+        let all = records.flatMap { record in record.events.indices.map { record.point($0) } }
+        return all.filter { $0 > after }
     }
 
-    @Test(arguments: [UInt64(1), 2, 3, 4, 5, 6, 7, 8]) func nothingIsLostSilentlyAndNothingToldTwice(_ seed: UInt64) throws {
+    @Test(arguments: [UInt64(1), 2, 3, 4, 5, 6, 7, 8])
+    func nothingIsLostSilentlyAndNothingToldTwice(_ seed: UInt64) throws {
         var twin = Twin(seed: seed, limitBytes: seed % 2 == 0 ? 2_000 : 100_000)
         for step in 0..<400 {
             try twin.write(watchedShare: 80)
@@ -70,7 +72,8 @@ struct EventHistoryTests {
             try twin.owner.commitAll()
             let number = Int(twin.random.next() % 4)
             let events = twin.truth[number] ?? []
-            let after = events.isEmpty ? EventPoint.end(epoch: 1, index: 0) : events[Int(twin.random.next() % UInt64(events.count))]
+            let chosen = Int(twin.random.next() % UInt64(max(1, events.count)))
+            let after = events.isEmpty ? EventPoint.end(epoch: 1, index: 0) : events[chosen]
             for state in [twin.owner.state, twin.owner.replica] {
                 let replay = state.replay(of: Twin.object(number), after: after, isUnwatchedPossible: true)
                 guard let told = points(replay, after: after) else { continue }
@@ -102,10 +105,11 @@ struct EventHistoryTests {
             return
         }
         let start = EventPoint.end(epoch: 1, index: 0)
-        #expect(owner.state.replay(of: TestOwner.object("o"), after: start, isUnwatchedPossible: true) == .records([]))
+        let object = TestOwner.object("o")
+        #expect(owner.state.replay(of: object, after: start, isUnwatchedPossible: true) == .records([]))
         let records = owner.state.committed(through: 1)
         #expect(records.count == 1)
-        #expect(owner.state.replay(of: TestOwner.object("o"), after: start, isUnwatchedPossible: true) == .records(records))
+        #expect(owner.state.replay(of: object, after: start, isUnwatchedPossible: true) == .records(records))
     }
 
     @Test func whatWasRolledBackIsNeverTold() throws {
@@ -135,6 +139,7 @@ struct EventHistoryTests {
         var owner = TestOwner()
         try owner.run(.increment("n", by: 1, WriteOptions()))
         let ahead = EventPoint(epoch: 1, index: 9)
-        #expect(owner.state.replay(of: TestOwner.object("o"), after: ahead, isUnwatchedPossible: false) == .gap)
+        let object = TestOwner.object("o")
+        #expect(owner.state.replay(of: object, after: ahead, isUnwatchedPossible: false) == .gap)
     }
 }

@@ -47,7 +47,8 @@ extension ShardReplica {
     private func push(_ events: [FeedEvent], through: EventPoint, to listener: Listeners.Listener) {
         counters.pushedEvents += UInt64(events.count)
         let push = EventPush(
-            shard: shard, feed: listener.feed, epoch: record.epoch, previous: listener.told, through: through, events: events)
+            shard: shard, feed: listener.feed, epoch: record.epoch, previous: listener.told, through: through,
+            events: events)
         outbox.append((node: listener.node, message: .events(push)))
     }
 

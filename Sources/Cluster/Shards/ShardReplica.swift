@@ -198,7 +198,8 @@ final class ShardReplica {
 
     /// Whether time matters to this shard at the moment.
     var needsTicks: Bool {
-        raft.hasOutstanding || move != nil || !departures.isEmpty || (isDraining && isNamedOwner) || (isNamedOwner && givenAway != record.epoch && progressDeadlineMs != nil)
+        raft.hasOutstanding || move != nil || !departures.isEmpty || (isDraining && isNamedOwner)
+            || (isNamedOwner && givenAway != record.epoch && progressDeadlineMs != nil)
     }
 
     /// Kept by the loop: whether it is on the list of those that get ticks, and of those that have

@@ -4,8 +4,9 @@ import DequeModule
 /// is told from here (O14). Owner and replicas keep it alike, from committed entries; it is in no snapshot.
 ///
 /// Entries say whether their object was watched, and only those are kept, within a bound and until they are
-/// old. How old is counted in calls of `age`, so that no jump of a clock drops anything. Each record names the entry before it that touched its object, so whether the
-/// records behind a point are all there is can be told exactly.
+/// old. How old is counted in calls of `age`, so that no jump of a clock drops anything. Each record names the
+/// entry before it that touched its object, so whether the records behind a point are all there is can be told
+/// exactly.
 struct EventHistory: Sendable {
     private static let absentMax = 1_024
     private static let leastCount = 4

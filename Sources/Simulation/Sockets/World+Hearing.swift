@@ -54,7 +54,9 @@ extension World {
         let isKept = id == wanted
         if isKept, claim == .foreign { complain(socket, "somebody else's connection id") }
         // A client that is slower than that may have been given up on.
-        if !isKept, claim != .foreign, nowNs < socket.openedNs + 95_000_000 { complain(socket, "another id than its own") }
+        if !isKept, claim != .foreign, nowNs < socket.openedNs + 95_000_000 {
+            complain(socket, "another id than its own")
+        }
         if isKept { statistics.resumes += 1 }
         socket.connection = id
         if claim == .ownNowhere {

@@ -38,8 +38,8 @@ extension World {
         let socket = talker.socket
         return "talker \(talker.number) on \(ledger.names[talker.object]) at "
             + "\(socket.map { machines[$0.machine].name } ?? "none") socket \(socket?.id.number ?? 0) held "
-            + "\(socket?.isHeld == true) ready \(socket?.isReady == true) as \(talker.connection ?? "nobody") \(talker.presence) awaits "
-            + "\(talker.awaited ?? 0) \(ledger.count(of: talker.object)) events \(socket.map { "\($0.hearing)" } ?? "")"
+            + "\(socket?.isHeld == true) ready \(socket?.isReady == true) as \(talker.connection ?? "nobody") "
+            + "\(talker.presence) awaits \(talker.awaited ?? 0) \(ledger.count(of: talker.object)) events \(socket.map { "\($0.hearing)" } ?? "")"
     }
 
     /// I4, to the end, and presence: lists that say exactly who is there.
