@@ -9,6 +9,8 @@ public struct Limits: Sendable, Equatable {
     public var objectBytes = 64 << 20
     /// Connections of an object that have joined or were resumed.
     public var sessionsPerObject = 10_000
+    /// What all of them have joined with, together. What is less than one connection's share always fits.
+    public var presenceBytesPerObject = 8 << 20
     /// Idempotency keys that one shard remembers, and the bytes of their log entries.
     public var clientKeysPerShard = 50_000
     public var clientKeyBytesPerShard = 64 << 20
