@@ -94,6 +94,10 @@ final class Session {
     let keyID: String
     let attachment: Attachment
     var connection: ConnectionID
+    /// The entry that gave the connection this socket; zero for the id with which the socket began (O15).
+    var attachedAt: UInt64 = 0
+    /// The connection for which it has asked, and the newest entry meanwhile that gave it to another socket.
+    var claim: (connection: ConnectionID, takenAt: UInt64)?
     var phase = Phase.opening
     /// Where the feed was when the socket was connected: it is told what is behind that.
     var connectedAt: EventPoint?

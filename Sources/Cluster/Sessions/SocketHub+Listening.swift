@@ -78,7 +78,7 @@ extension SocketHub {
     private mutating func tell(_ feed: Feed, _ event: FeedEvent) {
         switch event.content {
         case .moved(let connection, let attachment):
-            endEarlierSockets(feed, connection, keeping: attachment)
+            endEarlierSockets(feed, connection, keeping: attachment, at: event.point.index)
         case .frame(let frame):
             for (loop, numbers) in feed.liveAudience() {
                 outputs.append(.deliver(frame: frame, loop: loop, numbers: numbers, except: nil))
@@ -171,6 +171,7 @@ extension SocketHub {
         }
         session.isBusy = true
         session.isRemembered = true
+        session.claim = (connection, takenAt: 0)
         // The socket hears nothing before it is known under which name.
         session.phase = .catchingUp
         ask(
@@ -181,6 +182,8 @@ extension SocketHub {
     mutating func resumed(
         _ session: Session, _ connection: ConnectionID, after: EventPoint?, _ answer: ClientAnswer
     ) {
+        let takenAt = session.claim?.takenAt ?? 0
+        session.claim = nil
         session.isBusy = false
         session.connection = connection
         if case .refused = answer.reply {
@@ -188,16 +191,33 @@ extension SocketHub {
             end(session, .noOwner)
             return pump(session)
         }
-        counters.resumes["resumed", default: 0] += 1
-        deliver(FrameRendering.resumed(connection), to: session)
-        if let after { catchUp(session, from: after) }
+        session.attachedAt = answer.index
+        if takenAt > answer.index {
+            // A later resume has overtaken the answer (O15).
+            counters.resumes["overtaken", default: 0] += 1
+            end(session, .takenOver)
+        } else {
+            acknowledge(session, "resumed", after: after)
+        }
         pump(session)
     }
 
-    private mutating func endEarlierSockets(_ feed: Feed, _ connection: ConnectionID, keeping: Attachment) {
-        for session in feed.sessions where session.connection == connection && session.attachment != keeping {
-            // Ended without a leave: the object has given the connection another attachment.
-            end(session, .takenOver)
+    private mutating func acknowledge(_ session: Session, _ outcome: String, after: EventPoint?) {
+        counters.resumes[outcome, default: 0] += 1
+        deliver(FrameRendering.resumed(session.connection), to: session)
+        if let after { catchUp(session, from: after) }
+    }
+
+    /// Ended without a leave: the entry at `index` has given the connection another attachment. News of an
+    /// earlier entry than the socket's own are no news to it.
+    private mutating func endEarlierSockets(
+        _ feed: Feed, _ connection: ConnectionID, keeping attachment: Attachment, at index: UInt64
+    ) {
+        for session in feed.sessions where session.attachment != attachment {
+            if session.connection == connection, index > session.attachedAt { end(session, .takenOver) }
+            if let claim = session.claim, claim.connection == connection {
+                session.claim?.takenAt = max(claim.takenAt, index)
+            }
         }
     }
 }

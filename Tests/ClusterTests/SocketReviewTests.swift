@@ -1,0 +1,77 @@
+import ObjectRuntime
+import Placement
+import Raft
+import Testing
+
+@testable import Cluster
+
+/// Resumes that chase each other, feeds that could not hear, nodes that are cut off, clients that flood.
+struct SocketReviewTests {
+    private struct Setting {
+        let cluster: TestCluster
+        let owner: Int
+        let first: Int
+        let second: Int
+
+        init(adjust: (inout NodeSettings) -> Void = { _ in }) throws {
+            cluster = TestCluster.serving(adjust: adjust)
+            owner = try #require(cluster.owner())
+            first = cluster.other(than: owner)
+            second = cluster.other(than: owner, first)
+        }
+
+        func closing(_ socket: TestCluster.Socket) -> UInt16? {
+            cluster.nodes[socket.node].closings[socket.number]?.code
+        }
+    }
+
+    @Test func ofTwoResumesAtOnceTheLaterOneHoldsTheConnectionO15() throws {
+        let setting = try Setting()
+        let cluster = setting.cluster
+        let old = cluster.connect(at: setting.owner)
+        cluster.send(.join(SocketPayload("{}")), over: old)
+        cluster.advance(ms: 100)
+        let id = cluster.connectionID(of: old)
+        let sockets = [setting.first, setting.second].map { cluster.connect(at: $0) }
+        // The event of the later one overtakes the earlier one's answer.
+        cluster.loses = { letter in
+            if case .outcome = letter.message { return letter.to == setting.first }
+            return false
+        }
+        for socket in sockets { cluster.send(.resume(connectionID: id, after: nil), over: socket) }
+        cluster.advance(ms: 100)
+        cluster.loses = { _ in false }
+        cluster.advance(ms: 2_000)
+        #expect(setting.closing(old) == 1008)
+        #expect(setting.closing(sockets[0]) == 1008)
+        #expect(setting.closing(sockets[1]) == nil)
+        #expect(cluster.connectionID(of: sockets[1]) == id)
+        #expect(cluster.presenceList(at: setting.owner)?.contains(id) == true)
+    }
+
+    @Test func newsOfAnEarlierResumeDoesNotEndTheLaterOneO15() throws {
+        let setting = try Setting()
+        let cluster = setting.cluster
+        let old = cluster.connect(at: setting.owner)
+        cluster.send(.join(SocketPayload("{}")), over: old)
+        cluster.advance(ms: 100)
+        let id = cluster.connectionID(of: old)
+        let early = cluster.connect(at: setting.second)
+        let observer = cluster.connect(at: setting.first)
+        cluster.send(.ping, over: observer)
+        cluster.loses = { letter in
+            if case .events = letter.message { return letter.to == setting.first }
+            return false
+        }
+        cluster.send(.resume(connectionID: id, after: nil), over: early)
+        cluster.advance(ms: 50)
+        cluster.loses = { _ in false }
+        let late = cluster.connect(at: setting.first)
+        cluster.send(.resume(connectionID: id, after: nil), over: late)
+        cluster.advance(ms: 200)
+        #expect(setting.closing(early) == 1008)
+        #expect(setting.closing(late) == nil)
+        #expect(cluster.connectionID(of: late) == id)
+        #expect(cluster.events("presence:leave", at: observer).isEmpty)
+    }
+}
