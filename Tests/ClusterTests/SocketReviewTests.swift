@@ -74,4 +74,24 @@ struct SocketReviewTests {
         #expect(cluster.connectionID(of: late) == id)
         #expect(cluster.events("presence:leave", at: observer).isEmpty)
     }
+
+    @Test func aResumeForWhichThereIsNoRoomKeepsTheFreshId() throws {
+        let setting = try Setting { $0.limits.sessionsPerObject = 1 }
+        let cluster = setting.cluster
+        let member = cluster.connect(at: setting.first)
+        cluster.send(.join(SocketPayload("{}")), over: member)
+        let listener = cluster.connect(at: setting.second)
+        cluster.advance(ms: 200)
+        let id = cluster.connectionID(of: listener)
+        cluster.close(listener)
+        let back = cluster.connect(at: setting.first)
+        cluster.send(.resume(connectionID: id, after: nil), over: back)
+        cluster.advance(ms: 200)
+        #expect(setting.closing(back) == nil)
+        #expect(cluster.events("resume:ack", at: back).count == 1)
+        #expect(cluster.connectionID(of: back) != id)
+        #expect(cluster.run(.addOne(), at: setting.owner)?.applied == .yes)
+        cluster.advance(ms: 200)
+        #expect(cluster.counts(at: back) == [1])
+    }
 }

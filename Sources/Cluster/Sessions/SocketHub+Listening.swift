@@ -185,6 +185,12 @@ extension SocketHub {
         let takenAt = session.claim?.takenAt ?? 0
         session.claim = nil
         session.isBusy = false
+        if case .refused(let refusal) = answer.reply, refusal.code == SessionOperation.noRoomCode {
+            // The object remembers too many: the id stays the fresh one, of which it need not know.
+            session.isRemembered = false
+            acknowledge(session, "fresh", after: after)
+            return pump(session)
+        }
         session.connection = connection
         if case .refused = answer.reply {
             counters.resumes["failed", default: 0] += 1

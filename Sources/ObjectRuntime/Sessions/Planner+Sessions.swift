@@ -41,7 +41,7 @@ extension Planner {
             return
         }
         throw Refusal(
-            status: 429, name: "RateLimitError", code: "rateLimitError.sessions",
+            status: 429, name: "RateLimitError", code: SessionOperation.noRoomCode,
             message: "The object has \(context.limits.sessionsPerObject) connections that have joined, and takes "
                 + "no more.")
     }
