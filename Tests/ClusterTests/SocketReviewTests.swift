@@ -75,6 +75,61 @@ struct SocketReviewTests {
         #expect(cluster.events("presence:leave", at: observer).isEmpty)
     }
 
+    @Test func aFeedThatCouldNotHearHearsBeforeItConnectsAnybodyO14() throws {
+        let setting = try Setting()
+        let cluster = setting.cluster
+        let sockets = [setting.first, setting.second].map { cluster.connect(at: $0) }
+        for socket in sockets { cluster.send(.join(SocketPayload("{}")), over: socket) }
+        cluster.advance(ms: 100)
+        cluster.loses = { letter in
+            if case .execute = letter.message { return true }
+            return false
+        }
+        cluster.crash(setting.owner)
+        cluster.bury(setting.owner)
+        cluster.advance(ms: 12_000)
+        let owner = try #require(cluster.owner())
+        let cutOff = try #require(sockets.first { $0.node != owner })
+        #expect(setting.closing(cutOff) == 1013)
+        let fresh = cluster.open(at: cutOff.node)
+        cluster.advance(ms: 50)
+        cluster.loses = { _ in false }
+        cluster.advance(upToMs: 5_000) { !cluster.frames(of: fresh).isEmpty }
+        cluster.send(.ping, over: fresh)
+        #expect(cluster.run(.addOne(), at: owner)?.applied == .yes)
+        cluster.advance(ms: 200)
+        #expect(cluster.counts(at: fresh) == [1])
+    }
+
+    @Test func aNodeThatIsCutOffEndsItsSockets() throws {
+        let setting = try Setting()
+        let cluster = setting.cluster
+        let sockets = [setting.first, setting.second].map { cluster.connect(at: $0) }
+        for socket in sockets { cluster.send(.ping, over: socket) }
+        cluster.isolate(setting.first)
+        cluster.advance(ms: 15_000)
+        #expect(setting.closing(sockets[0]) == 1013)
+        #expect(setting.closing(sockets[1]) == nil)
+    }
+
+    @Test func theDataPlaneOutlivesTheControlPlaneForSocketsTooO5() throws {
+        let setting = try Setting()
+        let cluster = setting.cluster
+        let sockets = [setting.first, setting.second].map { cluster.connect(at: $0) }
+        for socket in sockets { cluster.send(.ping, over: socket) }
+        cluster.loses = { letter in
+            if case .node = letter.message.destination { return true }
+            return false
+        }
+        cluster.advance(ms: 30_000)
+        #expect(cluster.run(.addOne(), at: setting.first)?.applied == .yes)
+        cluster.advance(ms: 200)
+        for socket in sockets {
+            #expect(setting.closing(socket) == nil)
+            #expect(cluster.counts(at: socket) == [1])
+        }
+    }
+
     @Test func aResumeForWhichThereIsNoRoomKeepsTheFreshId() throws {
         let setting = try Setting { $0.limits.sessionsPerObject = 1 }
         let cluster = setting.cluster

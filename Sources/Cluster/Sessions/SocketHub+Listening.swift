@@ -11,13 +11,23 @@ extension SocketHub {
         ask(.listen(feed), feed, .listen(ListenRequest(after: feed.cursor, feed: feed.address)))
     }
 
+    /// This node may be cut off: feeds whom nobody answers in time end their sockets, whose clients would
+    /// not notice.
+    mutating func listenAgain() {
+        for number in feeds.keys.sorted() {
+            if let feed = feeds[number] { listen(feed) }
+        }
+    }
+
     mutating func heard(_ feed: Feed, _ answer: ClientAnswer, nowMs: UInt64) {
         feed.isListening = false
         guard feeds[feed.address.number] === feed else { return endLate(feed, answer) }
         guard case .hearing(let hearing) = answer.reply else {
+            feed.isCutOff = true
             for session in feed.sessions { end(session, .noOwner) }
             return
         }
+        feed.isCutOff = false
         feed.epoch = max(feed.epoch, Epoch(rawValue: answer.epoch))
         if hearing.isGap, let cursor = feed.cursor { tellGap(feed, behind: cursor, through: hearing.through) }
         tell(feed, hearing.events, through: hearing.through)

@@ -107,7 +107,7 @@ struct SocketHub {
                 unique: unique(number), object: object, keyID: opening.keyID, secret: state.genesis.hashKey))
         sessions[opening.socket] = session
         feed.add(session)
-        if feed.cursor == nil { listen(feed) } else { connect(session, nowMs: nowMs) }
+        if feed.cursor == nil || feed.isCutOff { listen(feed) } else { connect(session, nowMs: nowMs) }
     }
 
     private mutating func makeFeed(_ object: ObjectID, _ project: String, _ state: PlacementState) -> Feed {
