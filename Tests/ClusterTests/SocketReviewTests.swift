@@ -130,6 +130,32 @@ struct SocketReviewTests {
         }
     }
 
+    @Test func aSocketThatFloodsIsClosed() throws {
+        let setting = try Setting()
+        let cluster = setting.cluster
+        let socket = cluster.connect(at: setting.second)
+        cluster.loses = { letter in
+            if case .execute = letter.message { return true }
+            return false
+        }
+        let large = SocketPayload("\"" + String(repeating: "x", count: 100_000) + "\"")
+        for _ in 0..<100 { cluster.send(.message(large), over: socket) }
+        #expect(setting.closing(socket) == 1013)
+    }
+
+    @Test func messagesOfSocketsAreHeldWithinTheBoundsOfTheEdgeO11() throws {
+        let setting = try Setting { $0.heldRequestsMax = 20 }
+        let cluster = setting.cluster
+        let socket = cluster.connect(at: setting.second)
+        cluster.loses = { letter in
+            if case .execute = letter.message { return true }
+            return false
+        }
+        for _ in 0..<30 { cluster.send(.message(SocketPayload("1")), over: socket) }
+        #expect(cluster.events("error", at: socket).count == 10)
+        #expect(setting.closing(socket) == nil)
+    }
+
     @Test func aResumeForWhichThereIsNoRoomKeepsTheFreshId() throws {
         let setting = try Setting { $0.limits.sessionsPerObject = 1 }
         let cluster = setting.cluster

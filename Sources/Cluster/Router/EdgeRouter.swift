@@ -83,10 +83,17 @@ struct EdgeRouter {
             project: request.project, minimumIndex: request.minimumIndex ?? 0, by: state, nowMs: nowMs)
     }
 
-    /// A question of the hub. Feeds and sockets are bounded themselves, so these are not refused for being many.
+    /// A question of the hub. Feeds and sockets are bounded themselves, so these are not refused for being many;
+    /// messages are, like what comes by HTTP.
     mutating func submit(_ request: SocketHub.Request, nowMs: UInt64) {
         guard let view, let state = view.state, let stream else {
             return refuse(request.token, .notReady(node: "this node has not joined its cluster yet"))
+        }
+        if case .message = request.operation {
+            let bytes = request.operation.byteCount + request.feed.object.canonical.count
+            guard held.admits(project: request.feed.project, bytes: bytes) else {
+                return refuse(request.token, .overloaded)
+            }
         }
         let id = request.operation.isWrite ? OperationID.edge(stream: stream, counter: nextCounter) : nil
         begin(

@@ -109,6 +109,9 @@ final class Session {
     var isBusy = false
     /// The socket is gone. The session ends when the object has forgotten it.
     var isGone = false
+    /// Messages under way: a client that floods waits, and then is closed.
+    var openMessages = 0
+    var openMessageBytes = 0
     /// Frames that wait.
     var waiting: [SocketFrame] = []
     var waitingBytes = 0

@@ -20,7 +20,7 @@ struct SocketHub {
         case leave(Session)
         case resume(Session, ConnectionID, after: EventPoint?)
         /// Of a message nobody waits for the outcome but its sender's next presence operation.
-        case message(Session)
+        case message(Session, bytes: Int)
     }
 
     /// An operation for the router.
@@ -34,6 +34,8 @@ struct SocketHub {
     static let greetingMs: UInt64 = 100
     static let waitingFramesMax = 256
     static let waitingBytesMax = 1 << 20
+    static let openMessagesMax = 4_096
+    static let openMessageBytesMax = 4 << 20
     /// A leave that could not be said is said again after this long.
     static let retryMs: UInt64 = 1_000
 
@@ -174,7 +176,7 @@ struct SocketHub {
         if session.isGone { return leave(session) }
         guard session.phase != .opening else { return }
         var done = 0
-        while done < session.waiting.count, !session.isBusy, !session.isGone {
+        while done < session.waiting.count, !session.isBusy, !session.isGone, session.mayAsk {
             let frame = session.waiting[done]
             session.waitingBytes -= frame.byteCount
             done += 1
@@ -192,7 +194,11 @@ struct SocketHub {
             resume(session, text, after: after)
         case .message(let payload):
             endGreeting(session)
-            ask(.message(session), session.feed, .message(payload, sender: session.connection))
+            session.openMessages += 1
+            session.openMessageBytes += frame.byteCount
+            ask(
+                .message(session, bytes: frame.byteCount), session.feed,
+                .message(payload, sender: session.connection))
         case .join(let payload):
             endGreeting(session)
             session.isBusy = true
@@ -270,8 +276,11 @@ struct SocketHub {
         case .leave(let session): left(session, answer, nowMs: nowMs)
         case .resume(let session, let connection, let after):
             resumed(session, connection, after: after, answer)
-        case .message(let session):
+        case .message(let session, let bytes):
+            session.openMessages -= 1
+            session.openMessageBytes -= bytes
             if case .refused(let refusal) = answer.reply { refuse(session, "The message", refusal) }
+            if !session.isGone { pump(session) }
         }
     }
 
@@ -333,6 +342,13 @@ struct SocketHub {
         counters.add(self.counters)
         counters.sockets += UInt64(sessions.count)
         counters.feeds += UInt64(feeds.count)
+    }
+}
+
+extension Session {
+    /// Few enough of its messages are under way.
+    fileprivate var mayAsk: Bool {
+        openMessages < SocketHub.openMessagesMax && openMessageBytes < SocketHub.openMessageBytesMax
     }
 }
 
