@@ -175,4 +175,19 @@ struct SocketReviewTests {
         cluster.advance(ms: 200)
         #expect(cluster.counts(at: back) == [1])
     }
+
+    @Test func noMessageWaitsForAnIndexAndIsOvertaken() throws {
+        let setting = try Setting()
+        let cluster = setting.cluster
+        let socket = cluster.connect(at: setting.first)
+        cluster.send(.ping, over: socket)
+        let index = try #require(cluster.run(.addOne(), at: setting.second)).index
+        let first = cluster.submit(
+            .message(SocketPayload("1"), sender: nil), at: setting.second, minimumIndex: index + 1)
+        let second = cluster.submit(.message(SocketPayload("2"), sender: nil), at: setting.second)
+        _ = cluster.run(.addOne(), at: setting.second)
+        cluster.advance(ms: 200)
+        for token in [first, second] { #expect(cluster.answer(token)?.reply == .noContent) }
+        #expect(cluster.events("message", at: socket) == ["1", "2"].map { "{\"event\":\"message\",\"payload\":\($0)}" })
+    }
 }
