@@ -190,4 +190,29 @@ struct SocketReviewTests {
         for token in [first, second] { #expect(cluster.answer(token)?.reply == .noContent) }
         #expect(cluster.events("message", at: socket) == ["1", "2"].map { "{\"event\":\"message\",\"payload\":\($0)}" })
     }
+
+    @Test func aMessageDoesNotComeBackWhileItsSenderResumes() throws {
+        let setting = try Setting()
+        let cluster = setting.cluster
+        let old = cluster.connect(at: setting.first)
+        let id = cluster.connectionID(of: old)
+        let neighbour = cluster.connect(at: setting.second)
+        let new = cluster.connect(at: setting.second)
+        cluster.keeps = { letter in
+            if case .execute = letter.message { return letter.from == setting.first }
+            return false
+        }
+        cluster.send(.message(SocketPayload("1")), over: old)
+        cluster.loses = { letter in
+            if case .outcome = letter.message { return letter.to == setting.second }
+            return false
+        }
+        cluster.send(.resume(connectionID: id, after: nil), over: new)
+        cluster.releaseKept()
+        cluster.loses = { _ in false }
+        cluster.advance(ms: 2_000)
+        #expect(cluster.connectionID(of: new) == id)
+        #expect(cluster.events("message", at: neighbour).count == 1)
+        #expect(cluster.events("message", at: new).isEmpty)
+    }
 }

@@ -57,7 +57,10 @@ extension SocketHub {
         guard let feed = feeds[push.feed.number] else { return endUnknown(push.feed, push.shard, sender) }
         guard feed.takeMessage(push.stream, counter: push.counter) else { return }
         // A connection that was resumed here has its earlier socket beside the new one for a while.
-        let own = feed.sessions.filter { $0.connection == push.sender }.map(\.socket)
+        // A client whose resume has no answer yet is the sender too.
+        let own = push.sender.map { sender in
+            feed.sessions.filter { $0.connection == sender || $0.claim?.connection == sender }.map(\.socket)
+        } ?? []
         for (loop, numbers) in feed.liveAudience() {
             let excluded = own.filter { $0.loop == loop }.map(\.number)
             let others = excluded.count > 1 ? numbers.filter { !excluded.contains($0) } : numbers
