@@ -215,4 +215,18 @@ struct SocketReviewTests {
         #expect(cluster.events("message", at: neighbour).count == 1)
         #expect(cluster.events("message", at: new).isEmpty)
     }
+
+    @Test func manySocketsThatWaitTakeNothingAwayFromRequestsO11() throws {
+        let setting = try Setting { $0.heldRequestsPerProjectMax = 3 }
+        let cluster = setting.cluster
+        cluster.loses = { letter in
+            if case .execute = letter.message { return true }
+            return false
+        }
+        for number in 0..<5 { _ = cluster.open(at: setting.second, object: "o\(number)") }
+        let token = cluster.submit(.addOne(), at: setting.second)
+        cluster.loses = { _ in false }
+        #expect(cluster.advance(upToMs: 3_000) { cluster.answer(token) != nil })
+        #expect(cluster.answer(token)?.applied == .yes)
+    }
 }
