@@ -16,6 +16,8 @@ public struct Limits: Sendable, Equatable {
     public var clientKeyBytesPerShard = 64 << 20
     /// How long a client's idempotency key is kept, of the window's age (O10).
     public static let clientKeyWindowMs: UInt64 = 600_000
+    /// A message's JSON text: clients take frames of up to 4 MiB, and escapes can make a text six times as long.
+    public static let messageBytes = 3 << 20
 
     public init() {}
 
