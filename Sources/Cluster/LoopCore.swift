@@ -39,6 +39,8 @@ public final class LoopCore {
     private var rejected: UInt64 = 0
     private var lastAliveMs: UInt64 = 0
     private var lastAgedMs: UInt64 = 0
+    /// Zero while there is a lease.
+    private var nextListenMs: UInt64 = 0
     /// The raw clock of the input at hand, in milliseconds.
     private var nowMs: UInt64 = 0
 
@@ -238,7 +240,8 @@ public final class LoopCore {
         }
         if cold != nil { hibernation.tick(shardOrder, replicas, nowMs: nowMs) }
         router.tick(nowMs: nowMs)
-        hub.tick(nowMs: nowMs, hasLease: !lease.isOverForHolder(now))
+        hub.tick(nowMs: nowMs)
+        listenIfCutOff(now: now)
         ageEventHistories()
         if isDraining, !hasReportedDrain, router.pendingCount == 0,
             shardOrder.allSatisfy({ replicas[$0]?.isDrained ?? true })
@@ -250,6 +253,18 @@ public final class LoopCore {
             lastAliveMs = nowMs
             effects.toNode.append(.alive(loop: loop))
         }
+    }
+
+    /// Without a lease this node may be cut off, or the cluster has no placement leader only (O5): feeds find
+    /// out by asking.
+    private func listenIfCutOff(now: Clocks) {
+        guard lease.isOverForHolder(now) else {
+            nextListenMs = 0
+            return
+        }
+        guard nowMs >= nextListenMs else { return }
+        nextListenMs = nowMs + settings.requestDeadlineMs
+        hub.listenAgain()
     }
 
     /// What listeners missed is kept for one to two of these intervals.

@@ -305,18 +305,6 @@ struct SocketScenarioTests {
         }
     }
 
-    @Test(arguments: [false, true]) func aNodeThatIsCutOffEndsItsSockets(_ isOwner: Bool) throws {
-        let setting = try Setting()
-        let cluster = setting.cluster
-        let node = isOwner ? setting.owner : setting.first
-        let socket = cluster.connect(at: node)
-        let elsewhere = cluster.connect(at: setting.second)
-        cluster.isolate(node)
-        cluster.advance(ms: 20_000)
-        #expect(cluster.nodes[node].closings[socket.number]?.code == 1013)
-        #expect(cluster.nodes[setting.second].closings[elsewhere.number] == nil)
-    }
-
     @Test func aSocketThatNobodyCanServeIsClosed() throws {
         let setting = try Setting()
         let cluster = setting.cluster

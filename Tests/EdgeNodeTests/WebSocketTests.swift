@@ -136,6 +136,17 @@ struct WebSocketTests {
         #expect(other.isOpen)
     }
 
+    /// What one entry tells, or a client that comes back, is no sign of a slow reader.
+    @Test func largeEventsAndManyAtOnceAreHeld() throws {
+        let edge = try TestEdge()
+        let socket = try TestSocket(edge)
+        socket.channel.isWritable = false
+        for _ in 0..<2 { edge.deliver(String(repeating: "x", count: (1 << 20) + 200), to: [1]) }
+        for number in 0..<10_000 { edge.deliver("{\"event\":\"removeItem\",\"payload\":{\"prop\":\"\(number)\"}}", to: [1]) }
+        #expect(edge.edge.sockets.currentStatistics().count(of: .slow) == 0)
+        #expect(socket.isOpen)
+    }
+
     @Test func theQueueGoesOnWhenTheClientReads() throws {
         let edge = try TestEdge()
         let socket = try TestSocket(edge)

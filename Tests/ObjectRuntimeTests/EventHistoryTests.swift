@@ -142,4 +142,27 @@ struct EventHistoryTests {
         let object = TestOwner.object("o")
         #expect(owner.state.replay(of: object, after: ahead, isUnwatchedPossible: false) == .gap)
     }
+
+    /// Entries count their events up to 254; of longer ones nobody knows whether all were told.
+    @Test func aPointWithinALongEntryIsNotTakenForItsEndO14() throws {
+        var owner = TestOwner()
+        var context = owner.context()
+        context.isWatched = true
+        let writes = (0..<300).map { ItemWrite(name: ItemName(stringLiteral: "n\($0)"), value: Array("1".utf8)) }
+        let request = Request(object: TestOwner.object("o"), operation: .setItems(writes))
+        guard case .write(let payload, _) = owner.state.execute(request, context) else {
+            Issue.record("no write")
+            return
+        }
+        owner.index += 1
+        owner.payloads.append((owner.index, payload))
+        try owner.commitAll()
+        for _ in 0..<2 { owner.state.ageEventHistory() }
+        for ordinal: UInt32 in [0, 253, 254, 255, 298] {
+            let point = EventPoint(epoch: 1, index: owner.index, ordinal: ordinal)
+            #expect(owner.state.replay(of: request.object, after: point, isUnwatchedPossible: true) == .gap)
+        }
+        let end = EventPoint.end(epoch: 1, index: owner.index)
+        #expect(owner.state.replay(of: request.object, after: end, isUnwatchedPossible: true) == .records([]))
+    }
 }

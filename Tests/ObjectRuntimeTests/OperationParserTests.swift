@@ -96,4 +96,11 @@ import Testing
         }
         #expect(accepted > 100)
     }
+
+    @Test func aMessageThatEscapesMakeTooLongIsRefused() throws {
+        let text = [UInt8](repeating: 1, count: Limits.messageBytes / 6)
+        #expect(throws: Refusal.self) { try OperationParser.message(body: text, isText: true, keyVersion: nil) }
+        let plain = [UInt8](repeating: 0x61, count: 2 << 20)
+        #expect(throws: Never.self) { try OperationParser.message(body: plain, isText: true, keyVersion: nil) }
+    }
 }

@@ -69,6 +69,15 @@ struct SessionTests {
         #expect(list.contains("\(Self.bob)") && !list.contains("\(Self.ada)"))
     }
 
+    @Test func whatAllHaveJoinedWithIsBounded() throws {
+        var owner = TestOwner()
+        owner.limits.presenceBytesPerObject = 20
+        #expect(try owner.run(join(Self.ada, Self.first, "\"12345678\"")).text == "204")
+        #expect(try owner.run(join(Self.bob, Self.first, "\"123456789\"")).text == "413 validationError.presence.tooLarge")
+        #expect(try owner.run(join(Self.bob, Self.first, "\"12345678\"")).text == "204")
+        #expect(try owner.run(join(Self.bob, Self.first, "\"87654321\"")).text == "204")
+    }
+
     @Test func whatIsTakenBackIsForgotten() throws {
         var owner = TestOwner()
         try owner.run(join(Self.ada, Self.first))

@@ -83,20 +83,29 @@ struct EdgeRouter {
             project: request.project, minimumIndex: request.minimumIndex ?? 0, by: state, nowMs: nowMs)
     }
 
-    /// A question of the hub. Feeds and sockets are bounded themselves, so these are not refused for being many.
+    /// A question of the hub. What carries a client's data is held within the bounds of the edge, like what comes
+    /// by HTTP. The rest is small and bounded by the number of sockets: it is neither refused nor counted, so
+    /// that many sockets, whose owner is lost, take nothing away from requests.
     mutating func submit(_ request: SocketHub.Request, nowMs: UInt64) {
         guard let view, let state = view.state, let stream else {
             return refuse(request.token, .notReady(node: "this node has not joined its cluster yet"))
         }
+        let isCounted = request.operation.carriesData
+        if isCounted {
+            let bytes = request.operation.byteCount + request.feed.object.canonical.count
+            guard held.admits(project: request.feed.project, bytes: bytes) else {
+                return refuse(request.token, .overloaded)
+            }
+        }
         let id = request.operation.isWrite ? OperationID.edge(stream: stream, counter: nextCounter) : nil
         begin(
             request.token, request.feed.object, request.operation, id: id, project: request.feed.project,
-            minimumIndex: 0, by: state, nowMs: nowMs)
+            minimumIndex: 0, isCounted: isCounted, by: state, nowMs: nowMs)
     }
 
     private mutating func begin(
         _ token: RequestToken, _ object: ObjectID, _ operation: Operation, id: OperationID?, project: String,
-        minimumIndex: UInt64, by state: PlacementState, nowMs: UInt64
+        minimumIndex: UInt64, isCounted: Bool = true, by state: PlacementState, nowMs: UInt64
     ) {
         let record = state.table.shard(forKey: object.key.rawValue)
         let byteCount = operation.byteCount + object.canonical.count
@@ -104,10 +113,10 @@ struct EdgeRouter {
             token: token, counter: nextCounter, shard: record.shard, object: object, operation: operation,
             id: id, project: project, minimumIndex: minimumIndex, byteCount: byteCount,
             deadlineMs: nowMs + settings.requestDeadlineMs,
-            knownIndex: shards[record.shard]?.knownCommit ?? 0)
+            knownIndex: shards[record.shard]?.knownCommit ?? 0, isCounted: isCounted)
         operations.append(pending)
         shards[record.shard, default: EdgeShard()].pending.append(pending)
-        held.take(project: project, bytes: byteCount)
+        if isCounted { held.take(project: project, bytes: byteCount) }
         if record.owner == nil { counters.heldRequests += 1 }
         dispatch(pending, by: record, nowMs: nowMs)
     }
@@ -307,7 +316,7 @@ struct EdgeRouter {
     private mutating func finish(_ pending: PendingOperation, _ answer: ClientAnswer) {
         pending.isDone = true
         operations[Int(pending.counter - firstCounter)] = nil
-        held.give(project: pending.project, bytes: pending.byteCount)
+        if pending.isCounted { held.give(project: pending.project, bytes: pending.byteCount) }
         shards[pending.shard]?.remove(pending)
         give(pending.token, answer)
         trim()

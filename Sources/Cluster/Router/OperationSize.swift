@@ -16,6 +16,14 @@ extension Operation {
         }
     }
 
+    /// Of what sockets ask: as large as their clients make it.
+    var carriesData: Bool {
+        switch self {
+        case .message, .session(.join): true
+        default: false
+        }
+    }
+
     /// Only new encryption settings need random bits.
     var drawsRandomBits: Bool {
         switch self {

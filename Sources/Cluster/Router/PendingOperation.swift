@@ -22,13 +22,15 @@ final class PendingOperation {
     private(set) var wasSent = false
     private(set) var lastSentMs: UInt64 = 0
     var isDone = false
+    /// Held within the bounds of the edge (`HeldBudget`).
+    let isCounted: Bool
     /// Waits for the table to name a ready owner.
     var isHeld = true
 
     init(
         token: RequestToken, counter: UInt64, shard: ShardID, object: ObjectID, operation: Operation,
         id: OperationID?, project: String, minimumIndex: UInt64, byteCount: Int, deadlineMs: UInt64,
-        knownIndex: UInt64
+        knownIndex: UInt64, isCounted: Bool
     ) {
         self.token = token
         self.counter = counter
@@ -41,6 +43,7 @@ final class PendingOperation {
         self.byteCount = byteCount
         self.deadlineMs = deadlineMs
         self.knownIndex = knownIndex
+        self.isCounted = isCounted
     }
 
     /// Certainly without effect: never sent, or every send was refused (O11).

@@ -18,6 +18,8 @@ final class Feed {
     var epoch = Epoch.zero
     /// A request to listen is under way.
     var isListening = false
+    /// The last request to listen had no answer: nobody is connected before one has.
+    var isCutOff = false
     private(set) var sessions: [Session] = []
     /// Newest message of each edge that was handed to the sockets: copies are dropped.
     private var newestMessage: [EdgeStream: UInt64] = [:]
@@ -94,6 +96,10 @@ final class Session {
     let keyID: String
     let attachment: Attachment
     var connection: ConnectionID
+    /// The entry that gave the connection this socket; zero for the id with which the socket began (O15).
+    var attachedAt: UInt64 = 0
+    /// The connection for which it has asked, and the newest entry meanwhile that gave it to another socket.
+    var claim: (connection: ConnectionID, takenAt: UInt64)?
     var phase = Phase.opening
     /// Where the feed was when the socket was connected: it is told what is behind that.
     var connectedAt: EventPoint?
@@ -103,6 +109,9 @@ final class Session {
     var isBusy = false
     /// The socket is gone. The session ends when the object has forgotten it.
     var isGone = false
+    /// Messages under way: a client that floods waits, and then is closed.
+    var openMessages = 0
+    var openMessageBytes = 0
     /// Frames that wait.
     var waiting: [SocketFrame] = []
     var waitingBytes = 0

@@ -11,13 +11,23 @@ extension SocketHub {
         ask(.listen(feed), feed, .listen(ListenRequest(after: feed.cursor, feed: feed.address)))
     }
 
+    /// This node may be cut off: feeds whom nobody answers in time end their sockets, whose clients would
+    /// not notice.
+    mutating func listenAgain() {
+        for number in feeds.keys.sorted() {
+            if let feed = feeds[number] { listen(feed) }
+        }
+    }
+
     mutating func heard(_ feed: Feed, _ answer: ClientAnswer, nowMs: UInt64) {
         feed.isListening = false
         guard feeds[feed.address.number] === feed else { return endLate(feed, answer) }
         guard case .hearing(let hearing) = answer.reply else {
+            feed.isCutOff = true
             for session in feed.sessions { end(session, .noOwner) }
             return
         }
+        feed.isCutOff = false
         feed.epoch = max(feed.epoch, Epoch(rawValue: answer.epoch))
         if hearing.isGap, let cursor = feed.cursor { tellGap(feed, behind: cursor, through: hearing.through) }
         tell(feed, hearing.events, through: hearing.through)
@@ -47,7 +57,10 @@ extension SocketHub {
         guard let feed = feeds[push.feed.number] else { return endUnknown(push.feed, push.shard, sender) }
         guard feed.takeMessage(push.stream, counter: push.counter) else { return }
         // A connection that was resumed here has its earlier socket beside the new one for a while.
-        let own = feed.sessions.filter { $0.connection == push.sender }.map(\.socket)
+        // A client whose resume has no answer yet is the sender too.
+        let own = push.sender.map { sender in
+            feed.sessions.filter { $0.connection == sender || $0.claim?.connection == sender }.map(\.socket)
+        } ?? []
         for (loop, numbers) in feed.liveAudience() {
             let excluded = own.filter { $0.loop == loop }.map(\.number)
             let others = excluded.count > 1 ? numbers.filter { !excluded.contains($0) } : numbers
@@ -78,7 +91,7 @@ extension SocketHub {
     private mutating func tell(_ feed: Feed, _ event: FeedEvent) {
         switch event.content {
         case .moved(let connection, let attachment):
-            endEarlierSockets(feed, connection, keeping: attachment)
+            endEarlierSockets(feed, connection, keeping: attachment, at: event.point.index)
         case .frame(let frame):
             for (loop, numbers) in feed.liveAudience() {
                 outputs.append(.deliver(frame: frame, loop: loop, numbers: numbers, except: nil))
@@ -171,6 +184,7 @@ extension SocketHub {
         }
         session.isBusy = true
         session.isRemembered = true
+        session.claim = (connection, takenAt: 0)
         // The socket hears nothing before it is known under which name.
         session.phase = .catchingUp
         ask(
@@ -181,23 +195,48 @@ extension SocketHub {
     mutating func resumed(
         _ session: Session, _ connection: ConnectionID, after: EventPoint?, _ answer: ClientAnswer
     ) {
+        let takenAt = session.claim?.takenAt ?? 0
+        session.claim = nil
         session.isBusy = false
+        if case .refused(let refusal) = answer.reply, refusal.code == SessionOperation.noRoomCode {
+            // The object remembers too many: the id stays the fresh one, of which it need not know.
+            session.isRemembered = false
+            acknowledge(session, "fresh", after: after)
+            return pump(session)
+        }
         session.connection = connection
         if case .refused = answer.reply {
             counters.resumes["failed", default: 0] += 1
             end(session, .noOwner)
             return pump(session)
         }
-        counters.resumes["resumed", default: 0] += 1
-        deliver(FrameRendering.resumed(connection), to: session)
-        if let after { catchUp(session, from: after) }
+        session.attachedAt = answer.index
+        if takenAt > answer.index {
+            // A later resume has overtaken the answer (O15).
+            counters.resumes["overtaken", default: 0] += 1
+            end(session, .takenOver)
+        } else {
+            acknowledge(session, "resumed", after: after)
+        }
         pump(session)
     }
 
-    private mutating func endEarlierSockets(_ feed: Feed, _ connection: ConnectionID, keeping: Attachment) {
-        for session in feed.sessions where session.connection == connection && session.attachment != keeping {
-            // Ended without a leave: the object has given the connection another attachment.
-            end(session, .takenOver)
+    private mutating func acknowledge(_ session: Session, _ outcome: String, after: EventPoint?) {
+        counters.resumes[outcome, default: 0] += 1
+        deliver(FrameRendering.resumed(session.connection), to: session)
+        if let after { catchUp(session, from: after) }
+    }
+
+    /// Ended without a leave: the entry at `index` has given the connection another attachment. News of an
+    /// earlier entry than the socket's own are no news to it.
+    private mutating func endEarlierSockets(
+        _ feed: Feed, _ connection: ConnectionID, keeping attachment: Attachment, at index: UInt64
+    ) {
+        for session in feed.sessions where session.attachment != attachment {
+            if session.connection == connection, index > session.attachedAt { end(session, .takenOver) }
+            if let claim = session.claim, claim.connection == connection {
+                session.claim?.takenAt = max(claim.takenAt, index)
+            }
         }
     }
 }

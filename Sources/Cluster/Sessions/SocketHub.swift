@@ -20,7 +20,7 @@ struct SocketHub {
         case leave(Session)
         case resume(Session, ConnectionID, after: EventPoint?)
         /// Of a message nobody waits for the outcome but its sender's next presence operation.
-        case message(Session)
+        case message(Session, bytes: Int)
     }
 
     /// An operation for the router.
@@ -34,9 +34,8 @@ struct SocketHub {
     static let greetingMs: UInt64 = 100
     static let waitingFramesMax = 256
     static let waitingBytesMax = 1 << 20
-    /// Without a lease for so long, feeds ask whether their owners are there; and again after the longer time.
-    static let doubtAfterMs: UInt64 = 3_000
-    static let doubtAgainMs: UInt64 = 10_000
+    static let openMessagesMax = 4_096
+    static let openMessageBytesMax = 4 << 20
     /// A leave that could not be said is said again after this long.
     static let retryMs: UInt64 = 1_000
 
@@ -54,7 +53,6 @@ struct SocketHub {
     var sessions: [SocketID: Session] = [:]
     private var questions: [RequestToken: Question] = [:]
     private var greetings: Deque<(session: Session, untilMs: UInt64)> = []
-    private var doubtAtMs: UInt64?
     private var retries: Deque<(session: Session, atMs: UInt64)> = []
 
     /// Taken by the loop after each step.
@@ -111,7 +109,7 @@ struct SocketHub {
                 unique: unique(number), object: object, keyID: opening.keyID, secret: state.genesis.hashKey))
         sessions[opening.socket] = session
         feed.add(session)
-        if feed.cursor == nil { listen(feed) } else { connect(session, nowMs: nowMs) }
+        if feed.cursor == nil || feed.isCutOff { listen(feed) } else { connect(session, nowMs: nowMs) }
     }
 
     private mutating func makeFeed(_ object: ObjectID, _ project: String, _ state: PlacementState) -> Feed {
@@ -178,7 +176,7 @@ struct SocketHub {
         if session.isGone { return leave(session) }
         guard session.phase != .opening else { return }
         var done = 0
-        while done < session.waiting.count, !session.isBusy, !session.isGone {
+        while done < session.waiting.count, !session.isBusy, !session.isGone, session.mayAsk {
             let frame = session.waiting[done]
             session.waitingBytes -= frame.byteCount
             done += 1
@@ -196,7 +194,11 @@ struct SocketHub {
             resume(session, text, after: after)
         case .message(let payload):
             endGreeting(session)
-            ask(.message(session), session.feed, .message(payload, sender: session.connection))
+            session.openMessages += 1
+            session.openMessageBytes += frame.byteCount
+            ask(
+                .message(session, bytes: frame.byteCount), session.feed,
+                .message(payload, sender: session.connection))
         case .join(let payload):
             endGreeting(session)
             session.isBusy = true
@@ -274,8 +276,11 @@ struct SocketHub {
         case .leave(let session): left(session, answer, nowMs: nowMs)
         case .resume(let session, let connection, let after):
             resumed(session, connection, after: after, answer)
-        case .message(let session):
+        case .message(let session, let bytes):
+            session.openMessages -= 1
+            session.openMessageBytes -= bytes
             if case .refused(let refusal) = answer.reply { refuse(session, "The message", refusal) }
+            if !session.isGone { pump(session) }
         }
     }
 
@@ -302,8 +307,7 @@ struct SocketHub {
 
     // MARK: - Time
 
-    mutating func tick(nowMs: UInt64, hasLease: Bool) {
-        doubt(hasLease: hasLease, nowMs: nowMs)
+    mutating func tick(nowMs: UInt64) {
         while let first = greetings.first, first.untilMs <= nowMs {
             greetings.removeFirst()
             endGreeting(first.session)
@@ -312,24 +316,6 @@ struct SocketHub {
             retries.removeFirst()
             first.session.isBusy = false
             leave(first.session)
-        }
-    }
-
-    /// A node that is cut off hears nothing, and its clients would never notice: their pings are answered. So
-    /// without a lease every feed asks its owner again; those that get no answer end their sockets.
-    private mutating func doubt(hasLease: Bool, nowMs: UInt64) {
-        guard !hasLease else {
-            doubtAtMs = nil
-            return
-        }
-        guard let dueMs = doubtAtMs else {
-            doubtAtMs = nowMs + SocketHub.doubtAfterMs
-            return
-        }
-        guard nowMs >= dueMs else { return }
-        doubtAtMs = nowMs + SocketHub.doubtAgainMs
-        for number in feeds.keys.sorted() {
-            if let feed = feeds[number] { listen(feed) }
         }
     }
 
@@ -356,6 +342,13 @@ struct SocketHub {
         counters.add(self.counters)
         counters.sockets += UInt64(sessions.count)
         counters.feeds += UInt64(feeds.count)
+    }
+}
+
+extension Session {
+    /// Few enough of its messages are under way.
+    fileprivate var mayAsk: Bool {
+        openMessages < SocketHub.openMessagesMax && openMessageBytes < SocketHub.openMessageBytesMax
     }
 }
 

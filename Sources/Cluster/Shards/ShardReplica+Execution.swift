@@ -45,7 +45,8 @@ extension ShardReplica {
 
     private func execute(_ attempt: Try, now: Clocks) {
         if isFromFencedEdge(attempt) { return }
-        if attempt.minimumIndex > raft.commit.rawValue, !attempt.request.operation.isWrite {
+        // Reads only: a message that waited would be taken for a copy of a later one, and dropped.
+        if attempt.minimumIndex > raft.commit.rawValue, !attempt.request.operation.hasEffect {
             return wait(attempt, now: now)
         }
         counters.executedOperations += 1

@@ -34,7 +34,9 @@ public struct HTTPSettings: Sendable {
     /// Messages of all sockets of a loop that have not arrived whole.
     public var maximumArrivingMessageBytesPerLoop = 64 << 20
     /// What waits for one client of a socket, and for all of a loop that are slow.
-    public var maximumSocketQueueBytes = 1 << 20
+    /// Holds what one entry may tell, and what a client hears at once when it comes back: a limit below that
+    /// would close it again and again.
+    public var maximumSocketQueueBytes = 8 << 20
     public var maximumSocketQueueBytesPerLoop = 128 << 20
     /// Clients send a ping every 20 s; browsers slow the timers of hidden pages to one a minute.
     public var socketIdleTimeoutMs: UInt64 = 75_000

@@ -9,11 +9,15 @@ public struct Limits: Sendable, Equatable {
     public var objectBytes = 64 << 20
     /// Connections of an object that have joined or were resumed.
     public var sessionsPerObject = 10_000
+    /// What all of them have joined with, together. What is less than one connection's share always fits.
+    public var presenceBytesPerObject = 8 << 20
     /// Idempotency keys that one shard remembers, and the bytes of their log entries.
     public var clientKeysPerShard = 50_000
     public var clientKeyBytesPerShard = 64 << 20
     /// How long a client's idempotency key is kept, of the window's age (O10).
     public static let clientKeyWindowMs: UInt64 = 600_000
+    /// A message's JSON text: clients take frames of up to 4 MiB, and escapes can make a text six times as long.
+    public static let messageBytes = 3 << 20
 
     public init() {}
 

@@ -61,6 +61,11 @@ public enum OperationParser {
             }
             var json: [UInt8] = []
             appendJSONString(body, to: &json)
+            guard json.count <= Limits.messageBytes else {
+                throw .tooLarge(
+                    "message.tooLarge",
+                    "As a JSON string the message has \(json.count) bytes; the limit is \(Limits.messageBytes).")
+            }
             return .message(SocketPayload(json: json, keyVersion: version), sender: nil)
         }
         do throws(JSONFault) {

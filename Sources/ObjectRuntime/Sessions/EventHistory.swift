@@ -117,9 +117,11 @@ extension EventHistory {
         Touch(index: max(lastTouched(ofAbsent: object), unwatched), events: .max)
     }
 
-    /// A listener may have been cut off in the middle of an entry.
+    /// A listener may have been cut off in the middle of an entry. Of entries with many events the number is
+    /// not known.
     private func isAllTold(of touch: Touch, _ after: EventPoint) -> Bool {
         guard touch.index == after.index else { return touch.index < after.index }
-        return after.ordinal == .max || UInt64(after.ordinal) + 1 >= UInt64(touch.events)
+        return after.ordinal == .max
+            || touch.events < .max && UInt64(after.ordinal) + 1 >= UInt64(touch.events)
     }
 }

@@ -22,6 +22,7 @@ extension Planner {
         // Of a socket that the connection has left: what it still says does not count.
         if let record = object.session(connection), record.attachment != attachment { return }
         try checkRoom(for: connection)
+        try checkBytes(of: payload, for: connection)
         changes.append(.joined(connection, attachment, Presence(joinedAt: nowMs, payload: payload)))
     }
 
@@ -40,9 +41,25 @@ extension Planner {
             return
         }
         throw Refusal(
-            status: 429, name: "RateLimitError", code: "rateLimitError.sessions",
+            status: 429, name: "RateLimitError", code: SessionOperation.noRoomCode,
             message: "The object has \(context.limits.sessionsPerObject) connections that have joined, and takes "
                 + "no more.")
+    }
+
+    /// When a node dies, the leaves of all its connections are one entry, and are told in one frame.
+    private func checkBytes(of payload: SocketPayload, for connection: ConnectionID) throws(Refusal) {
+        var bytes = payload.json.count
+        // The sum is not for every small join.
+        guard bytes > context.limits.presenceBytesPerObject / max(1, context.limits.sessionsPerObject) else { return }
+        for record in object.sessions where record.connection != connection {
+            bytes += record.presence?.payload.json.count ?? 0
+        }
+        guard bytes <= context.limits.presenceBytesPerObject else {
+            throw .tooLarge(
+                "presence.tooLarge",
+                "What all connections of the object have joined with would have \(bytes) bytes; the limit is "
+                    + "\(context.limits.presenceBytesPerObject).")
+        }
     }
 }
 

@@ -10,6 +10,9 @@ public enum SessionOperation: Sendable, Equatable {
     /// The connection has this socket from now on.
     case resume(ConnectionID, Attachment)
 
+    /// Of the refusal when the object remembers as many connections as it may.
+    public static let noRoomCode = "rateLimitError.sessions"
+
     func encode(into writer: inout ByteWriter) {
         let (kind, connection, attachment) = parts
         writer.write(kind)
