@@ -68,7 +68,7 @@ struct SocketReviewTests {
         cluster.loses = { _ in false }
         let late = cluster.connect(at: setting.first)
         cluster.send(.resume(connectionID: id, after: nil), over: late)
-        cluster.advance(ms: 200)
+        cluster.advance(ms: 300)
         #expect(setting.closing(early) == 1008)
         #expect(setting.closing(late) == nil)
         #expect(cluster.connectionID(of: late) == id)
@@ -97,7 +97,7 @@ struct SocketReviewTests {
         cluster.advance(upToMs: 5_000) { !cluster.frames(of: fresh).isEmpty }
         cluster.send(.ping, over: fresh)
         #expect(cluster.run(.addOne(), at: owner)?.applied == .yes)
-        cluster.advance(ms: 200)
+        cluster.advance(ms: 300)
         #expect(cluster.counts(at: fresh) == [1])
     }
 
@@ -123,7 +123,7 @@ struct SocketReviewTests {
         }
         cluster.advance(ms: 30_000)
         #expect(cluster.run(.addOne(), at: setting.first)?.applied == .yes)
-        cluster.advance(ms: 200)
+        cluster.advance(ms: 300)
         for socket in sockets {
             #expect(setting.closing(socket) == nil)
             #expect(cluster.counts(at: socket) == [1])
@@ -162,17 +162,17 @@ struct SocketReviewTests {
         let member = cluster.connect(at: setting.first)
         cluster.send(.join(SocketPayload("{}")), over: member)
         let listener = cluster.connect(at: setting.second)
-        cluster.advance(ms: 200)
+        cluster.advance(ms: 300)
         let id = cluster.connectionID(of: listener)
         cluster.close(listener)
         let back = cluster.connect(at: setting.first)
         cluster.send(.resume(connectionID: id, after: nil), over: back)
-        cluster.advance(ms: 200)
+        cluster.advance(ms: 300)
         #expect(setting.closing(back) == nil)
         #expect(cluster.events("resume:ack", at: back).count == 1)
         #expect(cluster.connectionID(of: back) != id)
         #expect(cluster.run(.addOne(), at: setting.owner)?.applied == .yes)
-        cluster.advance(ms: 200)
+        cluster.advance(ms: 300)
         #expect(cluster.counts(at: back) == [1])
     }
 
@@ -186,7 +186,7 @@ struct SocketReviewTests {
             .message(SocketPayload("1"), sender: nil), at: setting.second, minimumIndex: index + 1)
         let second = cluster.submit(.message(SocketPayload("2"), sender: nil), at: setting.second)
         _ = cluster.run(.addOne(), at: setting.second)
-        cluster.advance(ms: 200)
+        cluster.advance(ms: 300)
         for token in [first, second] { #expect(cluster.answer(token)?.reply == .noContent) }
         #expect(cluster.events("message", at: socket) == ["1", "2"].map { "{\"event\":\"message\",\"payload\":\($0)}" })
     }

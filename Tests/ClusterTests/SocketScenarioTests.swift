@@ -30,7 +30,7 @@ struct SocketScenarioTests {
         let cluster = setting.cluster
         let sockets = [setting.owner, setting.first, setting.second, setting.first].map { cluster.connect(at: $0) }
         for number in 1...4 { #expect(cluster.run(.addOne(), at: number % 3)?.applied == .yes) }
-        cluster.advance(ms: 200)
+        cluster.advance(ms: 300)
         for socket in sockets {
             #expect(cluster.frames(of: socket).first?.hasPrefix("{\"event\":\"connected\"") == true)
             #expect(cluster.counts(at: socket) == [1, 2, 3, 4])
@@ -75,7 +75,7 @@ struct SocketScenarioTests {
         let cluster = setting.cluster
         let socket = cluster.connect(at: setting.first)
         _ = cluster.run(.addOne(), at: setting.second)
-        cluster.advance(ms: 200)
+        cluster.advance(ms: 300)
         cluster.loseEvents()
         for _ in 2...4 { #expect(cluster.run(.addOne(), at: setting.second)?.applied == .yes) }
         setting.kill(setting.owner)
@@ -137,14 +137,14 @@ struct SocketScenarioTests {
         let observer = cluster.connect(at: setting.second)
         let member = cluster.connect(at: setting.first)
         cluster.send(.join(SocketPayload("{\"name\":\"ada\"}")), over: member)
-        cluster.advance(ms: 200)
+        cluster.advance(ms: 300)
         let id = cluster.connectionID(of: member)
         #expect(cluster.events("presence:join", at: observer).count == 1)
         #expect(cluster.events("presence:join", at: member).count == 1)
         #expect(cluster.presenceList(at: setting.owner)?.contains("\"connectionId\":\"\(id)\"") == true)
         cluster.send(.leave, over: member)
         cluster.close(member)
-        cluster.advance(ms: 200)
+        cluster.advance(ms: 300)
         let leaves = cluster.events("presence:leave", at: observer)
         #expect(leaves.count == 1)
         #expect(leaves.first?.contains("{\"name\":\"ada\"}") == true)
@@ -157,7 +157,7 @@ struct SocketScenarioTests {
         let observer = cluster.connect(at: setting.second)
         let member = cluster.connect(at: setting.first)
         cluster.send(.join(SocketPayload("{}")), over: member)
-        cluster.advance(ms: 200)
+        cluster.advance(ms: 300)
         setting.kill(setting.owner)
         #expect(cluster.advance(upToMs: 5_000) { cluster.owner() != nil })
         cluster.advance(ms: 4_000)
@@ -173,7 +173,7 @@ struct SocketScenarioTests {
         let member = cluster.connect(at: setting.first)
         cluster.send(.join(SocketPayload("{}")), over: member)
         _ = cluster.run(.addOne(), at: setting.owner)
-        cluster.advance(ms: 200)
+        cluster.advance(ms: 300)
         let id = cluster.connectionID(of: member)
         let after = try #require(cluster.lastPoint(at: member))
         setting.kill(setting.first)
@@ -198,7 +198,7 @@ struct SocketScenarioTests {
         let observer = cluster.connect(at: setting.second)
         let member = cluster.connect(at: setting.first)
         cluster.send(.join(SocketPayload("{}")), over: member)
-        cluster.advance(ms: 200)
+        cluster.advance(ms: 300)
         setting.kill(setting.first)
         cluster.advance(ms: 1_500)
         #expect(cluster.events("presence:leave", at: observer).isEmpty)
@@ -214,7 +214,7 @@ struct SocketScenarioTests {
         let member = cluster.connect(at: setting.owner)
         cluster.send(.join(SocketPayload("{}")), over: member)
         _ = cluster.run(.addOne(), at: setting.second)
-        cluster.advance(ms: 200)
+        cluster.advance(ms: 300)
         let id = cluster.connectionID(of: member)
         let after = try #require(cluster.lastPoint(at: member))
         _ = cluster.run(.addOne(), at: setting.second)
@@ -235,7 +235,7 @@ struct SocketScenarioTests {
         let observer = cluster.connect(at: setting.second)
         let old = cluster.connect(at: setting.first)
         cluster.send(.join(SocketPayload("{}")), over: old)
-        cluster.advance(ms: 200)
+        cluster.advance(ms: 300)
         let id = cluster.connectionID(of: old)
         for node in [setting.first, setting.owner] {
             let new = cluster.connect(at: node)
@@ -292,7 +292,7 @@ struct SocketScenarioTests {
         let cluster = setting.cluster
         let socket = cluster.connect(at: setting.first)
         _ = cluster.run(.addOne(), at: setting.owner)
-        cluster.advance(ms: 200)
+        cluster.advance(ms: 300)
         let point = try #require(cluster.lastPoint(at: socket))
         for wrong in [
             EventPoint(epoch: point.epoch + 7, index: point.index),
@@ -341,7 +341,7 @@ struct SocketScenarioTests {
         let cluster = setting.cluster
         let first = cluster.connect(at: setting.first)
         _ = cluster.run(.addOne(), at: setting.owner)
-        cluster.advance(ms: 200)
+        cluster.advance(ms: 300)
         let after = try #require(cluster.lastPoint(at: first))
         for _ in 2...3 { _ = cluster.run(.addOne(), at: setting.owner) }
         let back = cluster.connect(at: setting.second)
@@ -351,6 +351,9 @@ struct SocketScenarioTests {
         cluster.advance(ms: 100)
         #expect(cluster.events("gap", at: back).count == 1)
         #expect(cluster.counts(at: back) == [4])
+        #expect(cluster.connectionID(of: back) == cluster.connectionID(of: first))
+        _ = cluster.run(.addOne(), at: setting.owner)
+        #expect(cluster.counts(at: back) == [4, 5])
     }
 
     @Test func aLateListenDoesNotTakeThePlaceOfANewerFeedO14() {

@@ -166,34 +166,32 @@ extension SocketHub {
     // MARK: - Resuming (O15)
 
     mutating func resume(_ session: Session, _ text: String, after: EventPoint?) {
-        guard case .greeting(let since) = session.phase, !session.isRemembered,
-            let connection = ConnectionID(text), connection != session.connection,
+        let past = past(of: session, after: after)
+        guard !session.isRemembered, let connection = ConnectionID(text), connection != session.connection,
             let secret = view?.state?.genesis.hashKey,
             connection.isOf(session.feed.object, keyID: session.keyID, secret: secret)
         else {
             // The id stays the fresh one; the past is told all the same.
-            counters.resumes["fresh", default: 0] += 1
-            deliver(FrameRendering.resumed(session.connection), to: session)
-            if case .greeting(let since) = session.phase {
-                catchUp(session, from: after ?? since)
-            } else if let after, let since = session.connectedAt, after < since {
-                // Too late: the socket has heard what was new already, and the past must not follow it.
-                deliver(gapFrame(behind: after, through: since), to: session)
-            }
-            return
+            return acknowledge(session, "fresh", past)
         }
         session.isBusy = true
         session.isRemembered = true
         session.claim = (connection, takenAt: 0)
-        // The socket hears nothing before it is known under which name.
-        session.phase = .catchingUp
+        // The socket hears nothing before it is known under which name; one that is late has heard already.
+        if case .greeting = session.phase { session.phase = .catchingUp }
         ask(
-            .resume(session, connection, after: after ?? since), session.feed,
+            .resume(session, connection, past), session.feed,
             .session(.resume(connection, session.attachment)))
     }
 
+    private func past(of session: Session, after: EventPoint?) -> Past {
+        if case .greeting(let since) = session.phase { return .told(from: after ?? since) }
+        guard let after, let since = session.connectedAt, after < since else { return .known }
+        return .gone(behind: after, through: since)
+    }
+
     mutating func resumed(
-        _ session: Session, _ connection: ConnectionID, after: EventPoint?, _ answer: ClientAnswer
+        _ session: Session, _ connection: ConnectionID, _ past: Past, _ answer: ClientAnswer
     ) {
         let takenAt = session.claim?.takenAt ?? 0
         session.claim = nil
@@ -201,7 +199,7 @@ extension SocketHub {
         if case .refused(let refusal) = answer.reply, refusal.code == SessionOperation.noRoomCode {
             // The object remembers too many: the id stays the fresh one, of which it need not know.
             session.isRemembered = false
-            acknowledge(session, "fresh", after: after)
+            acknowledge(session, "fresh", past)
             return pump(session)
         }
         session.connection = connection
@@ -216,15 +214,19 @@ extension SocketHub {
             counters.resumes["overtaken", default: 0] += 1
             end(session, .takenOver)
         } else {
-            acknowledge(session, "resumed", after: after)
+            acknowledge(session, "resumed", past)
         }
         pump(session)
     }
 
-    private mutating func acknowledge(_ session: Session, _ outcome: String, after: EventPoint?) {
+    private mutating func acknowledge(_ session: Session, _ outcome: String, _ past: Past) {
         counters.resumes[outcome, default: 0] += 1
         deliver(FrameRendering.resumed(session.connection), to: session)
-        if let after { catchUp(session, from: after) }
+        switch past {
+        case .told(let point): catchUp(session, from: point)
+        case .gone(let after, let since): deliver(gapFrame(behind: after, through: since), to: session)
+        case .known: break
+        }
     }
 
     /// Ended without a leave: the entry at `index` has given the connection another attachment. News of an

@@ -18,9 +18,17 @@ struct SocketHub {
         case lookBack(Session, after: EventPoint)
         case join(Session)
         case leave(Session)
-        case resume(Session, ConnectionID, after: EventPoint?)
+        case resume(Session, ConnectionID, Past)
         /// Of a message nobody waits for the outcome but its sender's next presence operation.
         case message(Session, bytes: Int)
+    }
+
+    /// What a socket that resumes is told of the past.
+    enum Past {
+        case told(from: EventPoint)
+        /// It comes later than the greeting and has heard what was new already: the past must not follow that.
+        case gone(behind: EventPoint, through: EventPoint)
+        case known
     }
 
     /// An operation for the router.
@@ -31,7 +39,7 @@ struct SocketHub {
     }
 
     /// How long a socket that says nothing is kept from hearing what is new.
-    static let greetingMs: UInt64 = 100
+    static let greetingMs: UInt64 = 250
     static let waitingFramesMax = 256
     static let waitingBytesMax = 1 << 20
     static let openMessagesMax = 4_096
@@ -274,8 +282,8 @@ struct SocketHub {
         case .lookBack(let session, let after): lookedBack(session, after: after, answer)
         case .join(let session): joined(session, answer)
         case .leave(let session): left(session, answer, nowMs: nowMs)
-        case .resume(let session, let connection, let after):
-            resumed(session, connection, after: after, answer)
+        case .resume(let session, let connection, let past):
+            resumed(session, connection, past, answer)
         case .message(let session, let bytes):
             session.openMessages -= 1
             session.openMessageBytes -= bytes

@@ -42,6 +42,8 @@ final class VirtualSocket {
     var attachment: Attachment?
     /// The resume, if it was one, has been answered.
     var isAcknowledged = false
+    /// The answer came so late that the resume may have come later than the greeting.
+    var mayBeLate = false
     /// Why a leave of this socket may be in the log.
     var leavesAllowed = 0
 

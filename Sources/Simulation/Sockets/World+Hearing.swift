@@ -53,10 +53,9 @@ extension World {
         socket.isAcknowledged = true
         let isKept = id == wanted
         if isKept, claim == .foreign { complain(socket, "somebody else's connection id") }
-        // A client that is slower than that may have been given up on.
-        if !isKept, claim != .foreign, nowNs < socket.openedNs + 95_000_000 {
-            complain(socket, "another id than its own")
-        }
+        // A client that is slower than its greeting is told the past no more.
+        socket.mayBeLate = nowNs >= socket.openedNs + 245_000_000
+        if !isKept, claim != .foreign { complain(socket, "another id than its own") }
         if isKept { statistics.resumes += 1 }
         socket.connection = id
         if claim == .ownNowhere {
@@ -122,6 +121,7 @@ extension World {
     /// resume that comes late is told what it can no longer have.
     private func isGapExcused(behind index: UInt64, _ socket: VirtualSocket) -> Bool {
         if plan.settings.eventHistoryBytes < SocketPlan.ampleHistoryBytes { return true }
+        if socket.mayBeLate { return true }
         if case .resume(_, _, .ownNowhere) = socket.greeting { return true }
         if case .resume(let wanted, _, _) = socket.greeting, socket.isAcknowledged, socket.connection != wanted {
             return true
