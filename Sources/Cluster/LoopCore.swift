@@ -272,6 +272,7 @@ public final class LoopCore {
         guard nowMs >= lastAgedMs + Listeners.lingerMs else { return }
         lastAgedMs = nowMs
         for shard in shardOrder { replicas[shard]?.state.ageEventHistory() }
+        hub.forgetMessages()
     }
 
     // MARK: - Effects

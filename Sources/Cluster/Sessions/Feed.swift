@@ -23,6 +23,8 @@ final class Feed {
     private(set) var sessions: [Session] = []
     /// Newest message of each edge that was handed to the sockets: copies are dropped.
     private var newestMessage: [EdgeStream: UInt64] = [:]
+    /// Edges that were over when `forgetMessages` was called last.
+    private var overStreams: Set<EdgeStream> = []
     /// Sockets that hear everything as it comes, by the loop that holds them. Made when needed.
     private var audience: [(loop: UInt16, numbers: [UInt64])]?
 
@@ -69,10 +71,12 @@ final class Feed {
         return true
     }
 
-    /// Edge processes that are over send nothing any more.
-    func forgetMessages(where isGone: (UInt64) -> Bool) {
+    /// Edge processes that are over send nothing any more, but copies of what they sent may come late: they
+    /// are forgotten at the call after the one that finds them over.
+    func forgetMessages(where isOver: (UInt64) -> Bool) {
         guard !newestMessage.isEmpty else { return }
-        newestMessage = newestMessage.filter { !isGone($0.key.incarnation) }
+        newestMessage = newestMessage.filter { !overStreams.contains($0.key) }
+        overStreams = Set(newestMessage.keys.filter { isOver($0.incarnation) })
     }
 }
 

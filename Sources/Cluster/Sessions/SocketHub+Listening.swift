@@ -29,7 +29,8 @@ extension SocketHub {
         }
         feed.isCutOff = false
         feed.epoch = max(feed.epoch, Epoch(rawValue: answer.epoch))
-        if hearing.isGap, let cursor = feed.cursor { tellGap(feed, behind: cursor, through: hearing.through) }
+        // What came meanwhile may have filled it.
+        if hearing.isGap, let cursor = feed.cursor, cursor < hearing.through { tellGap(feed, behind: cursor, through: hearing.through) }
         tell(feed, hearing.events, through: hearing.through)
         for session in feed.sessions where session.phase == .opening { connect(session, nowMs: nowMs) }
         // The table may name a newer owner by now.
@@ -114,9 +115,15 @@ extension SocketHub {
     }
 
     private func gapFrame(behind point: EventPoint, through: EventPoint) -> [UInt8] {
-        FrameRendering.gap(
+        guard through.index > point.index else {
+            // Nothing behind its entry is missing, but perhaps the rest of the entry.
+            let next = EventPoint(
+                epoch: point.epoch, index: point.index, ordinal: point.ordinal == .max ? .max : point.ordinal + 1)
+            return FrameRendering.gap(from: next, to: .end(epoch: point.epoch, index: point.index))
+        }
+        return FrameRendering.gap(
             from: EventPoint(epoch: point.epoch, index: point.index + 1),
-            to: EventPoint(epoch: through.epoch, index: max(through.index, point.index + 1)))
+            to: EventPoint(epoch: through.epoch, index: through.index))
     }
 
     /// Sockets that were ahead of the feed, and are not any more, go on with it.

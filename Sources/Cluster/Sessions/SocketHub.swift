@@ -340,10 +340,15 @@ struct SocketHub {
         guard let state = newView.state else { return }
         for number in feeds.keys.sorted() {
             guard let feed = feeds[number] else { continue }
-            feed.forgetMessages { state.registry.isOver(incarnation: $0) }
             let record = state.table.shard(forKey: feed.object.key.rawValue)
             if record.epoch > feed.epoch, record.owner != nil, !feed.isListening { listen(feed) }
         }
+    }
+
+    /// Called at intervals that are longer than anything stays on its way.
+    func forgetMessages() {
+        guard let registry = view?.state?.registry else { return }
+        for feed in feeds.values { feed.forgetMessages { registry.isOver(incarnation: $0) } }
     }
 
     func report(into counters: inout NodeCounters) {
