@@ -18,6 +18,8 @@ final class Feed {
     var epoch = Epoch.zero
     /// A request to listen is under way.
     var isListening = false
+    /// The point from which it was asked.
+    var askedAfter: EventPoint?
     /// The last request to listen had no answer: nobody is connected before one has.
     var isCutOff = false
     private(set) var sessions: [Session] = []

@@ -8,6 +8,7 @@ extension SocketHub {
     mutating func listen(_ feed: Feed) {
         guard !feed.isListening else { return }
         feed.isListening = true
+        feed.askedAfter = feed.cursor
         ask(.listen(feed), feed, .listen(ListenRequest(after: feed.cursor, feed: feed.address)))
     }
 
@@ -29,8 +30,11 @@ extension SocketHub {
         }
         feed.isCutOff = false
         feed.epoch = max(feed.epoch, Epoch(rawValue: answer.epoch))
-        // What came meanwhile may have filled it.
-        if hearing.isGap, let cursor = feed.cursor, cursor < hearing.through { tellGap(feed, behind: cursor, through: hearing.through) }
+        if hearing.isGap, let cursor = feed.cursor {
+            // An earlier owner has told more meanwhile: behind that perhaps nothing is missing.
+            if cursor != feed.askedAfter { return listen(feed) }
+            if cursor < hearing.through { tellGap(feed, behind: cursor, through: hearing.through) }
+        }
         tell(feed, hearing.events, through: hearing.through)
         for session in feed.sessions where session.phase == .opening { connect(session, nowMs: nowMs) }
         // The table may name a newer owner by now.
