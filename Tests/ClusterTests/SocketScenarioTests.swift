@@ -305,6 +305,20 @@ struct SocketScenarioTests {
         }
     }
 
+    @Test func lateCopiesOfADeadEdgesMessagesAreKnown() {
+        let object = ObjectID(project: "p", objectClass: "c", id: "o", key: ObjectKey(rawValue: 1))
+        let feed = Feed(
+            address: FeedAddress(loop: 0, number: 1), object: object, project: "p", shard: TestCluster.shard)
+        let edge = EdgeStream(incarnation: 3, loop: 0)
+        #expect(feed.takeMessage(edge, counter: 5))
+        feed.forgetMessages { $0 == 3 }
+        #expect(!feed.takeMessage(edge, counter: 4))
+        #expect(feed.takeMessage(edge, counter: 6))
+        feed.forgetMessages { $0 == 3 }
+        // Forgotten now: nothing is on its way for so long.
+        #expect(feed.takeMessage(edge, counter: 1))
+    }
+
     @Test func aSocketThatNobodyCanServeIsClosed() throws {
         let setting = try Setting()
         let cluster = setting.cluster
