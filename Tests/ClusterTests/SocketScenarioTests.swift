@@ -319,6 +319,29 @@ struct SocketScenarioTests {
         #expect(feed.takeMessage(edge, counter: 1))
     }
 
+    @Test func aGapBehindAPointThatIsLeftBehindIsNoneO14() throws {
+        let cluster = TestCluster.serving { $0.eventHistoryBytes = 1 }
+        let owner = try #require(cluster.owner())
+        let node = cluster.other(than: owner)
+        let socket = cluster.connect(at: node)
+        cluster.send(.ping, over: socket)
+        cluster.keeps = { letter in
+            guard case .execute(let attempt) = letter.message, case .listen = attempt.request.operation else {
+                return false
+            }
+            return true
+        }
+        cluster.nodes[node].loop.step(.lease(.passed), now: cluster.now)
+        cluster.advance(upToMs: 500) { !cluster.kept.isEmpty }
+        #expect(!cluster.kept.isEmpty)
+        for _ in 1...8 { _ = cluster.run(.addOne(), at: owner) }
+        cluster.releaseKept()
+        _ = cluster.run(.addOne(), at: owner)
+        cluster.advance(ms: 50)
+        #expect(cluster.events("gap", at: socket).isEmpty)
+        #expect(cluster.counts(at: socket) == Array(1...9))
+    }
+
     @Test func aSocketThatNobodyCanServeIsClosed() throws {
         let setting = try Setting()
         let cluster = setting.cluster
