@@ -49,8 +49,15 @@ let package = Package(
         .systemLibrary(
             name: "COpenSSL", pkgConfig: "openssl",
             providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(
+            name: "CLMDB", pkgConfig: "lmdb",
+            providers: [.apt(["liblmdb-dev"])]),
+        .systemLibrary(
+            name: "CLZ4", pkgConfig: "liblz4",
+            providers: [.apt(["liblz4-dev"])]),
         .target(name: "CHoldfast"),
-        .target(name: "Storage", dependencies: ["Binary", "CHoldfast"], swiftSettings: strict),
+        .target(
+            name: "Storage", dependencies: ["Binary", "CHoldfast", "CLMDB", "CLZ4"], swiftSettings: strict),
 
         // Touch: sockets, files, clocks, processes.
         .target(name: "TLS", dependencies: ["COpenSSL"], swiftSettings: strict),

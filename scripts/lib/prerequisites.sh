@@ -16,6 +16,8 @@ missing_packages() {
     local program
     for program in "$@"; do command -v "$program" >/dev/null 2>&1 || echo "$program"; done
     [ -e /usr/include/openssl/ssl.h ] || echo libssl-dev
+    [ -e /usr/include/lmdb.h ] || echo liblmdb-dev
+    [ -e /usr/include/lz4.h ] || echo liblz4-dev
     [ -e /usr/include/stdlib.h ] || echo libc6-dev
     ls /usr/lib/gcc/*/*/libstdc++.so >/dev/null 2>&1 || echo libstdc++-12-dev
     command -v ld >/dev/null 2>&1 || echo binutils
