@@ -13,21 +13,21 @@ public final class LoopCore {
     let identity: NodeIdentity
     let settings: NodeSettings
     /// Until the first table has been seen.
-    private var recovered: RecoveredLogs?
-    private let entropy: SipHash
+    var recovered: RecoveredLogs?
+    let entropy: SipHash
     /// Where idle objects go; without it they stay in memory.
     private let cold: (any ColdObjects)?
     private var hibernation: HibernationRounds
 
-    private var view: ClusterView?
+    var view: ClusterView?
     private var lease = Deadline.passed
     var replicas: [ShardID: ShardReplica] = [:]
     /// The shards of `replicas`, rising: whatever iterates does so in this order.
-    private(set) var shardOrder: [ShardID] = []
-    private var router: EdgeRouter
-    private(set) var hub: SocketHub
-    private var persist = PersistQueue()
-    private var effects = LoopEffects()
+    var shardOrder: [ShardID] = []
+    var router: EdgeRouter
+    var hub: SocketHub
+    var persist = PersistQueue()
+    var effects = LoopEffects()
     /// Shards that have something to do at the end of the turn.
     private var dirty: [ShardReplica] = []
     /// Shards that wait for something and need ticks; idle ones cost nothing (O2: liveness is per node).
@@ -42,7 +42,7 @@ public final class LoopCore {
     /// Zero while there is a lease.
     private var nextListenMs: UInt64 = 0
     /// The raw clock of the input at hand, in milliseconds.
-    private var nowMs: UInt64 = 0
+    var nowMs: UInt64 = 0
 
     public init(
         loop: Int, identity: NodeIdentity, recovered: RecoveredLogs, settings: NodeSettings, seed: UInt64,
@@ -164,73 +164,6 @@ public final class LoopCore {
         return true
     }
 
-    // MARK: - Shards
-
-    /// The cluster has just been formed: this node's replicas begin with empty logs.
-    private func beginShards(of genesis: Genesis) {
-        let first = PlacementState(genesis: genesis)
-        for record in first.table.records where isHome(record) {
-            let configuration = Configuration(voters: record.replicas)
-            add(record, initial: .newGroup(configuration))
-        }
-    }
-
-    private func observe(_ newView: ClusterView, now: Clocks) {
-        view = newView
-        guard let state = newView.state else { return }
-        let lifetimes = defaultLifetimes(state.tenants)
-        for record in state.table.records where isHome(record) {
-            if replicas[record.shard] == nil { restore(record) }
-            guard let replica = replicas[record.shard] else { continue }
-            replica.defaultLifetimesMs = lifetimes
-            replica.observe(record, in: state, process: newView.process, now: now)
-            replica.retireFencedEdges()
-            replica.noticeGoneEdges(nowMs: nowMs)
-            mark(replica)
-        }
-        // What the journal held is in the replicas now.
-        recovered = nil
-        router.observe(newView, nowMs: nowMs)
-        hub.observe(newView)
-    }
-
-    private func defaultLifetimes(_ tenants: Tenants) -> [ClassName: UInt64] {
-        var lifetimes: [ClassName: UInt64] = [:]
-        for project in tenants.projects {
-            for (name, settings) in project.classes {
-                lifetimes[ClassName(project: project.id, name: name)] = settings.defaultTTLMs
-            }
-        }
-        return lifetimes
-    }
-
-    private func isHome(_ record: ShardRecord) -> Bool {
-        homeLoop(of: record.shard, loops: settings.loops) == loop
-            && record.replicas.contains(identity.nodeID)
-    }
-
-    /// From the journal; without a log there, the replica stays silent in this name (O2, O9).
-    private func restore(_ record: ShardRecord) {
-        let lost = InitialState(
-            snapshot: Snapshot(
-                index: .zero, term: .zero, configuration: Configuration(voters: record.replicas)),
-            holdsLog: false)
-        add(record, initial: recovered?.shard(record.shard) ?? lost)
-    }
-
-    private func add(_ record: ShardRecord, initial: InitialState) {
-        guard replicas[record.shard] == nil else { return }
-        do {
-            replicas[record.shard] = try ShardReplica(
-                shard: record.shard, nodeID: identity.nodeID, initial: initial, record: record,
-                settings: settings, entropy: entropy, cold: cold)
-        } catch {
-            preconditionFailure("O12: the snapshot of shard \(record.shard.rawValue) cannot be read: \(error)")
-        }
-        let place = shardOrder.firstIndex { $0 > record.shard } ?? shardOrder.endIndex
-        shardOrder.insert(record.shard, at: place)
-    }
-
     // MARK: - Time
 
     private func tick(now: Clocks) {
@@ -277,7 +210,7 @@ public final class LoopCore {
 
     // MARK: - Effects
 
-    private func mark(_ replica: ShardReplica) {
+    func mark(_ replica: ShardReplica) {
         guard !replica.isMarked else { return }
         replica.isMarked = true
         dirty.append(replica)
