@@ -52,10 +52,20 @@ public struct LeaseSettings: Sendable, Equatable {
 public struct ClusterSettings: Sendable, Equatable {
     public internal(set) var lease: LeaseSettings
     public internal(set) var reads: ReadMode
+    /// How long a node may be dead before its replicas are made anew on others.
+    public internal(set) var replaceAfterMs: UInt64
+    /// Wanted voters of each shard; fewer where there are fewer nodes.
+    public internal(set) var replicasPerShard: Int
 
-    public init(lease: LeaseSettings, reads: ReadMode = .lease) {
+    /// - Parameter replicasPerShard: brought within `PlacementLimits.replicasPerShard`.
+    public init(
+        lease: LeaseSettings, reads: ReadMode = .lease, replaceAfterMs: UInt64 = 600_000, replicasPerShard: Int = 3
+    ) {
+        let bounds = PlacementLimits.replicasPerShard
         self.lease = lease
         self.reads = reads
+        self.replaceAfterMs = replaceAfterMs
+        self.replicasPerShard = min(max(replicasPerShard, bounds.lowerBound), bounds.upperBound)
     }
 }
 
@@ -66,18 +76,31 @@ extension ClusterSettings: BinaryCoded {
         writer.writeVariable(lease.revision)
         writer.writeVariable(lease.driftPerMille)
         writer.write(reads)
+        writer.writeVariable(replaceAfterMs)
+        writer.writeVariable(replicasPerShard)
     }
 
     public init(from reader: inout ByteReader) throws(DecodingFailure) {
-        lease = LeaseSettings(durationMs: try reader.readVariable())
+        try self.init(fromFirstFormat: &reader, replicasPerShard: 1)
+        replaceAfterMs = try reader.readVariable()
+        replicasPerShard = try reader.readCount(limit: PlacementLimits.replicasPerShard.upperBound)
+        guard PlacementLimits.replaceAfterMs.contains(replaceAfterMs),
+            PlacementLimits.replicasPerShard.contains(replicasPerShard)
+        else { throw DecodingFailure("the settings for replicas are out of their bounds") }
+    }
+
+    /// As 0.2.0 wrote it, when the genesis record alone said how many replicas there are.
+    init(fromFirstFormat reader: inout ByteReader, replicasPerShard: Int) throws(DecodingFailure) {
+        var lease = LeaseSettings(durationMs: try reader.readVariable())
         lease.longestMs = try reader.readVariable()
         lease.revision = try reader.readVariable()
         lease.driftPerMille = try reader.readVariable()
-        reads = try ReadMode(from: &reader)
+        let reads = try ReadMode(from: &reader)
         guard PlacementLimits.leaseDurationMs.contains(lease.durationMs),
             PlacementLimits.leaseDurationMs.contains(lease.longestMs), lease.longestMs >= lease.durationMs,
             lease.revision < UInt64.max / 2, PlacementLimits.driftPerMille.contains(lease.driftPerMille)
         else { throw DecodingFailure("the lease settings are out of their bounds") }
+        self.init(lease: lease, reads: reads, replicasPerShard: replicasPerShard)
     }
 }
 

@@ -19,11 +19,35 @@ public enum Command: Sendable, Equatable {
     /// The owner cannot lead and gives the shard up (O2); it reached these replicas.
     case yield(ShardID, expected: Epoch, proposer: NodeProcess, reached: [NodeID])
 
+    /// The owner tells which configuration its log has committed, at `index` (O9). Idempotent.
+    case recordReplicas(
+        ShardID, expected: Epoch, proposer: NodeProcess, index: LogIndex, configuration: Configuration)
+    /// A node tells that its replica is lost, the one of the membership that began at `since` (O9).
+    case reportLost(ShardID, since: LogPoint, proposer: NodeProcess)
+    /// Reserves an id for the keys from `cut` on, and asks the owner to split (O13).
+    case planSplit(ShardID, expected: Epoch, cut: UInt64)
+    /// The owner's log has committed the split, by the entry at `index`.
+    case split(
+        ShardID, expected: Epoch, proposer: NodeProcess, cut: UInt64, child: ShardID, index: LogIndex)
+    /// Reserves an id for two neighbours, and asks their owner to merge them (O13).
+    case planMerge(left: ShardID, expectedLeft: Epoch, right: ShardID, expectedRight: Epoch)
+    case merge(MergeProposal)
+    /// The owner will not carry a plan out: its log holds nothing of it.
+    case cancelPlan(ShardID, expected: Epoch, proposer: NodeProcess, plan: ShardPlan)
+
+    case setStanding(NodeID, NodeStanding)
+    /// Forgets a node that keeps nothing; it never comes back under its id.
+    case removeNode(NodeID)
+
     case setLeaseDuration(milliseconds: UInt64)
     /// Leases of earlier durations have run out, as far as the settings of this revision are concerned.
     case settleLeaseDuration(revision: UInt64)
     case setClockDrift(perMille: UInt64)
     case setReadMode(ReadMode)
+    /// How long a node may be dead before its replicas are made anew on others.
+    case setReplacement(afterMs: UInt64)
+    /// Wanted voters per shard; odd numbers are worth their cost.
+    case setReplicasPerShard(Int)
 
     case createProject(id: String, createdAtMs: UInt64)
     case createKey(APIKey)
@@ -36,7 +60,15 @@ public enum Command: Sendable, Equatable {
     /// Whether applying it may end a process.
     var mayFence: Bool {
         switch self {
-        case .fence, .bury: true
+        case .fence, .bury, .removeNode: true
+        default: false
+        }
+    }
+
+    /// Whether applying it may change how the key space is divided, or reserve a shard's id.
+    var mayDivide: Bool {
+        switch self {
+        case .planSplit, .split, .planMerge, .merge: true
         default: false
         }
     }

@@ -2,17 +2,28 @@ import Binary
 import Raft
 
 extension Command {
-    private enum Kind: UInt8 {
+    enum Kind: UInt8 {
         case register = 1
         case fence = 2
         case bury = 3
         case appoint = 4
         case assign = 5
         case yield = 6
+        case recordReplicas = 7
+        case reportLost = 8
+        case planSplit = 9
+        case split = 10
+        case planMerge = 11
+        case merge = 12
+        case cancelPlan = 13
+        case setStanding = 14
+        case removeNode = 15
         case setLeaseDuration = 16
         case settleLeaseDuration = 17
         case setClockDrift = 18
         case setReadMode = 19
+        case setReplacement = 20
+        case setReplicasPerShard = 21
         case createProject = 32
         case createKey = 33
         case revokeKey = 34
@@ -23,29 +34,45 @@ extension Command {
 }
 
 extension Command: BinaryCoded {
-    static let formatVersion: UInt8 = 1
+    /// Version 2 has more kinds, and registers a node under a name that is its own.
+    static let formatVersion: UInt8 = 2
+    static let firstFormatVersion: UInt8 = 1
 
     public func encode(into writer: inout ByteWriter) {
-        writer.write(Self.formatVersion)
-        if !encodeOwnership(into: &writer), !encodeSetting(into: &writer) { encodeTenancy(into: &writer) }
+        writer.write(isOfFirstFormat ? Self.firstFormatVersion : Self.formatVersion)
+        if !encodeOwnership(into: &writer), !encodeReplicas(into: &writer), !encodeDivision(into: &writer),
+            !encodeSetting(into: &writer)
+        {
+            encodeTenancy(into: &writer)
+        }
+    }
+
+    private var isOfFirstFormat: Bool {
+        if case .register(let registration) = self { registration.isOfFirstFormat } else { false }
     }
 
     public init(from reader: inout ByteReader) throws(DecodingFailure) {
-        try reader.readVersion(Self.formatVersion, of: "a placement command")
+        let version = try reader.readUInt8()
+        guard version == Self.firstFormatVersion || version == Self.formatVersion else {
+            throw DecodingFailure("a placement command has version \(version), not 1 or \(Self.formatVersion)")
+        }
         guard let kind = Kind(rawValue: try reader.readUInt8()) else {
             throw DecodingFailure("an unknown kind of placement command")
         }
         switch kind {
-        case .register, .fence, .bury, .appoint, .assign, .yield:
+        case .register:
+            var registration = try Registration(from: &reader)
+            registration.isOfFirstFormat = version == Self.firstFormatVersion
+            self = .register(registration)
+        case .fence, .bury, .appoint, .assign, .yield:
             self = try Self.readOwnership(kind, from: &reader)
-        case .setLeaseDuration:
-            self = .setLeaseDuration(milliseconds: try reader.readVariable())
-        case .settleLeaseDuration:
-            self = .settleLeaseDuration(revision: try reader.readVariable())
-        case .setClockDrift:
-            self = .setClockDrift(perMille: try reader.readVariable())
-        case .setReadMode:
-            self = .setReadMode(try ReadMode(from: &reader))
+        case .recordReplicas, .reportLost, .setStanding, .removeNode:
+            self = try Self.readReplicas(kind, from: &reader)
+        case .planSplit, .split, .planMerge, .merge, .cancelPlan:
+            self = try Self.readDivision(kind, from: &reader)
+        case .setLeaseDuration, .settleLeaseDuration, .setClockDrift, .setReadMode, .setReplacement,
+            .setReplicasPerShard:
+            self = try Self.readSetting(kind, from: &reader)
         case .createProject, .createKey, .revokeKey, .setClass, .addSigningKey, .setAdmin:
             self = try Self.readTenancy(kind, from: &reader)
         }
@@ -97,6 +124,12 @@ extension Command: BinaryCoded {
         case .setReadMode(let mode):
             writer.write(Kind.setReadMode.rawValue)
             writer.write(mode)
+        case .setReplacement(let afterMs):
+            writer.write(Kind.setReplacement.rawValue)
+            writer.writeVariable(afterMs)
+        case .setReplicasPerShard(let count):
+            writer.write(Kind.setReplicasPerShard.rawValue)
+            writer.writeVariable(count)
         default:
             return false
         }
@@ -136,8 +169,6 @@ extension Command: BinaryCoded {
         -> Command
     {
         switch kind {
-        case .register:
-            return .register(try Registration(from: &reader))
         case .fence:
             let process = try NodeProcess(from: &reader)
             let candidates = try reader.readCandidates()
@@ -159,6 +190,19 @@ extension Command: BinaryCoded {
             let (shard, expected, proposer) = try reader.readHolding()
             let reached = try reader.readNodes(limit: PlacementLimits.candidates)
             return .yield(shard, expected: expected, proposer: proposer, reached: reached)
+        }
+    }
+
+    private static func readSetting(_ kind: Kind, from reader: inout ByteReader) throws(DecodingFailure)
+        -> Command
+    {
+        switch kind {
+        case .setLeaseDuration: .setLeaseDuration(milliseconds: try reader.readVariable())
+        case .settleLeaseDuration: .settleLeaseDuration(revision: try reader.readVariable())
+        case .setClockDrift: .setClockDrift(perMille: try reader.readVariable())
+        case .setReadMode: .setReadMode(try ReadMode(from: &reader))
+        case .setReplacement: .setReplacement(afterMs: try reader.readVariable())
+        default: .setReplicasPerShard(try reader.readCount(limit: Int(UInt32.max)))
         }
     }
 
@@ -188,16 +232,16 @@ extension Command: BinaryCoded {
 
 extension ByteWriter {
     /// The three values by which an owner proves that it may give a shard away.
-    fileprivate mutating func writeHolding(_ shard: ShardID, _ expected: Epoch, _ proposer: NodeProcess) {
-        writeVariable(UInt64(shard.rawValue))
+    mutating func writeHolding(_ shard: ShardID, _ expected: Epoch, _ proposer: NodeProcess) {
+        write(shard)
         writeVariable(expected.rawValue)
         write(proposer)
     }
 }
 
 extension ByteReader {
-    fileprivate mutating func readHolding() throws(DecodingFailure) -> (ShardID, Epoch, NodeProcess) {
-        let shard = ShardID(rawValue: UInt32(try readCount(limit: Int(UInt32.max))))
+    mutating func readHolding() throws(DecodingFailure) -> (ShardID, Epoch, NodeProcess) {
+        let shard = try ShardID(from: &self)
         let expected = Epoch(rawValue: try readVariable())
         return (shard, expected, try NodeProcess(from: &self))
     }

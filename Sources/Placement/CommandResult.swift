@@ -15,6 +15,8 @@ public enum CommandResult: Sendable, Equatable {
     case appointed(shards: Int)
     /// The shard has this owner, or none, from this epoch on.
     case moved(ShardID, epoch: Epoch, owner: NodeProcess?)
+    /// This plan stands; its shard's owner is asked to carry it out.
+    case planned(ShardPlan)
 }
 
 /// Why a command had no effect.
@@ -44,6 +46,57 @@ public enum CommandRefusal: UInt8, Sendable, CaseIterable {
     case unknownKey = 14
     /// Something else exists under the same name.
     case conflict = 15
+    /// A newer report of the shard's configuration is known, or the membership is not the present one.
+    case configurationMoved = 16
+    /// No node has registered under this id.
+    case unknownNode = 17
+    /// The node was removed; its id is not accepted again.
+    case nodeRemoved = 18
+    /// Another node has taken this one's name.
+    case nodeReplaced = 19
+    /// A live process of another node goes by this name.
+    case nameInUse = 20
+    /// The node keeps replicas or owns shards.
+    case nodeInUse = 21
+    /// The node has a process that is not over, and is not being drained.
+    case nodeIsLive = 22
+    /// The shard has another plan.
+    case planned = 23
+    case noSuchPlan = 24
+    /// Not neighbours of one home with one owner and the same replicas, or a change is under way.
+    case unfitForMerge = 25
+
+    /// For people, without a full stop.
+    public var text: String {
+        switch self {
+        case .malformed: "the command cannot be read by this version"
+        case .unknownShard: "there is no such shard"
+        case .epochMoved: "the shard has changed hands meanwhile"
+        case .notOwner: "only its owner may do this to a shard"
+        case .unknownProcess: "no such process was ever registered"
+        case .targetNotLive: "the process is over, or its node runs a newer one"
+        case .targetNotReplica: "the node keeps no usable log of the shard"
+        case .runIsOver: "this run of the node is over"
+        case .limitReached: "the cluster keeps no more of these"
+        case .outOfRange: "the value is out of its bounds"
+        case .revisionMoved: "the settings have changed meanwhile"
+        case .invalidValue: "the value breaks the rules for such values"
+        case .unknownProject: "there is no such project"
+        case .unknownKey: "there is no such key"
+        case .conflict: "something else exists under the same name"
+        case .configurationMoved: "a newer configuration of the shard is recorded"
+        case .unknownNode: "there is no such node"
+        case .nodeRemoved: "this node was removed from the cluster; start it with an empty data directory"
+        case .nodeReplaced: "another node has taken this node's name; give it another, or an empty data directory"
+        case .nameInUse: "a running node has this name"
+        case .nodeInUse: "the node still keeps replicas or owns shards: drain it first"
+        case .nodeIsLive: "the node is running and not being drained"
+        case .planned: "another change of the shard is planned"
+        case .noSuchPlan: "the plan does not stand any more"
+        case .unfitForMerge:
+            "only settled neighbours of one home with the same owner and replicas can be merged"
+        }
+    }
 }
 
 extension CommandResult: BinaryCoded {
@@ -71,9 +124,12 @@ extension CommandResult: BinaryCoded {
             writer.writeVariable(shards)
         case .moved(let shard, let epoch, let owner):
             writer.write(UInt8(6))
-            writer.writeVariable(UInt64(shard.rawValue))
+            writer.write(shard)
             writer.writeVariable(epoch.rawValue)
             writer.writePresent(owner)
+        case .planned(let plan):
+            writer.write(UInt8(7))
+            writer.write(plan)
         }
     }
 
@@ -94,9 +150,11 @@ extension CommandResult: BinaryCoded {
         case 5:
             self = .appointed(shards: try reader.readCount(limit: PlacementLimits.shards))
         case 6:
-            let shard = ShardID(rawValue: UInt32(try reader.readCount(limit: Int(UInt32.max))))
+            let shard = try ShardID(from: &reader)
             let epoch = Epoch(rawValue: try reader.readVariable())
             self = .moved(shard, epoch: epoch, owner: try reader.readPresent())
+        case 7:
+            self = .planned(try ShardPlan(from: &reader))
         default:
             throw DecodingFailure("an unknown kind of result")
         }

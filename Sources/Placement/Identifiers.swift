@@ -64,6 +64,10 @@ public struct Incarnation: RawRepresentable, Hashable, Comparable, Sendable, Cus
 }
 
 /// A contiguous range of the key space, by its number.
+///
+/// The low 16 bits are the *home*, the number of the original shard whose range it lies in; the high 16
+/// bits count the shards that splits and merges have made in that range. What depends on the home alone,
+/// as the loop that serves a shard, is the same for a shard and for all that comes of it.
 public struct ShardID: RawRepresentable, Hashable, Comparable, Sendable, CustomStringConvertible {
     public let rawValue: UInt32
 
@@ -75,7 +79,17 @@ public struct ShardID: RawRepresentable, Hashable, Comparable, Sendable, CustomS
         self.rawValue = rawValue
     }
 
-    public var description: String { String(rawValue) }
+    public init(home: UInt16, serial: UInt16) {
+        rawValue = UInt32(serial) << 16 | UInt32(home)
+    }
+
+    /// The number of the original shard in whose range this one lies.
+    public var homeNumber: UInt16 { UInt16(truncatingIfNeeded: rawValue) }
+
+    /// 0 for an original shard; no two shards of a home ever have the same.
+    public var serial: UInt16 { UInt16(truncatingIfNeeded: rawValue >> 16) }
+
+    public var description: String { serial == 0 ? "\(homeNumber)" : "\(homeNumber).\(serial)" }
 
     public static func < (left: ShardID, right: ShardID) -> Bool { left.rawValue < right.rawValue }
 }

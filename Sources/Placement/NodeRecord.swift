@@ -10,6 +10,9 @@ public struct Registration: Sendable, Equatable {
     public var peerAddress: String
     public var clientURL: String
     public var version: String
+    /// From a journal of 0.2.0, which let several nodes go by one name. It keeps its effect, since
+    /// snapshots of that time rest on it.
+    var isOfFirstFormat = false
 
     public init(
         node: NodeID, nonce: UInt64, name: String, peerAddress: String, clientURL: String, version: String
@@ -39,6 +42,13 @@ public struct Run: Sendable, Equatable {
     }
 }
 
+/// What a node is wanted for.
+public enum NodeStanding: UInt8, Sendable, CaseIterable {
+    case active = 1
+    /// It shall own nothing and keep no replica: it is being emptied.
+    case draining = 2
+}
+
 /// A node as the placement group knows it.
 public struct NodeRecord: Sendable, Equatable {
     public let node: NodeID
@@ -55,6 +65,9 @@ public struct NodeRecord: Sendable, Equatable {
     public internal(set) var older: [Run]
     /// Nonces of runs that are over, oldest first; a registration with one of them is refused.
     public internal(set) var graves: [UInt64]
+    public internal(set) var standing = NodeStanding.active
+    /// Another node has taken its name, as one with a new disk does: it is not coming back.
+    public internal(set) var isReplaced = false
 
     public var incarnation: Incarnation { newest.incarnation }
 
@@ -151,9 +164,21 @@ extension NodeRecord: BinaryCoded {
         writer.write(isFenced)
         writer.writeAll(older)
         writer.writeArray(graves) { $0.write($1) }
+        writer.write(standing.rawValue)
+        writer.write(isReplaced)
     }
 
     public init(from reader: inout ByteReader) throws(DecodingFailure) {
+        try self.init(fromFirstFormat: &reader)
+        guard let standing = NodeStanding(rawValue: try reader.readUInt8()) else {
+            throw DecodingFailure("an unknown standing of a node")
+        }
+        self.standing = standing
+        isReplaced = try reader.readBool()
+    }
+
+    /// As 0.2.0 wrote it.
+    init(fromFirstFormat reader: inout ByteReader) throws(DecodingFailure) {
         node = NodeID(rawValue: try reader.readUInt64())
         name = try reader.readString(limit: PlacementLimits.decodedBytes)
         peerAddress = try reader.readString(limit: PlacementLimits.decodedBytes)

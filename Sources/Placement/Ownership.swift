@@ -13,6 +13,9 @@ extension PlacementState {
         case .unknown:
             guard registration.isAcceptable else { return .refused(.invalidValue) }
             guard registry.hasRoom(for: registration.node) else { return .refused(.limitReached) }
+            if registration.isOfFirstFormat { return .registered(registry.begin(registration)) }
+            if let refusal = registry.objection(to: registration) { return .refused(refusal) }
+            registry.claimName(registration)
             return .registered(registry.begin(registration))
         }
     }
@@ -47,7 +50,7 @@ extension PlacementState {
         var succession = Succession(candidates: candidates, registry: registry, table: table)
         var shards = 0
         for position in table.records.indices where table.records[position].owner == nil {
-            guard let heir = succession.take(amongst: table.records[position].replicas) else { continue }
+            guard let heir = succession.take(table.records[position]) else { continue }
             table.give(at: position, to: heir, cause: .appointed)
             shards += 1
         }
@@ -67,9 +70,10 @@ extension PlacementState {
             #endif
         }
         guard registry.newestLive(of: target.node) == target else { return .refused(.targetNotLive) }
-        guard table.records[position].replicas.contains(target.node) else {
-            return .refused(.targetNotReplica)
-        }
+        let record = table.records[position]
+        // Settling by oneself needs no log: it only kills an earlier proposal (O8).
+        let isSettling = target == proposer && record.replicas.contains(target.node)
+        guard isSettling || record.heirs.contains(target.node) else { return .refused(.targetNotReplica) }
         return give(at: position, to: target, cause: .assigned)
     }
 
@@ -87,7 +91,7 @@ extension PlacementState {
     }
 
     /// O1: only the recorded owner, at the recorded epoch, takes a shard from itself.
-    private func objection(at position: Int, expected: Epoch, proposer: NodeProcess) -> CommandRefusal? {
+    func objection(at position: Int, expected: Epoch, proposer: NodeProcess) -> CommandRefusal? {
         let record = table.records[position]
         if record.epoch != expected { return .epochMoved }
         if record.owner != proposer { return .notOwner }
@@ -109,32 +113,10 @@ extension PlacementState {
         var succession = Succession(candidates: candidates, registry: registry, table: table)
         var shards = 0
         for position in table.records.indices where isChosen(table.records[position]) {
-            let heir = succession.take(amongst: table.records[position].replicas)
+            let heir = succession.take(table.records[position])
             table.give(at: position, to: heir, cause: cause)
             shards += 1
         }
         return shards
-    }
-}
-
-/// Commands that change settings of the whole cluster.
-extension PlacementState {
-    mutating func changeSetting(_ command: Command) -> CommandResult {
-        switch command {
-        case .setLeaseDuration(let milliseconds):
-            guard PlacementLimits.leaseDurationMs.contains(milliseconds) else { return .refused(.outOfRange) }
-            settings.lease.setDuration(milliseconds)
-        case .settleLeaseDuration(let revision):
-            guard revision == settings.lease.revision else { return .refused(.revisionMoved) }
-            settings.lease.settle()
-        case .setClockDrift(let perMille):
-            guard PlacementLimits.driftPerMille.contains(perMille) else { return .refused(.outOfRange) }
-            settings.lease.setDrift(perMille: perMille)
-        case .setReadMode(let mode):
-            settings.reads = mode
-        default:
-            preconditionFailure("not a setting")
-        }
-        return .done
     }
 }

@@ -63,7 +63,8 @@ public struct PlacementState: Sendable, Equatable {
         appliedIndex = .zero
         registry = Registry()
         self.table = table
-        settings = ClusterSettings(lease: LeaseSettings(durationMs: genesis.leaseDurationMs))
+        settings = ClusterSettings(
+            lease: LeaseSettings(durationMs: genesis.leaseDurationMs), replicasPerShard: genesis.replicasPerShard)
         tenants = Tenants(signingKey: SigningKey(id: 0, secret: genesis.signingKey, createdAtMs: 0))
     }
 
@@ -94,6 +95,7 @@ public struct PlacementState: Sendable, Equatable {
         let revision = table.revision
         let result = execute(command)
         if table.revision != revision || command.mayFence { checkTable() }
+        if command.mayDivide { precondition(table.isNumberedWell, "O1: no shard's id is used twice") }
         return result
     }
 
@@ -116,7 +118,19 @@ public struct PlacementState: Sendable, Equatable {
             assign(shard, expected: expected, proposer: proposer, target: target)
         case .yield(let shard, let expected, let proposer, let reached):
             yield(shard, expected: expected, proposer: proposer, reached: reached)
-        case .setLeaseDuration, .settleLeaseDuration, .setClockDrift, .setReadMode:
+        case .recordReplicas(let shard, let expected, let proposer, let index, let configuration):
+            recordReplicas(
+                shard, expected: expected, proposer: proposer, index: index, configuration: configuration)
+        case .reportLost(let shard, let since, let proposer):
+            reportLost(shard, since: since, proposer: proposer)
+        case .planSplit, .split, .planMerge, .merge, .cancelPlan:
+            divide(command)
+        case .setStanding(let node, let standing):
+            setStanding(standing, of: node)
+        case .removeNode(let node):
+            removeNode(node)
+        case .setLeaseDuration, .settleLeaseDuration, .setClockDrift, .setReadMode, .setReplacement,
+            .setReplicasPerShard:
             changeSetting(command)
         case .createProject, .createKey, .revokeKey, .setClass, .addSigningKey, .setAdmin:
             tenants.apply(command)

@@ -16,4 +16,13 @@ extension Registry {
     public func isOver(incarnation: UInt64) -> Bool {
         incarnation != 0 && incarnation <= lastIncarnation.rawValue && !isLive(incarnation: incarnation)
     }
+
+    public func isRemoved(_ node: NodeID) -> Bool { removed.contains(node) }
+
+    public func isDraining(_ node: NodeID) -> Bool { record(of: node)?.standing == .draining }
+
+    /// Registered, wanted, and not replaced by another disk: may keep replicas and own shards.
+    public func isActive(_ node: NodeID) -> Bool {
+        record(of: node).map { $0.standing == .active && !$0.isReplaced } ?? false
+    }
 }

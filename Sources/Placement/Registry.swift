@@ -15,6 +15,8 @@ public struct Registry: Sendable, Equatable {
     /// A forgotten one is harmless: a dead process that is registered late renews no lease and is
     /// fenced like any other.
     private(set) var strangers: [Stranger] = []
+    /// Nodes that were removed, in the order of their removal, bounded; they do not come back.
+    public private(set) var removed: [NodeID] = []
 
     struct Stranger: Sendable, Equatable {
         let node: NodeID
@@ -105,6 +107,42 @@ public struct Registry: Sendable, Equatable {
         strangers.append(Stranger(node: node, nonce: nonce))
     }
 
+    mutating func setStanding(_ standing: NodeStanding, of node: NodeID) -> Bool {
+        guard let position = position(of: node) else { return false }
+        nodes[position].standing = standing
+        return true
+    }
+
+    /// Forgets a node, its runs with it: they count as over.
+    mutating func remove(_ node: NodeID) {
+        guard let position = position(of: node) else { return }
+        nodes.remove(at: position)
+        if removed.count >= PlacementLimits.removedNodes { removed.removeFirst() }
+        removed.append(node)
+    }
+
+    /// Why a node may not go by a name, if it may not: one name is one node.
+    func objection(to registration: Registration) -> CommandRefusal? {
+        if removed.contains(registration.node) { return .nodeRemoved }
+        let others = otherHolders(of: registration)
+        let isReplaced = record(of: registration.node)?.isReplaced == true
+        if isReplaced, others.contains(where: { !$0.isReplaced }) { return .nodeReplaced }
+        return others.contains { !$0.live.isEmpty } ? .nameInUse : nil
+    }
+
+    private func otherHolders(of registration: Registration) -> [NodeRecord] {
+        let name = ExactText(registration.name)
+        return nodes.filter { $0.node != registration.node && ExactText($0.name) == name }
+    }
+
+    /// The name is this node's from now on; whoever had it is not coming back.
+    mutating func claimName(_ registration: Registration) {
+        for holder in otherHolders(of: registration) {
+            if let position = position(of: holder.node) { nodes[position].isReplaced = true }
+        }
+        if let position = position(of: registration.node) { nodes[position].isReplaced = false }
+    }
+
     private func position(of node: NodeID) -> Int? {
         let place = insertionPoint(of: node)
         return place < nodes.count && nodes[place].node == node ? place : nil
@@ -129,11 +167,29 @@ extension Registry: BinaryCoded {
             $0.write($1.node.rawValue)
             $0.write($1.nonce)
         }
+        writer.writeArray(removed) { $0.write($1.rawValue) }
     }
 
     public init(from reader: inout ByteReader) throws(DecodingFailure) {
         lastIncarnation = Incarnation(rawValue: try reader.readVariable())
         nodes = try reader.readAll(limit: PlacementLimits.nodes)
+        try readStrangers(from: &reader)
+        removed = try reader.readNodes(limit: PlacementLimits.removedNodes)
+        guard removed.allSatisfy({ position(of: $0) == nil }), Set(removed).count == removed.count else {
+            throw DecodingFailure("the registry holds a node that was removed")
+        }
+    }
+
+    /// As 0.2.0 wrote it, when nodes were not removed.
+    init(fromFirstFormat reader: inout ByteReader) throws(DecodingFailure) {
+        lastIncarnation = Incarnation(rawValue: try reader.readVariable())
+        for _ in 0..<(try reader.readCount(limit: PlacementLimits.nodes)) {
+            nodes.append(try NodeRecord(fromFirstFormat: &reader))
+        }
+        try readStrangers(from: &reader)
+    }
+
+    private mutating func readStrangers(from reader: inout ByteReader) throws(DecodingFailure) {
         for _ in 0..<(try reader.readCount(limit: PlacementLimits.strangers)) {
             let node = NodeID(rawValue: try reader.readUInt64())
             strangers.append(Stranger(node: node, nonce: try reader.readUInt64()))

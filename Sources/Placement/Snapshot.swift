@@ -3,7 +3,7 @@ import Raft
 
 /// The whole state as bytes: what the placement group's snapshots carry.
 extension PlacementState: BinaryCoded {
-    static let formatVersion: UInt8 = 1
+    static let formatVersion: UInt8 = 2
 
     public func encode(into writer: inout ByteWriter) {
         writer.write(Self.formatVersion)
@@ -17,12 +17,19 @@ extension PlacementState: BinaryCoded {
 
     /// Refuses bytes that would make a state in which an invariant is broken.
     public init(from reader: inout ByteReader) throws(DecodingFailure) {
-        try reader.readVersion(Self.formatVersion, of: "a placement snapshot")
+        let version = try reader.readUInt8()
+        guard version == 1 || version == Self.formatVersion else {
+            throw DecodingFailure("a placement snapshot has version \(version), not 1 or \(Self.formatVersion)")
+        }
         let genesis = try Genesis(from: &reader)
         let index = LogIndex(rawValue: try reader.readVariable())
-        let registry = try Registry(from: &reader)
-        let table = try Table(from: &reader)
-        let settings = try ClusterSettings(from: &reader)
+        let isOld = version == 1
+        let registry = isOld ? try Registry(fromFirstFormat: &reader) : try Registry(from: &reader)
+        let table = isOld ? try Table(fromFirstFormat: &reader) : try Table(from: &reader)
+        let settings =
+            isOld
+            ? try ClusterSettings(fromFirstFormat: &reader, replicasPerShard: genesis.replicasPerShard)
+            : try ClusterSettings(from: &reader)
         self.init(
             genesis: genesis, appliedIndex: index, registry: registry, table: table, settings: settings,
             tenants: try Tenants(from: &reader))

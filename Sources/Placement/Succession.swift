@@ -8,6 +8,8 @@ import Raft
 struct Succession {
     private struct Heir {
         let process: NodeProcess
+        /// Of a node that is being emptied: the last to be chosen.
+        let isDraining: Bool
         var shards: Int
     }
 
@@ -17,7 +19,8 @@ struct Succession {
     init(candidates: [NodeProcess], registry: Registry, table: Table) {
         for candidate in candidates where registry.newestLive(of: candidate.node) == candidate {
             if heirs.contains(where: { $0.process == candidate }) { continue }
-            heirs.append(Heir(process: candidate, shards: 0))
+            let isDraining = registry.isDraining(candidate.node)
+            heirs.append(Heir(process: candidate, isDraining: isDraining, shards: 0))
         }
         for record in table.records {
             guard let owner = record.owner else { continue }
@@ -25,15 +28,20 @@ struct Succession {
         }
     }
 
-    /// The heir with the fewest shards who is one of `replicas`, ties by order; it counts as given.
-    mutating func take(amongst replicas: [NodeID]) -> NodeProcess? {
+    /// The heir with the fewest shards who may own this one, ties by order; it counts as given.
+    mutating func take(_ record: ShardRecord) -> NodeProcess? {
+        let nodes = record.heirs
         var best: Int?
-        for (position, heir) in heirs.enumerated() where replicas.contains(heir.process.node) {
-            if best.map({ heir.shards < heirs[$0].shards }) ?? true { best = position }
+        for (position, heir) in heirs.enumerated() where nodes.contains(heir.process.node) {
+            if best.map({ isBetter(heir, than: heirs[$0]) }) ?? true { best = position }
         }
         guard let best else { return nil }
         heirs[best].shards += 1
         return heirs[best].process
+    }
+
+    private func isBetter(_ heir: Heir, than other: Heir) -> Bool {
+        heir.isDraining == other.isDraining ? heir.shards < other.shards : other.isDraining
     }
 }
 
@@ -44,14 +52,19 @@ enum Rotation {
     /// An owner that came by a yield itself passes the shard on in plain rotation: otherwise two
     /// replicas that reach only each other would hand it to and fro past one that could lead it. If
     /// there is no other, the owner's own node tries again; if not even that has a live newest run, the
-    /// shard waits without an owner, as after a fence without candidates (O6).
+    /// shard waits without an owner, as after a fence without candidates (O6). Nodes that are being
+    /// emptied come after all others.
     static func next(
         after owner: NodeProcess, of record: ShardRecord, reached: [NodeID], registry: Registry
     ) -> NodeProcess? {
         let own = record.replicas.firstIndex(of: owner.node)
         let start = own.map { $0 + 1 } ?? 0
-        let rotated = (record.replicas[start...] + record.replicas[..<start]).filter { $0 != owner.node }
-        let others = rotated.compactMap { registry.newestLive(of: $0) }
+        let heirs = record.heirs
+        let rotated = (record.replicas[start...] + record.replicas[..<start])
+            .filter { $0 != owner.node && heirs.contains($0) }
+        let inOrder =
+            rotated.filter { !registry.isDraining($0) } + rotated.filter { registry.isDraining($0) }
+        let others = inOrder.compactMap { registry.newestLive(of: $0) }
         let cameByYield = record.history.last?.cause == .yielded
         let preferred = cameByYield ? nil : others.first { reached.contains($0.node) }
         if let next = preferred ?? others.first { return next }

@@ -39,9 +39,11 @@ struct CodingTests {
     @Test("every command reads back, and no shorter or longer bytes do", arguments: 0..<4)
     func commands(seed: Int) throws {
         var dice = Dice(seed: UInt64(seed))
-        let state = Machine.running().state
-        for _ in 0..<100 {
+        var machine = Machine.running(genesis(shards: 5))
+        for _ in 0..<150 {
+            let state = machine.state
             let command = dice.command(for: state)
+            machine.apply(command)
             try check(command)
             let envelope = ProposalEnvelope(node: dice.draw(), counter: dice.draw(), command: command)
             try check(envelope)
@@ -60,6 +62,8 @@ struct CodingTests {
             .appointed(shards: 0),
             .moved(shard(9), epoch: Epoch(generation: 2, counter: 7), owner: process(1, 1)),
             .moved(shard(9), epoch: Epoch(3), owner: nil),
+            .planned(.split(cut: 99, child: ShardID(home: 4, serial: 2))),
+            .planned(.merge(with: shard(7), into: ShardID(home: 6, serial: 9))),
         ]
         for result in results {
             try check(result)
@@ -107,7 +111,7 @@ struct CodingTests {
         var dice = Dice(seed: 6)
         for _ in 0..<20_000 {
             var bytes = dice.bytes(dice.below(80))
-            if !bytes.isEmpty, dice.chance(80) { bytes[0] = 1 }
+            if !bytes.isEmpty, dice.chance(80) { bytes[0] = UInt8(1 + dice.below(2)) }
             if bytes.count > 1, dice.chance(50) { bytes[1] = UInt8(dice.below(40)) }
             _ = try? Command.decode(bytes)
             _ = try? ProposalEnvelope.decode(bytes)

@@ -4,7 +4,7 @@ import Raft
 extension Dice {
     /// A command that has a fair chance to have an effect on `state`, and a fair chance to be refused.
     mutating func command(for state: PlacementState) -> Command {
-        switch below(20) {
+        switch below(30) {
         case 0...3:
             return .register(registration(1 + below(6), nonce: below(60)))
         case 4, 5:
@@ -26,8 +26,70 @@ extension Dice {
                 reached: (0..<below(3)).map { _ in node(1 + below(6)) })
         case 16:
             return setting(state)
+        case 17...20:
+            return replicas(state)
+        case 21...25:
+            return division(state)
+        case 26:
+            let node = node(1 + below(7))
+            return chance(60) ? .setStanding(node, pick(NodeStanding.allCases)) : .removeNode(node)
         default:
             return tenancy(state)
+        }
+    }
+
+    /// Up to `count` of the nodes that random states have.
+    mutating func nodes(_ count: Int) -> [NodeID] { (0..<below(count + 1)).map { _ in node(1 + below(7)) } }
+
+    private mutating func replicas(_ state: PlacementState) -> Command {
+        let record = pick(state.table.records)
+        if chance(30) {
+            let member = pick(record.members)
+            return .reportLost(
+                record.shard, since: chance(80) ? member.since : record.configuredAt,
+                proposer: state.registry.newestLive(of: member.node) ?? someProcess(state))
+        }
+        let index = record.configuredAt.index.rawValue &+ UInt64(below(4))
+        let configuration =
+            chance(5)
+            ? Configuration(voters: [])
+            : Configuration(
+                voters: [node(1 + below(6))] + nodes(4), outgoing: chance(30) ? nodes(3) : [],
+                learners: chance(40) ? nodes(2) : [])
+        return .recordReplicas(
+            record.shard, expected: epoch(near: record), proposer: proposer(record, state),
+            index: LogIndex(index),
+            configuration: configuration)
+    }
+
+    private mutating func division(_ state: PlacementState) -> Command {
+        let position = below(state.table.records.count)
+        let record = state.table.records[position]
+        let next = state.table.records[min(position + 1, state.table.records.count - 1)]
+        let owner = proposer(record, state)
+        let index = LogIndex(UInt64(below(100)))
+        switch (record.plan, below(10)) {
+        case (.split(let cut, let child), 0...6):
+            return .split(
+                record.shard, expected: epoch(near: record), proposer: owner, cut: cut, child: child,
+                index: index)
+        case (.merge(let other, let into), 0...6):
+            let isLeft = next.shard == other
+            return .merge(
+                MergeProposal(
+                    left: isLeft ? record.shard : other, expectedLeft: epoch(near: record), leftIndex: index,
+                    right: isLeft ? other : record.shard, expectedRight: epoch(near: isLeft ? next : record),
+                    rightIndex: index + 1, proposer: owner, into: into))
+        case (.some(let plan), _):
+            return .cancelPlan(record.shard, expected: record.epoch, proposer: owner, plan: plan)
+        case (nil, 0...4):
+            let width = state.table.range(of: record.shard).map { $0.upperBound - $0.lowerBound } ?? 0
+            let cut = record.start &+ (width == 0 ? 0 : draw() % width) &+ UInt64(below(2))
+            return .planSplit(record.shard, expected: epoch(near: record), cut: cut)
+        case (nil, _):
+            return .planMerge(
+                left: record.shard, expectedLeft: epoch(near: record), right: next.shard,
+                expectedRight: epoch(near: next))
         }
     }
 
@@ -52,7 +114,9 @@ extension Dice {
     }
 
     private mutating func setting(_ state: PlacementState) -> Command {
-        switch below(4) {
+        switch below(6) {
+        case 4: .setReplacement(afterMs: UInt64(below(4_000)))
+        case 5: .setReplicasPerShard(below(9))
         case 0: .setLeaseDuration(milliseconds: UInt64(below(70_000)))
         case 1: .settleLeaseDuration(revision: state.settings.lease.revision &- UInt64(below(2)))
         case 2: .setClockDrift(perMille: UInt64(below(120)))

@@ -166,6 +166,7 @@ struct RegistrationTests {
         #expect(machine.state.nodeName(node(9)) == nil)
         var replacement = registration(8, nonce: 1)
         replacement.name = "frankfurt-1"
+        machine.apply(.fence(process(1, 1), candidates: [], cause: .leaseExpired))
         machine.apply(.register(replacement))
         #expect(machine.state.registry.record(named: "frankfurt-1")?.node == node(8))
     }

@@ -12,22 +12,38 @@ struct StateMachineTests {
     /// What holds after every command, checked without the module's own checks.
     private func check(_ old: PlacementState, _ new: PlacementState, _ result: CommandResult) {
         #expect(new.table.records.first?.start == 0)
-        #expect(new.table.records.map(\.start) == old.table.records.map(\.start), "I5: the ranges stay")
-        for (before, after) in zip(old.table.records, new.table.records) {
-            if let owner = after.owner {
-                #expect(new.registry.isLive(owner), "I5: no fenced owner")
-                #expect(after.replicas.contains(owner.node))
+        #expect(zip(new.table.records, new.table.records.dropFirst()).allSatisfy { $0.start < $1.start })
+        #expect(Set(new.table.records.map(\.shard)).count == new.table.records.count)
+        for after in new.table.records {
+            if let owner = after.owner { #expect(new.registry.isLive(owner), "I5: no fenced owner") }
+            #expect(new.table.position(of: after.shard) != nil && after.lost.allSatisfy { after.isMember($0.node) })
+            #expect(after.members.allSatisfy { $0.since <= after.configuredAt })
+            guard let before = old.table.record(of: after.shard) else {
+                checkBirth(of: after, old)
+                continue
             }
+            #expect(before.start == after.start && after.configuredAt >= before.configuredAt)
             if before.owner == after.owner && before.epoch == after.epoch { continue }
             #expect(after.epoch == before.epoch.next, "O1: a change of owner raises the epoch by one")
             #expect(after.history.last?.epoch == after.epoch && after.history.last?.owner == after.owner)
-            if let owner = after.owner { #expect(new.registry.newestLive(of: owner.node) == owner) }
+            if let owner = after.owner {
+                #expect(new.registry.newestLive(of: owner.node) == owner)
+                #expect(after.replicas.contains(owner.node))
+            }
         }
         if case .refused = result {
             #expect(new.table == old.table && new.registry == old.registry && new.tenants == old.tenants)
             #expect(new.settings == old.settings)
         }
         #expect(new.registry.lastIncarnation >= old.registry.lastIncarnation)
+    }
+
+    /// O13: for an object (epoch, index) never goes down, and a live owner keeps what it has.
+    private func checkBirth(of child: ShardRecord, _ old: PlacementState) {
+        let range = old.table.shard(forKey: child.start)
+        #expect(child.epoch > range.epoch && child.owner == range.owner && child.owner != nil)
+        #expect(child.shard.homeNumber == range.shard.homeNumber)
+        #expect(child.history.count == 1 && child.history.last?.epoch == child.epoch)
     }
 
     @Test("I5 and O1 hold after every command, refused ones change nothing", arguments: 0..<40)
@@ -69,12 +85,15 @@ struct StateMachineTests {
             let command = dice.command(for: machine.state)
             let before = machine.state
             machine.apply(command)
-            for (old, new) in zip(before.table.records, machine.state.table.records)
-            where old.epoch != new.epoch {
+            for old in before.table.records {
+                let new = machine.state.table.shard(forKey: old.start)
+                guard new.epoch != old.epoch || new.owner != old.owner else { continue }
                 guard let owner = old.owner, machine.state.registry.isLive(owner) else { continue }
                 switch command {
                 case .assign(_, let expected, let proposer, _), .yield(_, let expected, let proposer, _):
                     #expect(proposer == owner && expected == old.epoch)
+                case .merge(let proposal):
+                    #expect(proposal.proposer == owner && new.owner == owner && new.epoch > old.epoch)
                 default:
                     Issue.record("\(command) took a shard from the live \(owner)")
                 }

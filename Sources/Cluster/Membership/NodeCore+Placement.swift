@@ -91,7 +91,7 @@ extension NodeCore {
                 effects.exit = .fenced
             } else {
                 effects.exit = .refused(
-                    "the cluster does not register this node (\(refusal)): check its name and addresses")
+                    "the cluster does not register this node: \(refusal.text); check its name and addresses")
             }
         default: break
         }

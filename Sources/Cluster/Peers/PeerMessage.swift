@@ -179,5 +179,5 @@ extension PeerMessage {
 
 /// The loop on which a shard lives, for good.
 public func homeLoop(of shard: ShardID, loops: Int) -> Int {
-    Int(shard.rawValue) % loops
+    Int(shard.homeNumber) % loops
 }

@@ -107,7 +107,7 @@ extension HTTPFault {
                 status: 409, name: "ConflictError", code: "conflictError.limit",
                 message: "The cluster keeps no more of these.")
         default:
-            self = .validation("value", "The placement group refused it: \(refusal).")
+            self = .validation("value", "The placement group refused it: \(refusal.text).")
         }
     }
 }
