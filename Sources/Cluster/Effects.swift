@@ -57,12 +57,27 @@ public struct LoopEffects: Sendable {
     public var toNode: [LoopRequest] = []
     /// For sockets of this node, on whatever loop they are.
     public var sockets: [SocketOutput] = []
+    /// For the node's store, in this order.
+    public var store: [StoreRequest] = []
+    /// What the disk has lost, for the log (O9).
+    public var lost: [LostShard] = []
 
     public init() {}
 
     public var isEmpty: Bool {
         persist == nil && messages.isEmpty && answers.isEmpty && toLoops.isEmpty && toNode.isEmpty
-            && sockets.isEmpty
+            && sockets.isEmpty && store.isEmpty && lost.isEmpty
+    }
+}
+
+/// A shard whose replica at this node cannot be used any more.
+public struct LostShard: Sendable, Equatable {
+    public var shard: ShardID
+    public var what: String
+
+    public init(shard: ShardID, what: String) {
+        self.shard = shard
+        self.what = what
     }
 }
 
@@ -88,6 +103,10 @@ public enum LoopInput: Sendable {
     case formed(Genesis)
     case view(ClusterView)
     case lease(Deadline)
+    /// The store has done, or has failed to do, what was asked.
+    case store(StoreResult)
+    /// The journal is longer than it should be; these shards hold it back. Empty: no longer.
+    case journalPressure([ShardID])
     /// The link to a node has come up or has broken: what was in flight may be lost.
     case linkUp(NodeID)
     case linkDown(NodeID)

@@ -13,11 +13,19 @@ public final class LoopCore {
     let identity: NodeIdentity
     let settings: NodeSettings
     /// Until the first table has been seen.
-    var recovered: RecoveredLogs?
+    var recovered: RecoveredReplicas?
     let entropy: SipHash
-    /// Where idle objects go; without it they stay in memory.
-    private let cold: (any ColdObjects)?
+    /// Where objects rest that are not in memory.
+    let store: any ObjectSource
     private var hibernation: HibernationRounds
+    private var checkpoints: CheckpointRounds
+    var expiry = ExpiryRounds()
+    /// Removed replicas whose objects are leaving the disk. Looked up, or in order of the jobs.
+    var erasures: [StoreJob: Erasure] = [:]
+    var nextErasure: UInt64 = 0
+    /// The journal is longer than it should be: what holds it back is written first.
+    private var journalPressure: [ShardID] = []
+    var lifetimes: [ClassName: UInt64] = [:]
 
     var view: ClusterView?
     private var lease = Deadline.passed
@@ -29,9 +37,9 @@ public final class LoopCore {
     var persist = PersistQueue()
     var effects = LoopEffects()
     /// Shards that have something to do at the end of the turn.
-    private var dirty: [ShardReplica] = []
+    var dirty: [ShardReplica] = []
     /// Shards that wait for something and need ticks; idle ones cost nothing (O2: liveness is per node).
-    private var awake: [ShardReplica] = []
+    var awake: [ShardReplica] = []
     /// Newest send seen of each edge loop: copies and latecomers are not executed (O11).
     private var newestSend: [Origin: UInt64] = [:]
     private var isDraining = false
@@ -43,18 +51,20 @@ public final class LoopCore {
     private var nextListenMs: UInt64 = 0
     /// The raw clock of the input at hand, in milliseconds.
     var nowMs: UInt64 = 0
+    private(set) var clocks = Clocks.zero
 
     public init(
-        loop: Int, identity: NodeIdentity, recovered: RecoveredLogs, settings: NodeSettings, seed: UInt64,
-        cold: (any ColdObjects)? = nil
+        loop: Int, identity: NodeIdentity, recovered: RecoveredReplicas, settings: NodeSettings, seed: UInt64,
+        store: any ObjectSource
     ) {
         self.loop = loop
         self.identity = identity
         self.settings = settings
         self.recovered = recovered
         entropy = SipHash(key0: seed, key1: seed &* 0x9E37_79B9_7F4A_7C15 &+ UInt64(loop))
-        self.cold = settings.hibernateAfterMs > 0 ? cold : nil
+        self.store = store
         hibernation = HibernationRounds(settings)
+        checkpoints = CheckpointRounds(settings)
         router = EdgeRouter(nodeID: identity.nodeID, loop: loop, settings: settings)
         hub = SocketHub(nodeID: identity.nodeID, loop: loop, entropy: entropy)
     }
@@ -63,6 +73,7 @@ public final class LoopCore {
 
     public func step(_ input: LoopInput, now: Clocks) {
         nowMs = now.rawNs / 1_000_000
+        clocks = now
         switch input {
         case .request(let token, let request):
             router.submit(token, request, nowMs: nowMs)
@@ -78,6 +89,10 @@ public final class LoopCore {
             observe(view, now: now)
         case .lease(let lease):
             self.lease = lease
+        case .store(let result):
+            take(result)
+        case .journalPressure(let shards):
+            journalPressure = shards
         case .linkUp(let node):
             forEachReplica {
                 $0.raft.reportReachable(node)
@@ -113,6 +128,10 @@ public final class LoopCore {
             guard let replica = replicas[request.shard] else { return }
             replica.requestMove(request, nowMs: nowMs)
             mark(replica)
+        case .replicas(let request):
+            guard let replica = replicas[request.shard] else { return }
+            replica.requestReplicas(request)
+            mark(replica)
         case .feedEnd(let end):
             replicas[end.shard]?.listeners.remove(end.feed, of: sender, from: end.object, nowMs: nowMs)
         case .events(let push):
@@ -132,15 +151,18 @@ public final class LoopCore {
             return
         }
         guard let replica = replicas[attempt.shard] else {
-            // Not a replica, as far as this node knows: the edge waits for a newer table.
-            let outcome = TryOutcome(
-                loop: attempt.origin.loop, token: attempt.origin.token, sequence: attempt.sequence,
-                shard: attempt.shard, epoch: attempt.epoch, commitIndex: 0, result: .refused)
-            send(.outcome(outcome), to: sender)
-            return
+            return sendBack(attempt)
         }
         replica.receive(attempt, now: now)
         mark(replica)
+    }
+
+    /// Not a replica, as far as this node knows: the edge waits for a newer table.
+    func sendBack(_ attempt: Try) {
+        let outcome = TryOutcome(
+            loop: attempt.origin.loop, token: attempt.origin.token, sequence: attempt.sequence,
+            shard: attempt.shard, epoch: attempt.epoch, commitIndex: 0, result: .refused)
+        send(.outcome(outcome), to: attempt.origin.node)
     }
 
     /// O10: the ids of a fenced edge are forgotten, so nothing of it is executed any more.
@@ -171,7 +193,9 @@ public final class LoopCore {
             replica.tick(now: now)
             mark(replica)
         }
-        if cold != nil { hibernation.tick(shardOrder, replicas, nowMs: nowMs) }
+        if settings.hibernateAfterMs > 0 { hibernation.tick(shardOrder, replicas, nowMs: nowMs) }
+        checkpoints.tick(shardOrder, replicas, pressed: journalPressure, nowMs: nowMs) { mark($0) }
+        findExpired(now: now)
         router.tick(nowMs: nowMs)
         hub.tick(nowMs: nowMs)
         listenIfCutOff(now: now)
@@ -287,12 +311,14 @@ public final class LoopCore {
             self.mark(replica)
         }
         effects.messages.append(contentsOf: batch.messages)
+        effects.store.append(contentsOf: batch.storeRequests)
     }
 
     /// Ends the turn. `now` must have been read after the last `step`: reads are checked against the
     /// lease by it, after their values were taken (O4).
     public func flush(now: Clocks) -> LoopEffects {
         nowMs = now.rawNs / 1_000_000
+        clocks = now
         repeat {
             flushDirty(now: now)
             let (batch, released) = persist.close()
@@ -333,6 +359,13 @@ public final class LoopCore {
             let outbox = replica.outbox
             replica.outbox = []
             for item in outbox { send(item.message, to: item.node) }
+        }
+        if replica.state.isDamaged {
+            return lose(replica, because: replica.state.damage.map { "\($0)" } ?? "damage")
+        }
+        if !replica.storeRequests.isEmpty {
+            effects.store.append(contentsOf: replica.storeRequests)
+            replica.storeRequests = []
         }
         if !replica.requests.isEmpty {
             effects.toNode.append(contentsOf: replica.requests)

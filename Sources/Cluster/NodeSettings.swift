@@ -28,6 +28,24 @@ public struct NodeSettings: Sendable {
     public var hibernateAfterMs: UInt64 = 10_000
     /// Objects that one loop looks at in a tick, to send them out of memory.
     public var hibernatePerTick = 128
+    /// What the node's loaded objects may take of memory, all loops together.
+    public var loadedBytesMax = 256 << 20
+    /// Objects that one loop lets go in a tick when memory is short.
+    public var evictPerTick = 2_048
+    /// A shard is written to the store when so much of its log is not there, or after so long.
+    public var checkpointLogBytes = 8 << 20
+    public var checkpointIntervalMs: UInt64 = 30_000
+    /// Shards of one loop that are being written at once.
+    public var checkpointsUnderWayMax = 4
+    /// After the store had no space.
+    public var storeRetryMs: UInt64 = 1_000
+    /// A new voter may lack so many entries.
+    public var caughtUpEntries = 1_000
+    /// How often the store is asked for items whose time is over, and for how many objects at once.
+    public var expiryIntervalMs: UInt64 = 1_000
+    public var expiryPerRound = 1_000
+    /// The placement group's own log is replaced by its state after so many entries.
+    public var placementCheckpointEntries = 1_000
     /// A command for the placement group is handed over again after this long without a result.
     public var proposalRetryMs: UInt64 = 300
     public var proposalDeadlineMs: UInt64 = 10_000

@@ -14,11 +14,20 @@ struct PersistQueue {
 
     struct Batch {
         var id: BatchID
-        var marks: [Mark]
-        var messages: [Outgoing]
+        var marks: [Mark] = []
+        var messages: [Outgoing] = []
+        var storeRequests: [StoreRequest] = []
+
+        var isEmpty: Bool { marks.isEmpty && messages.isEmpty && storeRequests.isEmpty }
+
+        mutating func add(_ other: Batch) {
+            marks += other.marks
+            messages += other.messages
+            storeRequests += other.storeRequests
+        }
     }
 
-    private var open = Batch(id: BatchID(rawValue: 1), marks: [], messages: [])
+    private var open = Batch(id: BatchID(rawValue: 1))
     private var records: [LogRecord] = []
     private var outstanding: Deque<Batch> = []
 
@@ -34,26 +43,25 @@ struct PersistQueue {
         open.messages.append(message)
     }
 
+    /// For the store, once the records are durable.
+    mutating func add(afterwards request: StoreRequest) {
+        open.storeRequests.append(request)
+    }
+
     /// Closes the batch of this turn. Messages with nothing to wait for come back at once.
     mutating func close() -> (batch: PersistBatch?, released: Batch?) {
         if records.isEmpty {
-            guard !open.marks.isEmpty || !open.messages.isEmpty else { return (nil, nil) }
-            if let last = outstanding.indices.last {
-                // Nothing new to write, but what they rest on may still be on its way to the disk.
-                outstanding[last].marks += open.marks
-                outstanding[last].messages += open.messages
-                open.marks = []
-                open.messages = []
-                return (nil, nil)
-            }
-            let released = open
-            open.marks = []
-            open.messages = []
-            return (nil, released)
+            guard !open.isEmpty else { return (nil, nil) }
+            let closed = open
+            open = Batch(id: open.id)
+            // Nothing new to write, but what they rest on may still be on its way to the disk.
+            guard let last = outstanding.indices.last else { return (nil, closed) }
+            outstanding[last].add(closed)
+            return (nil, nil)
         }
         let batch = PersistBatch(id: open.id, records: records)
         outstanding.append(open)
-        open = Batch(id: BatchID(rawValue: open.id.rawValue + 1), marks: [], messages: [])
+        open = Batch(id: BatchID(rawValue: open.id.rawValue + 1))
         records = []
         return (batch, nil)
     }

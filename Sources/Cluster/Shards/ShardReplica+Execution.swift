@@ -70,6 +70,10 @@ extension ShardReplica {
             holdRead(output, restsOn: restsOn)
         case .replay(let answer, let restsOn):
             holdRead(held(attempt, answer, rest: .readCheck), restsOn: restsOn)
+        case .unavailable(.outOfRange): refuse(attempt)
+        case .unavailable(.frozen): keep(attempt)
+        // O9: out of service; the loop takes this replica's place.
+        case .unavailable(.damaged): refuse(attempt)
         }
     }
 
@@ -197,7 +201,7 @@ extension ShardReplica {
 
     /// Applies what has become committed; entries that this leadership executed are in the state already.
     func apply(_ committed: [Entry]) {
-        for entry in committed where entry.index > appliedThrough {
+        for entry in committed where entry.index > appliedThrough && !state.isDamaged {
             if entry.index > executedThrough, entry.kind == .command {
                 do {
                     try state.apply(
@@ -210,18 +214,5 @@ extension ShardReplica {
             }
             appliedThrough = entry.index
         }
-    }
-
-    /// Replaces the whole state by a snapshot that the log has installed.
-    func install(_ snapshot: Snapshot) throws(DecodingFailure) {
-        state.replace(with: snapshot.data.isEmpty ? ShardState() : try ShardState(snapshot: snapshot.data))
-        state.eventHistoryBytes = settings.eventHistoryBytes
-        appliedThrough = snapshot.index
-        executedThrough = .zero
-    }
-
-    /// A snapshot for a replica that lags: of what is committed, though more may be executed (O3).
-    func makeSnapshot() -> Snapshot? {
-        raft.makeSnapshot(at: appliedThrough, data: state.encodeSnapshot())
     }
 }

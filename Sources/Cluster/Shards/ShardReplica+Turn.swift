@@ -10,50 +10,67 @@ extension ShardReplica {
         into persist: inout PersistQueue, messages: inout [Outgoing], lease: Deadline, readsByQuorum: Bool,
         now: Clocks
     ) {
-        drainLog(into: &persist, messages: &messages)
+        let nowMs = now.rawNs / 1_000_000
+        drainLog(into: &persist, messages: &messages, nowMs: nowMs)
         beginServing(now: now)
         retryWaiting(now: now)
         checkReads(lease: lease, readsByQuorum: readsByQuorum, now: now)
         // What serving and reading have appended goes out in the same turn.
-        if raft.hasReady { drainLog(into: &persist, messages: &messages) }
-        raft.compact(keepingBytes: settings.logTailBytes, through: appliedThrough)
+        if raft.hasReady { drainLog(into: &persist, messages: &messages, nowMs: nowMs) }
+        raft.compact(keepingBytes: settings.logTailBytes, through: compactionLimit)
     }
 
-    private func drainLog(into persist: inout PersistQueue, messages: inout [Outgoing]) {
-        while raft.hasReady {
+    private func drainLog(into persist: inout PersistQueue, messages: inout [Outgoing], nowMs: UInt64) {
+        // The log waits while a snapshot is being installed: the state is neither the old nor the new.
+        while raft.hasReady, work.installation == nil, !state.isDamaged {
             let ready = raft.ready()
-            takeRecords(of: ready, into: &persist)
-            for message in ready.messages {
-                messages.append(Outgoing(to: message.to, message: .shard(shard, message)))
-            }
-            for message in ready.messagesAfterPersist {
-                persist.add(message: Outgoing(to: message.to, message: .shard(shard, message)))
-            }
-            apply(ready.committed)
-            if leads {
-                tell(state.committed(through: min(ready.commit, max(executedThrough, appliedThrough)).rawValue))
-                releaseCommitted(through: ready.commit)
-            }
-            if ready.snapshotWanted {
-                guard let snapshot = makeSnapshot() else { break }
-                raft.provideSnapshot(snapshot)
+            send(ready.messages, into: &messages)
+            stage(ready)
+            if ready.snapshotWanted { wantSnapshot(nowMs: nowMs) }
+            if let hash = ready.snapshot?.externalHash {
+                beginInstallation(ready, contentHash: hash)
+            } else {
+                finish(ready, into: &persist)
             }
         }
+    }
+
+    /// A chunk of a snapshot gets its bytes from the store on the way.
+    private func send(_ list: [Message], into messages: inout [Outgoing]) {
+        for message in list {
+            if message.missingBytes != nil {
+                storeRequests.append(.readSnapshot(shard, message))
+            } else {
+                messages.append(Outgoing(to: message.to, message: .shard(shard, message)))
+            }
+        }
+    }
+
+    private func finish(_ ready: Ready, into persist: inout PersistQueue) {
+        takeRecords(of: ready, into: &persist)
+        for message in ready.messagesAfterPersist {
+            persist.add(message: Outgoing(to: message.to, message: .shard(shard, message)))
+        }
+        apply(ready.committed)
+        guard leads else { return }
+        tell(state.committed(through: min(ready.commit, max(executedThrough, appliedThrough)).rawValue))
+        releaseCommitted(through: ready.commit)
     }
 
     private func takeRecords(of ready: Ready, into persist: inout PersistQueue) {
         let group = GroupID.shard(shard)
         if let hardState = ready.hardState { persist.add(.hardState(hardState, group: group)) }
         if let snapshot = ready.snapshot {
-            do {
-                try install(snapshot)
-            } catch {
-                preconditionFailure("O12: a snapshot of shard \(shard.rawValue) cannot be read: \(error)")
-            }
-            persist.add(.snapshot(snapshot, group: group))
+            persist.add(.covered(snapshot.position, replacesLog: true, group: group))
         }
         for entry in ready.entries { persist.add(.entry(entry, group: group)) }
         if let mark = ready.mark { persist.add(mark: PersistQueue.Mark(group: group, position: mark)) }
+    }
+
+    /// The store has the snapshot: what the log handed out with it goes on its way.
+    func finishInstallation(_ stored: StoredReplica, into persist: inout PersistQueue) {
+        guard let ready = takeInstalled(stored) else { return }
+        finish(ready, into: &persist)
     }
 
     /// Reads that asked for an index that has been committed meanwhile.

@@ -45,6 +45,15 @@ final class ShardReplica {
     /// In order: an edge hears of the past before it is told what comes.
     var outbox: [(node: NodeID, message: PeerMessage)] = []
     var requests: [LoopRequest] = []
+    /// For the node's store, in order.
+    var storeRequests: [StoreRequest] = []
+    var work = StoreWork()
+
+    /// The report that first listed this replica: a newer one without it ends it (O9).
+    let joinedAt: LogPoint
+    /// The voters that the placement leader wishes for (O9).
+    var replicaWish: [NodeID]?
+    var reportedAtMs: UInt64?
 
     /// When this node was named owner, to measure the pause; and by when it must have made progress (O2).
     private(set) var namedAt: Clocks?
@@ -81,18 +90,19 @@ final class ShardReplica {
     }
 
     init(
-        shard: ShardID, nodeID: NodeID, initial: InitialState, record: ShardRecord, settings: NodeSettings,
-        entropy: SipHash, cold: (any ColdObjects)? = nil
-    ) throws(DecodingFailure) {
+        shard: ShardID, nodeID: NodeID, origin: ReplicaOrigin, record: ShardRecord, settings: NodeSettings,
+        entropy: SipHash
+    ) {
         self.entropy = entropy
         self.shard = shard
         self.nodeID = nodeID
         self.settings = settings
         self.record = record
-        raft = AppointedReplica(id: nodeID, initial: initial, settings: settings.raft)
-        state = initial.snapshot.data.isEmpty ? ShardState() : try ShardState(snapshot: initial.snapshot.data)
-        if let cold { state.keepCold(in: cold) }
-        appliedThrough = initial.snapshot.index
+        joinedAt = origin.joinedAt
+        raft = AppointedReplica(id: nodeID, initial: origin.log, settings: settings.raft)
+        state = origin.state
+        appliedThrough = origin.log.snapshot.index
+        work.stored = origin.stored
         state.eventHistoryBytes = settings.eventHistoryBytes
         mailbox = Mailbox(countLimit: settings.mailboxRequestsMax, bytesLimit: settings.mailboxBytesMax)
     }
@@ -199,6 +209,7 @@ final class ShardReplica {
     /// Whether time matters to this shard at the moment.
     var needsTicks: Bool {
         raft.hasOutstanding || move != nil || !departures.isEmpty || (isDraining && isNamedOwner)
+            || hasReplicaWork || work.isSnapshotWanted
             || (isNamedOwner && givenAway != record.epoch && progressDeadlineMs != nil)
     }
 
@@ -213,6 +224,9 @@ final class ShardReplica {
         if raft.hasOutstanding { raft.tick() }
         watchProgress(nowMs: nowMs)
         leaveIfDraining(nowMs: nowMs)
+        leaveIfOutside(nowMs: nowMs)
+        advanceReplicas(nowMs: nowMs)
+        advanceSnapshot(nowMs: nowMs)
         advanceMove(now: now)
         settleGivenAway(nowMs: nowMs)
         departOverdue(now: now)
@@ -263,7 +277,7 @@ final class ShardReplica {
     /// The placement leader asks this owner to hand over; it may decline by not answering.
     func requestMove(_ request: MoveRequest, nowMs: UInt64) {
         guard isServing, request.epoch == record.epoch, request.to.node != nodeID, move == nil,
-            raft.configuration.isVoter(request.to.node)
+            raft.configuration.voters.contains(request.to.node)
         else { return }
         move = Move(target: request.to, epoch: request.epoch, deadlineMs: nowMs + 1_000)
     }
@@ -305,15 +319,19 @@ final class ShardReplica {
     private var missedMoves = 0
 
     /// Somebody else could own this shard.
-    var hasHeirs: Bool { record.replicas.contains { $0 != nodeID } }
+    var hasHeirs: Bool { record.heirs.contains { $0 != nodeID } }
 
     private func leaveIfDraining(nowMs: UInt64) {
         guard isDraining, isServing, move == nil, let registry = placement?.registry else { return }
-        let heirs = record.replicas.filter { $0 != nodeID }.compactMap { registry.newestLive(of: $0) }
+        let heirs = record.heirs.filter { $0 != nodeID }.compactMap { registry.newestLive(of: $0) }
+        handOver(to: heirs, withinMs: 500, nowMs: nowMs)
+    }
+
+    /// By turns, so that the load of this node is spread, and a silent heir is not asked for ever.
+    func handOver(to heirs: [NodeProcess], withinMs: UInt64, nowMs: UInt64) {
         guard !heirs.isEmpty else { return }
-        // By turns, so that the load of this node is spread, and a silent heir is not asked for ever.
         let heir = heirs[(Int(shard.rawValue) + missedMoves) % heirs.count]
-        move = Move(target: heir, epoch: record.epoch, deadlineMs: nowMs + 500)
+        move = Move(target: heir, epoch: record.epoch, deadlineMs: nowMs + withinMs)
     }
 
     /// Nothing is owed to anybody, and nothing is left to hand over.

@@ -1,0 +1,193 @@
+import Binary
+import ObjectRuntime
+import Placement
+import Raft
+
+/// Which replicas a loop has: as the table says, and as the disk has them.
+extension LoopCore {
+    /// The cluster has just been formed: this node's replicas begin with empty logs.
+    func beginShards(of genesis: Genesis) {
+        let first = PlacementState(genesis: genesis)
+        for record in first.table.records where isHome(record.shard) && record.isMember(identity.nodeID) {
+            guard let range = first.table.range(of: record.shard) else { continue }
+            let configuration = Configuration(voters: record.replicas)
+            add(record, .newGroup(configuration, range: range, source: store))
+        }
+        recovered = nil
+    }
+
+    func observe(_ newView: ClusterView, now: Clocks) {
+        view = newView
+        guard let state = newView.state else { return }
+        if let recovered { restoreReplicas(recovered, state) }
+        recovered = nil
+        lifetimes = defaultLifetimes(state.tenants)
+        for record in state.table.records where isHome(record.shard) {
+            if let replica = replicas[record.shard] {
+                show(record, to: replica, now: now)
+            } else {
+                join(record, state)
+            }
+        }
+        endGoneReplicas(state)
+        router.observe(newView, nowMs: nowMs)
+        hub.observe(newView)
+    }
+
+    private func show(_ record: ShardRecord, to replica: ShardReplica, now: Clocks) {
+        guard let view, let state = view.state else { return }
+        replica.defaultLifetimesMs = lifetimes
+        replica.observe(record, in: state, process: view.process, now: now)
+        replica.retireFencedEdges()
+        replica.noticeGoneEdges(nowMs: nowMs)
+        if !replica.raft.holdsLog { reportLoss(of: replica) }
+        mark(replica)
+    }
+
+    private func defaultLifetimes(_ tenants: Tenants) -> [ClassName: UInt64] {
+        var lifetimes: [ClassName: UInt64] = [:]
+        for project in tenants.projects {
+            for (name, settings) in project.classes {
+                lifetimes[ClassName(project: project.id, name: name)] = settings.defaultTTLMs
+            }
+        }
+        return lifetimes
+    }
+
+    func isHome(_ shard: ShardID) -> Bool { homeLoop(of: shard, loops: settings.loops) == loop }
+
+    func add(_ record: ShardRecord, _ origin: ReplicaOrigin) {
+        precondition(replicas[record.shard] == nil, "a node has one replica of a shard")
+        replicas[record.shard] = ShardReplica(
+            shard: record.shard, nodeID: identity.nodeID, origin: origin, record: record, settings: settings,
+            entropy: entropy)
+        let place = shardOrder.firstIndex { $0 > record.shard } ?? shardOrder.endIndex
+        shardOrder.insert(record.shard, at: place)
+    }
+
+    func remove(_ shard: ShardID) {
+        guard let replica = replicas.removeValue(forKey: shard) else { return }
+        shardOrder.removeAll { $0 == shard }
+        if replica.isAwake { awake.removeAll { $0 === replica } }
+        dirty.removeAll { $0 === replica }
+        for attempt in replica.mailbox.takeAll() { sendBack(attempt) }
+    }
+
+    // MARK: - At the start
+
+    /// Everything that the disk has, whatever the table says: it may be older than the disk.
+    private func restoreReplicas(_ recovered: RecoveredReplicas, _ state: PlacementState) {
+        let first = PlacementState(genesis: state.genesis)
+        for shard in recovered.shards where isHome(shard) {
+            let record = state.table.record(of: shard) ?? provisionalRecord(of: shard, recovered)
+            // Of an original shard the log tells every change since the beginning.
+            let range = first.table.range(of: shard) ?? record.start...UInt64.max
+            do throws(DecodingFailure) {
+                let found = try ReplicaOrigin.find(
+                    recovered.logs.shardLog(shard), recovered.stored[shard], range: range, source: store)
+                restore(record, found)
+            } catch {
+                preconditionFailure("O12: what is stored of shard \(shard) cannot be read: \(error)")
+            }
+        }
+    }
+
+    /// Of a shard that this node's table does not have yet: its log is ahead.
+    private func provisionalRecord(of shard: ShardID, _ recovered: RecoveredReplicas) -> ShardRecord {
+        ShardRecord(
+            shard: shard, start: recovered.stored[shard]?.range.lowerBound ?? 0, replicas: [identity.nodeID])
+    }
+
+    private func restore(_ record: ShardRecord, _ found: ReplicaOrigin.Found) {
+        switch found {
+        case .held(let origin): add(record, origin)
+        case .lost(let origin, let isNew):
+            if isNew { persist.add(.lost(at: record.configuredAt, group: .shard(record.shard))) }
+            add(record, origin)
+        case .ended(let range): erase(record.shard, range)
+        case .nothing: break
+        }
+    }
+
+    // MARK: - Coming and going
+
+    /// O9: the table lists this node and its disk has nothing of this log: it never acknowledged anything of it.
+    private func join(_ record: ShardRecord, _ state: PlacementState) {
+        guard record.isMember(identity.nodeID), let range = state.table.range(of: record.shard), isFree(range)
+        else { return }
+        persist.add(
+            .created(Configuration(voters: []), at: record.configuredAt, group: .shard(record.shard)))
+        add(record, .joining(range: range, source: store, at: record.configuredAt))
+        guard let replica = replicas[record.shard], let view else { return }
+        replica.defaultLifetimesMs = lifetimes
+        replica.observe(record, in: state, process: view.process, now: clocks)
+        mark(replica)
+    }
+
+    /// No replica here has these keys, and nothing of them is left to be erased. A parent that has not come to
+    /// its split yet will make the child itself (O13).
+    private func isFree(_ range: ClosedRange<UInt64>) -> Bool {
+        let isTaken = shardOrder.contains { replicas[$0]?.state.bounds.range.overlaps(range) ?? false }
+        return !isTaken && !erasures.values.contains { $0.range.overlaps(range) }
+    }
+
+    /// O9: the table has recorded a configuration without this replica, newer than the one that brought it.
+    private func endGoneReplicas(_ state: PlacementState) {
+        for shard in shardOrder {
+            guard let replica = replicas[shard] else { continue }
+            if let record = state.table.record(of: shard) {
+                let isOver = !record.isMember(identity.nodeID) || isListedAnew(record, replica)
+                if isOver, record.configuredAt > replica.joinedAt { end(replica) }
+            } else if state.table.isGone(shard) {
+                end(replica)
+            }
+        }
+    }
+
+    /// A lost replica is listed as a new one: it begins anew.
+    private func isListedAnew(_ record: ShardRecord, _ replica: ShardReplica) -> Bool {
+        guard !replica.raft.holdsLog, let since = record.replicaSet.since(of: identity.nodeID) else { return false }
+        return since > replica.joinedAt
+    }
+
+    private func end(_ replica: ShardReplica) {
+        let range = replica.state.bounds.range
+        remove(replica.shard)
+        persist.add(.ended(group: .shard(replica.shard)))
+        erase(replica.shard, range)
+    }
+
+    /// After the journal has it that the replica is no more.
+    func erase(_ shard: ShardID, _ range: ClosedRange<UInt64>) {
+        nextErasure += 1
+        let job = StoreJob(shard: shard, number: UInt64(UInt32.max) - nextErasure)
+        erasures[job] = Erasure(shard: shard, range: range)
+        persist.add(afterwards: .erase(job, shard, range))
+    }
+
+    // MARK: - Losses
+
+    /// Something of this replica cannot be read back: it falls silent at once, and the journal remembers (O9).
+    func lose(_ replica: ShardReplica, because what: String) {
+        guard replica.raft.holdsLog else { return }
+        let record = replica.record
+        let origin = ReplicaOrigin.lost(
+            record.replicas, range: replica.state.bounds.range, source: store, joinedAt: replica.joinedAt)
+        effects.lost.append(LostShard(shard: replica.shard, what: what))
+        persist.add(.lost(at: record.configuredAt, group: .shard(replica.shard)))
+        remove(replica.shard)
+        add(record, origin)
+        if let fresh = replicas[replica.shard], let view, let state = view.state {
+            fresh.observe(record, in: state, process: view.process, now: clocks)
+            reportLoss(of: fresh)
+        }
+    }
+
+    /// The table learns of it, and whoever owns the shard here gives it up (O2).
+    private func reportLoss(of replica: ShardReplica) {
+        guard let process = view?.process, !replica.record.isLost(at: identity.nodeID),
+            let since = replica.record.replicaSet.since(of: identity.nodeID), since <= replica.joinedAt
+        else { return }
+        effects.toNode.append(.propose(.reportLost(replica.shard, since: since, proposer: process)))
+    }
+}

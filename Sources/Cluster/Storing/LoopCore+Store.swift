@@ -1,0 +1,52 @@
+import ObjectRuntime
+import Placement
+import Raft
+
+/// What the store answers, and the rounds that feed it.
+extension LoopCore {
+    func take(_ result: StoreResult) {
+        switch result {
+        case .done(let job): finish(job)
+        case .failed(let job): fail(job)
+        case .madeSnapshot(let job, let offer):
+            with(job) { if $0.work.making == job { $0.madeSnapshot(offer) } }
+        case .readSnapshot(let shard, let message):
+            // As late as any message may be.
+            if replicas[shard] != nil { effects.messages.append(Outgoing(to: message.to, message: .shard(shard, message))) }
+        case .staged(let job, let isIntact):
+            with(job) { if $0.work.staging?.job == job { $0.staged(isIntact: isIntact) } }
+        case .installed(let job, let stored):
+            with(job) { replica in
+                guard replica.work.installation?.job == job else { return }
+                replica.resumeAfterInstallation(stored, into: &persist, messages: &effects.messages)
+            }
+        case .due(_, let found): expire(found)
+        case .damaged(let shard, let what):
+            if let replica = replicas[shard] { lose(replica, because: what) }
+        }
+    }
+
+    private func with(_ job: StoreJob, _ body: (ShardReplica) -> Void) {
+        guard let replica = replicas[job.shard] else { return }
+        body(replica)
+        mark(replica)
+    }
+
+    private func finish(_ job: StoreJob) {
+        if erasures.removeValue(forKey: job) != nil { return }
+        with(job) { replica in
+            guard replica.work.checkpoint?.job == job else { return }
+            replica.finishCheckpoint(into: &persist)
+            replica.advanceSnapshot(nowMs: nowMs)
+        }
+    }
+
+    private func fail(_ job: StoreJob) {
+        if let erasure = erasures[job] { return erase(again: erasure, job) }
+        with(job) { replica in
+            if replica.work.checkpoint?.job == job { replica.abandonCheckpoint(nowMs: nowMs) }
+            if replica.work.making == job { replica.giveUpSnapshot() }
+            if replica.work.installation?.job == job { replica.installAgain() }
+        }
+    }
+}

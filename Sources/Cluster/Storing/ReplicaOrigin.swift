@@ -1,0 +1,122 @@
+import Binary
+import ObjectRuntime
+import Placement
+import Raft
+
+/// What a node's disk had when its process began: the logs of its journal, the states of its store.
+public struct RecoveredReplicas: Sendable {
+    public var logs: RecoveredLogs
+    public var stored: [ShardID: StoredReplica]
+
+    public init(logs: RecoveredLogs = RecoveredLogs(), stored: [StoredReplica] = []) {
+        self.logs = logs
+        self.stored = Dictionary(uniqueKeysWithValues: stored.map { ($0.shard, $0) })
+    }
+
+    /// Everything that either of the two knows of, rising.
+    var shards: [ShardID] {
+        let others = stored.keys.filter { logs.shardLog($0) == nil }
+        return (logs.shards + others).sorted()
+    }
+}
+
+/// A removed replica whose objects are leaving the disk.
+struct Erasure {
+    var shard: ShardID
+    var range: ClosedRange<UInt64>
+}
+
+/// What a replica begins with: its log, the state at the log's base, and since when it is a replica.
+struct ReplicaOrigin {
+    var log: InitialState
+    var state: ShardState
+    /// What the store has; zero: nothing.
+    var stored: Position
+    var joinedAt: LogPoint
+
+    /// Of a new group: an empty log, kept by these.
+    static func newGroup(
+        _ configuration: Configuration, range: ClosedRange<UInt64>, source: any ObjectSource
+    ) -> ReplicaOrigin {
+        ReplicaOrigin(
+            log: .newGroup(configuration), state: ShardState(range: range, source: source), stored: .zero,
+            joinedAt: .genesis)
+    }
+
+    /// Of a group that exists elsewhere: it knows nothing and says nothing before it has a snapshot (O9).
+    static func joining(range: ClosedRange<UInt64>, source: any ObjectSource, at point: LogPoint) -> ReplicaOrigin {
+        ReplicaOrigin(
+            log: .joining, state: ShardState(range: range, source: source), stored: .zero, joinedAt: point)
+    }
+
+    /// The disk has lost it: silent in this name, for good (O9).
+    static func lost(
+        _ voters: [NodeID], range: ClosedRange<UInt64>, source: any ObjectSource, joinedAt: LogPoint
+    ) -> ReplicaOrigin {
+        let nothing = Snapshot(index: .zero, term: .zero, configuration: Configuration(voters: voters))
+        return ReplicaOrigin(
+            log: InitialState(snapshot: nothing, holdsLog: false),
+            state: ShardState(range: range, source: source), stored: .zero, joinedAt: joinedAt)
+    }
+}
+
+extension ReplicaOrigin {
+    /// What the disk has of a shard at the start.
+    enum Found {
+        case held(ReplicaOrigin)
+        /// Noticed now, or by an earlier process.
+        case lost(ReplicaOrigin, isNew: Bool)
+        /// A replica that was, whose state is still to be erased.
+        case ended(ClosedRange<UInt64>)
+        case nothing
+    }
+
+    /// Puts together the log in the journal and the state in the store.
+    static func find(
+        _ log: RecoveredLog?, _ stored: StoredReplica?, range: ClosedRange<UInt64>, source: any ObjectSource
+    ) throws(DecodingFailure) -> Found {
+        guard let log, let created = log.created else {
+            guard let stored else { return .nothing }
+            if log?.isEnded == true { return .ended(stored.range) }
+            // A split has made it, and the process died before its journal said so (O13).
+            return .held(try held(stored, hardState: HardState(), entries: [], joinedAt: .genesis, source))
+        }
+        let lostOrigin = lost(created.voters, range: range, source: source, joinedAt: log.joinedAt)
+        if log.lost != nil { return .lost(lostOrigin, isNew: false) }
+        guard let stored, stored.position.index >= log.covered.index else {
+            // What the journal relies on is not there.
+            if log.covered.index > .zero { return .lost(lostOrigin, isNew: true) }
+            var origin = newGroup(created, range: range, source: source)
+            origin.log.hardState = log.hardState
+            origin.log.entries = log.entries
+            origin.joinedAt = log.joinedAt
+            return .held(origin)
+        }
+        return .held(
+            try held(
+                stored, hardState: log.hardState, entries: continuation(of: stored.position, in: log.entries),
+                joinedAt: log.joinedAt, source))
+    }
+
+    private static func held(
+        _ stored: StoredReplica, hardState: HardState, entries: [Entry], joinedAt: LogPoint,
+        _ source: any ObjectSource
+    ) throws(DecodingFailure) -> ReplicaOrigin {
+        let head = try ReplicaHead(decoding: stored.payload)
+        let base = Snapshot(
+            index: stored.position.index, term: stored.position.term, configuration: head.configuration)
+        return ReplicaOrigin(
+            log: InitialState(hardState: hardState, snapshot: base, entries: entries),
+            state: try ShardState(head: head.state, source: source), stored: stored.position,
+            joinedAt: joinedAt)
+    }
+
+    /// The entries that follow the stored state. The store may be ahead of what the journal says of it: by its own
+    /// last checkpoint, or by a snapshot whose place in the journal was never written; then the log before it is
+    /// another one and ends.
+    private static func continuation(of base: Position, in entries: [Entry]) -> [Entry] {
+        guard let first = entries.first, first.index <= base.index else { return entries }
+        guard let same = entries.first(where: { $0.index == base.index }), same.term == base.term else { return [] }
+        return entries.filter { $0.index > base.index }
+    }
+}

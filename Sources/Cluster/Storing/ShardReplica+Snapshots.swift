@@ -1,0 +1,116 @@
+import ObjectRuntime
+import Placement
+import Raft
+
+/// Snapshots of a shard are files of the store's: made from what is stored, sent by offset, collected in a file,
+/// verified, and installed while the log waits.
+extension ShardReplica {
+    /// A snapshot takes the place of state and log. What the log has handed out with it waits until the store has
+    /// it: an acknowledgement must not rest on what a crash could take back.
+    struct Installation {
+        var job: StoreJob
+        var ready: Ready
+    }
+
+    // MARK: - Sending
+
+    /// Raft needs a snapshot. The stored state may be too old for the log in memory, so a checkpoint comes first.
+    func wantSnapshot(nowMs: UInt64) {
+        work.isSnapshotWanted = true
+        advanceSnapshot(nowMs: nowMs)
+    }
+
+    /// The next step towards a file of a state that the log in memory continues.
+    func advanceSnapshot(nowMs: UInt64) {
+        guard work.isSnapshotWanted, work.making == nil, work.checkpoint == nil, work.installation == nil
+        else { return }
+        if work.heldFrom == nil || !isStoredUsable {
+            work.heldFrom = appliedThrough
+            if hasUnstored {
+                if !beginCheckpoint(nowMs: nowMs) { giveUpSnapshot() }
+                return
+            }
+        }
+        let job = takeJob()
+        work.making = job
+        storeRequests.append(.makeSnapshot(job, shard))
+    }
+
+    /// The log in memory goes on where the stored state ends.
+    private var isStoredUsable: Bool { work.stored.index.next >= raft.firstIndex }
+
+    func madeSnapshot(_ offer: SnapshotOffer) {
+        work.making = nil
+        work.isSnapshotWanted = false
+        work.heldFrom = nil
+        guard let head = try? ReplicaHead(decoding: offer.payload) else { return raft.snapshotFailed() }
+        raft.provideSnapshot(
+            Snapshot(
+                index: offer.position.index, term: offer.position.term, configuration: head.configuration,
+                content: .external(totalBytes: offer.totalBytes, contentHash: offer.contentHash)))
+    }
+
+    func giveUpSnapshot() {
+        work.making = nil
+        work.isSnapshotWanted = false
+        work.heldFrom = nil
+        raft.snapshotFailed()
+    }
+
+    /// Entries above are not dropped from memory.
+    var compactionLimit: LogIndex { min(appliedThrough, work.heldFrom ?? appliedThrough) }
+
+    // MARK: - Receiving
+
+    /// Bytes go to the file as they come; the last ones end it.
+    func stage(_ ready: Ready) {
+        for hash in ready.snapshotsDropped { storeRequests.append(.dropStaged(shard, contentHash: hash)) }
+        for part in ready.snapshotParts {
+            storeRequests.append(.stage(shard, part))
+            guard part.isLast else { continue }
+            let job = takeJob()
+            work.staging = (job, part.contentHash)
+            storeRequests.append(.finishStaging(job, shard, contentHash: part.contentHash))
+        }
+    }
+
+    func staged(isIntact: Bool) {
+        guard let staging = work.staging else { return }
+        work.staging = nil
+        raft.snapshotStaged(contentHash: staging.contentHash, isIntact: isIntact)
+    }
+
+    func beginInstallation(_ ready: Ready, contentHash: UInt64) {
+        // What was captured before is of a state that ends here.
+        if work.checkpoint != nil { state.abandonCheckpoint() }
+        work.checkpoint = nil
+        let job = takeJob()
+        work.installation = Installation(job: job, ready: ready)
+        storeRequests.append(.install(job, shard, contentHash: contentHash))
+    }
+
+    /// Again, after a failure for want of space.
+    func installAgain() {
+        guard let hash = work.installation?.ready.snapshot?.externalHash else { return }
+        let job = takeJob()
+        work.installation?.job = job
+        storeRequests.append(.install(job, shard, contentHash: hash))
+    }
+
+    /// The store has the snapshot. Answers what the log handed out with it.
+    func takeInstalled(_ stored: StoredReplica) -> Ready? {
+        guard let installation = work.installation else { return nil }
+        work.installation = nil
+        do {
+            let head = try ReplicaHead(decoding: stored.payload)
+            state.replace(with: try ShardState(head: head.state, source: state.source))
+        } catch {
+            preconditionFailure("O12: the installed snapshot of shard \(shard.rawValue) cannot be read: \(error)")
+        }
+        state.eventHistoryBytes = settings.eventHistoryBytes
+        appliedThrough = stored.position.index
+        executedThrough = .zero
+        work.stored = stored.position
+        return installation.ready
+    }
+}

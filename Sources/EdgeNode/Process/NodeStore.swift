@@ -1,0 +1,230 @@
+import Cluster
+import Logging
+import NIOCore
+import NIOPosix
+import ObjectRuntime
+import Placement
+import Raft
+import Storage
+
+/// Carries out what the loops ask of the object store, and brings its answers to them.
+///
+/// Transactions go to the store's own thread. Files of snapshots are read and written by one more thread, in the
+/// order in which they were asked for; each snapshot is made by a thread of its own.
+final class NodeStore: @unchecked Sendable {
+    private let store: ObjectStore
+    private let files: SnapshotFiles
+    private let pool = NIOThreadPool(numberOfThreads: 1)
+    private let logger: Logger
+    /// How much of the mapped file may stay in memory.
+    private static let residentBytes = 48 << 20
+
+    init(store: ObjectStore, outgoingDirectory: String, logger: Logger) {
+        self.store = store
+        self.logger = logger
+        files = SnapshotFiles(incoming: store.snapshots, outgoingDirectory: outgoingDirectory)
+        pool.start()
+    }
+
+    /// What was there at the start.
+    var found: [StoredReplica] { store.heads.map(StoredReplica.init) }
+
+    func close() { store.close() }
+
+    /// Once a second, by any thread.
+    func tick() { store.trimResident(over: Self.residentBytes) }
+
+    func carryOut(_ requests: [StoreRequest], for loop: NodeLoop) {
+        for request in requests { carryOut(request, for: loop) }
+    }
+
+    private func carryOut(_ request: StoreRequest, for loop: NodeLoop) {
+        let answer: @Sendable (StoreResult) -> Void = { result in
+            loop.eventLoop.execute { loop.input(.store(result)) }
+        }
+        switch request {
+        case .write(let job, let write):
+            apply(job, write.shard, answer) { .checkpoint(StoreCheckpoint(write, also: [])) }
+        case .split(let job, let parent, let child):
+            apply(job, parent.shard, answer) { .split(StoreSplit(parent, child)) }
+        case .merge(let job, let left, let right, let into):
+            apply(job, into.shard, answer) {
+                .merge(
+                    StoreMerge(
+                        left: left.rawValue, right: right.rawValue, into: into.shard.rawValue,
+                        head: HeadContent(into)))
+            }
+        case .erase(let job, let shard, let range): erase(job, shard, range, answer)
+        case .findDue(let job, let beforeMs, let after, let limit):
+            loop.findDue(job, beforeMs: beforeMs, after: after, limit: limit)
+        case .install(let job, let shard, let hash): install(job, shard, hash, answer)
+        case .makeSnapshot, .readSnapshot, .releaseSnapshots, .stage, .finishStaging, .dropStaged:
+            pool.submit { _ in self.serveFiles(request, answer) }
+        }
+    }
+
+    // MARK: - Transactions
+
+    private func apply(
+        _ job: Cluster.StoreJob, _ shard: ShardID, _ answer: @escaping @Sendable (StoreResult) -> Void,
+        making make: @escaping @Sendable () -> StoreTransaction
+    ) {
+        store.apply(making: make) { result in
+            switch result {
+            case .success: answer(.done(job))
+            case .failure(let error): self.fail(error, job, shard, answer)
+            }
+        }
+    }
+
+    private func fail(
+        _ error: StoreError, _ job: Cluster.StoreJob, _ shard: ShardID,
+        _ answer: @Sendable (StoreResult) -> Void
+    ) {
+        logger.warning("the object store has not done what was asked", metadata: [
+            "shard": "\(shard)", "because": "\(error)",
+        ])
+        if error.kind == .damaged { answer(.damaged(shard, error.what)) }
+        answer(.failed(job))
+    }
+
+    private func erase(
+        _ job: Cluster.StoreJob, _ shard: ShardID, _ range: ClosedRange<UInt64>,
+        _ answer: @escaping @Sendable (StoreResult) -> Void
+    ) {
+        // What the store has may be wider: a split may not have reached it.
+        let known = try? store.readHead(shard.rawValue)?.range
+        let erasure = StoreErasure(shard: shard.rawValue, range: known ?? StoredRange(range))
+        apply(job, shard, answer) { .erase(erasure) }
+    }
+
+    private func install(
+        _ job: Cluster.StoreJob, _ shard: ShardID, _ hash: UInt64,
+        _ answer: @escaping @Sendable (StoreResult) -> Void
+    ) {
+        pool.submit { _ in
+            guard let snapshot = self.files.verified(hash) else { return answer(.failed(job)) }
+            let content = snapshot.manifest.head.content
+            let install = StoreInstall(shard: shard.rawValue, snapshot: snapshot, head: content)
+            self.store.apply(.install(install)) { result in
+                switch result {
+                case .success(let heads):
+                    guard let head = heads.first(where: { $0.shard == shard.rawValue }) else {
+                        return answer(.failed(job))
+                    }
+                    answer(.installed(job, StoredReplica(head)))
+                case .failure(let error): self.fail(error, job, shard, answer)
+                }
+            }
+        }
+    }
+
+    // MARK: - Files
+
+    private func serveFiles(_ request: StoreRequest, _ answer: @escaping @Sendable (StoreResult) -> Void) {
+        do {
+            switch request {
+            case .makeSnapshot(let job, let shard): try makeSnapshot(job, shard, answer)
+            case .readSnapshot(let shard, let message):
+                // What cannot be read is a message that was lost.
+                if let filled = files.fill(message) { answer(.readSnapshot(shard, filled)) }
+            case .releaseSnapshots(let shard): files.release(shard)
+            case .stage(let shard, let part): try files.stage(shard, part)
+            case .finishStaging(let job, _, let hash): answer(.staged(job, isIntact: files.finish(hash)))
+            case .dropStaged(_, let hash): files.drop(hash)
+            default: preconditionFailure("asked of the store's own thread")
+            }
+        } catch {
+            logger.warning("a snapshot could not be handled", metadata: ["because": "\(error)"])
+            if case .makeSnapshot(let job, _) = request { answer(.failed(job)) }
+        }
+    }
+
+    private func makeSnapshot(
+        _ job: Cluster.StoreJob, _ shard: ShardID, _ answer: @escaping @Sendable (StoreResult) -> Void
+    ) throws {
+        let view = try store.makeView()
+        files.make(shard, of: view) { result in
+            self.pool.submit { _ in
+                switch result {
+                case .success(let snapshot):
+                    self.files.offer(shard, snapshot)
+                    answer(.madeSnapshot(job, SnapshotOffer(snapshot)))
+                case .failure(let error):
+                    self.logger.warning("a snapshot could not be made", metadata: ["because": "\(error)"])
+                    answer(.failed(job))
+                }
+            }
+        }
+    }
+}
+
+// MARK: - Values of one module in terms of the other
+
+extension Storage.StoreKey {
+    init(_ key: ObjectRuntime.StoreKey) {
+        self.init(object: key.object, fingerprint: key.fingerprint)
+    }
+}
+
+extension ObjectRuntime.StoreKey {
+    init(_ key: Storage.StoreKey) {
+        self.init(object: key.object, fingerprint: key.fingerprint)
+    }
+}
+
+extension StoredRange {
+    init(_ range: ClosedRange<UInt64>) {
+        self.init(start: range.lowerBound, end: range.upperBound)
+    }
+}
+
+extension HeadContent {
+    init(_ write: StoredWrite) {
+        self.init(
+            index: write.base.position.index.rawValue, term: write.base.position.term.rawValue,
+            range: StoredRange(write.range), payload: write.payload())
+    }
+}
+
+extension StoreCheckpoint {
+    /// `other` are changes of the part that is about to be split off.
+    init(_ write: StoredWrite, also other: [StoredChange]) {
+        var puts: [Storage.StoredObject] = []
+        var removes: [Storage.StoreKey] = []
+        for change in write.changes() + other {
+            switch change {
+            case .put(let key, let expiresAtMs, let bytes):
+                puts.append(.init(key: .init(key), expiresAtMs: expiresAtMs, bytes: bytes))
+            case .remove(let key): removes.append(.init(key))
+            }
+        }
+        self.init(shard: write.shard.rawValue, puts: puts, removes: removes, head: HeadContent(write))
+    }
+}
+
+extension StoreSplit {
+    init(_ parent: StoredWrite, _ child: StoredWrite) {
+        self.init(
+            parent: StoreCheckpoint(parent, also: child.changes()), child: child.shard.rawValue,
+            childHead: HeadContent(child))
+    }
+}
+
+extension StoredReplica {
+    init(_ head: StoredHead) {
+        self.init(
+            shard: ShardID(rawValue: head.shard),
+            position: Position(term: Term(rawValue: head.term), index: LogIndex(rawValue: head.index)),
+            range: head.range.start...head.range.end, objectCount: head.objectCount, payload: head.payload)
+    }
+}
+
+extension SnapshotOffer {
+    init(_ snapshot: VerifiedSnapshot) {
+        let head = snapshot.manifest.head
+        self.init(
+            position: Position(term: Term(rawValue: head.term), index: LogIndex(rawValue: head.index)),
+            payload: head.payload, totalBytes: snapshot.byteCount, contentHash: snapshot.hash)
+    }
+}
