@@ -6,6 +6,9 @@
 /// CRC-32C (Castagnoli) of `length` bytes, continuing from `seed`.
 uint32_t holdfast_crc32c(uint32_t seed, const void *bytes, size_t length);
 
+/// XXH64 of `length` bytes: a fast hash without a secret.
+uint64_t holdfast_hash64(uint64_t seed, const void *bytes, size_t length);
+
 /// Asks the kernel to send SIGKILL to this process when its parent dies. 0, or errno.
 int holdfast_die_with_parent(void);
 
