@@ -35,8 +35,11 @@ extension ShardReplica {
                 releaseCommitted(through: ready.commit)
             }
             if ready.snapshotWanted {
-                guard let snapshot = makeSnapshot() else { break }
-                raft.provideSnapshot(snapshot)
+                if let snapshot = makeSnapshot() {
+                    raft.provideSnapshot(snapshot)
+                } else {
+                    raft.snapshotFailed()
+                }
             }
         }
     }
