@@ -11,6 +11,8 @@ public enum PlantedBug: String, CaseIterable, Sendable {
     case serveBeforeBarrier = "serve-before-barrier"
     case assignOverLiveOwner = "assign-over-live-owner"
     case answerSealWithoutLog = "answer-seal-without-log"
+    case countLearner = "count-learner"
+    case installOverNewer = "install-over-newer"
     case restartEdgeCounter = "restart-edge-counter"
     case dropUnsettledOperation = "drop-unsettled-operation"
     case dropLastEvent = "drop-last-event"

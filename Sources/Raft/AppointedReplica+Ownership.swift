@@ -51,6 +51,7 @@ extension AppointedReplica {
         appointment.sourceTicks = 0
         appointment.pullAfter = core.log.last
         appointment.pullNeedsSnapshot = core.isJoining
+        appointment.sourceIsSlow = false
         appointment.resetPatience()
         sendPull()
     }
@@ -103,9 +104,30 @@ extension AppointedReplica {
     }
 
     mutating func stepPulledChunk(_ chunk: SnapshotChunk, from node: NodeID) {
-        guard isFromSource(node), core.receive(chunk, from: node) else { return }
+        guard isFromSource(node) else { return }
+        let before = core.snapshots.incoming?.offset ?? 0
+        let isHere = core.receive(chunk, from: node)
+        if isHere { return pullAfterSnapshot() }
+        if chunk.isExternal { appointment.sourceIsSlow = true }
+        // A file takes long. As long as it comes, asking again would only send parts of it again.
+        if (core.snapshots.incoming?.offset ?? 0) > before { appointment.resetPatience() }
+    }
+
+    mutating func stepPullPending(from node: NodeID) {
+        guard isFromSource(node) else { return }
+        appointment.sourceIsSlow = true
+    }
+
+    /// The file that was pulled is in place.
+    mutating func endPulledFile() {
+        appointment.sourceTicks = 0
+        pullAfterSnapshot()
+    }
+
+    private mutating func pullAfterSnapshot() {
         guard !core.isJoining, let term = core.log.term(at: commit) else { return }
         appointment.pullNeedsSnapshot = false
+        appointment.sourceIsSlow = false
         pull(after: Position(term: term, index: commit))
     }
 
@@ -122,14 +144,20 @@ extension AppointedReplica {
     mutating func abandonSource() {
         guard let source = appointment.source else { return }
         appointment.dropAnswer(of: source)
-        core.snapshots.incoming = nil
+        core.dropIncoming()
         finishAdopting()
     }
 
+    /// While the own disk works on a whole file, nothing is expected of the source.
     mutating func tickAdoption() {
+        if let incoming = core.snapshots.incoming, incoming.identity.isExternal, incoming.isWhole { return }
         appointment.sourceTicks += 1
-        if appointment.sourceTicks >= core.settings.sourceTimeoutTicks { return abandonSource() }
-        if appointment.isRetryDue(core.settings) { sendPull() }
+        let settings = core.settings
+        let patience =
+            appointment.sourceIsSlow
+            ? max(settings.sourceTimeoutTicks, settings.fileSourceTimeoutTicks) : settings.sourceTimeoutTicks
+        if appointment.sourceTicks >= patience { return abandonSource() }
+        if appointment.isRetryDue(settings) { sendPull() }
     }
 
     // MARK: Lead
@@ -165,7 +193,7 @@ extension AppointedReplica {
         }
         guard !core.isJoining else { return core.counters.unansweredWithoutLog += 1 }
         if pull.needsSnapshot || pull.previous.index < core.log.boundary.index {
-            return supplySnapshot(to: message.from)
+            return supplySnapshot(message)
         }
         core.endPulledSnapshot()
         if core.log.matches(pull.previous) {
@@ -198,9 +226,11 @@ extension AppointedReplica {
             to: message)
     }
 
-    private mutating func supplySnapshot(to owner: NodeID) {
-        if core.snapshots.pulled?.owner == owner {
+    private mutating func supplySnapshot(_ message: Message) {
+        let owner = message.from
+        if let pulled = core.snapshots.pulled, pulled.owner == owner {
             core.snapshots.pulled?.transfer?.rewind()
+            if pulled.transfer == nil { reply(.pullPending, to: message) }
         } else {
             core.snapshots.pulled = (owner, nil)
         }

@@ -101,6 +101,7 @@ extension AppointedReplica {
             evaluateSeals()
         case .pullAnswer(let answer): stepPullAnswer(answer, from: message.from)
         case .pullConflict(let hint): stepPullConflict(hint, from: message.from)
+        case .pullPending: stepPullPending(from: message.from)
         case .snapshotChunk(let chunk): stepPulledChunk(chunk, from: message.from)
         default: stepFollowerAnswer(message)
         }

@@ -106,7 +106,7 @@ public struct AppointedReplica: Sendable {
     public mutating func resign() {
         stage = .following
         core.stopLeading()
-        core.snapshots.incoming = nil
+        core.dropIncoming()
     }
 
     mutating func beginTerm(_ state: HardState) {
@@ -149,13 +149,6 @@ public struct AppointedReplica: Sendable {
     public mutating func persisted(term: Term, index: LogIndex) {
         core.persisted(Position(term: term, index: index))
         afterProgress()
-    }
-
-    public mutating func provideSnapshot(_ snapshot: Snapshot) { core.provide(snapshot) }
-
-    /// The state machine's `data` at `index` as a snapshot; nil if `index` is not applied or too far back.
-    public func makeSnapshot(at index: LogIndex, data: [UInt8]) -> Snapshot? {
-        core.snapshot(at: index, data: data)
     }
 
     public mutating func compact(keepingBytes: Int, through index: LogIndex) {

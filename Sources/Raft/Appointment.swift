@@ -13,6 +13,8 @@ struct Appointment: Sendable {
     var pullNeedsSnapshot = false
     /// Ticks since the source was heard.
     var sourceTicks = 0
+    /// It makes or sends a file, which takes its time.
+    var sourceIsSlow = false
 
     var barrier = LogIndex.zero
 
@@ -42,11 +44,11 @@ struct Appointment: Sendable {
 
     /// Counts a tick; true when it is time to ask again. Patience doubles each time.
     mutating func isRetryDue(_ settings: ReplicaSettings) -> Bool {
-        if patience == 0 { patience = settings.retryTicks }
+        if patience == 0 { patience = sourceIsSlow ? settings.fileRetryTicks : settings.retryTicks }
         ticks += 1
         guard ticks >= patience else { return false }
         ticks = 0
-        patience = min(2 * patience, settings.retryTicksMax)
+        patience = max(patience, min(2 * patience, settings.retryTicksMax))
         return true
     }
 

@@ -53,6 +53,9 @@ extension Configuration {
     /// The highest index that a quorum holds.
     public func quorumIndex(_ match: (NodeID) -> LogIndex) -> LogIndex {
         guard !isEmpty else { return .zero }
+        #if PLANTED_BUGS
+        if PlantedBug.isActive(.countLearner) { return Self.majorityIndex(of: voters + learners, match) }
+        #endif
         let incoming = Self.majorityIndex(of: voters, match)
         return isJoint ? min(incoming, Self.majorityIndex(of: outgoing, match)) : incoming
     }

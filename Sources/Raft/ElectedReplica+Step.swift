@@ -6,7 +6,7 @@ extension ElectedReplica {
         switch message.body {
         case .voteRequest(let request): return stepVoteRequest(request, message)
         case .voteAnswer(let answer): return stepVoteAnswer(answer, message)
-        case .seal, .sealAnswer, .sealRefusal, .pull, .pullAnswer, .pullConflict:
+        case .seal, .sealAnswer, .sealRefusal, .pull, .pullAnswer, .pullConflict, .pullPending:
             return core.counters.misdirected += 1
         default: break
         }

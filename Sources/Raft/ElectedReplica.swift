@@ -93,13 +93,6 @@ public struct ElectedReplica: Sendable {
         return core.changeConfiguration(to: target)
     }
 
-    public mutating func provideSnapshot(_ snapshot: Snapshot) { core.provide(snapshot) }
-
-    /// The state machine's `data` at `index` as a snapshot; nil if `index` is not applied or too far back.
-    public func makeSnapshot(at index: LogIndex, data: [UInt8]) -> Snapshot? {
-        core.snapshot(at: index, data: data)
-    }
-
     public mutating func compact(keepingBytes: Int, through index: LogIndex) {
         core.compact(keepingBytes: keepingBytes, through: index)
     }

@@ -60,23 +60,6 @@ public struct HardState: Sendable, Equatable {
     }
 }
 
-/// The state machine at `index`, and the configuration in force there. Replaces the log up to it.
-public struct Snapshot: Sendable, Equatable {
-    public var index: LogIndex
-    public var term: Term
-    public var configuration: Configuration
-    public var data: [UInt8]
-
-    public init(index: LogIndex, term: Term, configuration: Configuration, data: [UInt8] = []) {
-        self.index = index
-        self.term = term
-        self.configuration = configuration
-        self.data = data
-    }
-
-    public var position: Position { Position(term: term, index: index) }
-}
-
 /// What storage knows when a replica starts.
 public struct InitialState: Sendable {
     public var hardState: HardState

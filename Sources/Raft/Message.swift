@@ -37,6 +37,8 @@ public struct Message: Sendable, Equatable {
         case pullAnswer(PullAnswer)
         /// The pulled replica has no such entry; look for a common one at or below this.
         case pullConflict(Position)
+        /// The pulled replica is alive and makes the snapshot that was asked for.
+        case pullPending
     }
 }
 
@@ -142,22 +144,28 @@ public struct SnapshotChunk: Sendable, Equatable {
     public var configuration: Configuration
     public var offset: UInt64
     public var totalBytes: UInt64
+    /// How many bytes this piece has. `data` has as many, except between the core and the driver that is to
+    /// fill them in.
+    public var byteCount: Int
     public var data: [UInt8]
     /// Sent to an owner that pulls, not by a leader.
     public var isPulled: Bool
+    /// Of a file: receivers hand it to their driver and keep nothing of it.
+    public var isExternal: Bool
 
     public init(
         contentHash: UInt64, position: Position, configuration: Configuration, offset: UInt64,
-        totalBytes: UInt64,
-        data: [UInt8], isPulled: Bool
+        totalBytes: UInt64, byteCount: Int? = nil, data: [UInt8], isPulled: Bool, isExternal: Bool = false
     ) {
         self.contentHash = contentHash
         self.position = position
         self.configuration = configuration
         self.offset = offset
         self.totalBytes = totalBytes
+        self.byteCount = byteCount ?? data.count
         self.data = data
         self.isPulled = isPulled
+        self.isExternal = isExternal
     }
 }
 

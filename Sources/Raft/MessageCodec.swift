@@ -4,17 +4,31 @@ import Binary
 /// entry costs three bytes beside its payload. The link that carries messages bounds their size and
 /// names the version of the wire protocol; the version byte here is for this format alone.
 extension Message {
+    /// What 0.2.0 knows.
     static let version: UInt8 = 1
+    /// Of messages that came later: pieces of files, and word of a file that is being made.
+    static let fileVersion: UInt8 = 2
     static let maximumEntries = 65_536
+    static let maximumChunkBytes = 64 << 20
 
     private enum Tag: UInt8 {
         case append = 1, appendAccepted, appendRejected, heartbeat, heartbeatAnswer, voteRequest, voteAnswer
         case timeoutNow, snapshotChunk, snapshotProgress
         case seal, sealAnswer, sealRefusal, pull, pullAnswer, pullConflict
+        case pullPending
+    }
+
+    /// The lowest version that has it: old nodes go on understanding all that they knew.
+    private var neededVersion: UInt8 {
+        switch body {
+        case .snapshotChunk(let chunk): chunk.isExternal ? Self.fileVersion : Self.version
+        case .pullPending: Self.fileVersion
+        default: Self.version
+        }
     }
 
     public func encode(into writer: inout ByteWriter) {
-        writer.write(Self.version)
+        writer.write(neededVersion)
         writer.write(tag.rawValue)
         writer.write(from.rawValue)
         writer.write(to.rawValue)
@@ -41,6 +55,7 @@ extension Message {
         case .pull: .pull
         case .pullAnswer: .pullAnswer
         case .pullConflict: .pullConflict
+        case .pullPending: .pullPending
         }
     }
 
@@ -63,7 +78,7 @@ extension Message {
             writer.write(answer.isPreVote)
             writer.writeVariable(answer.requestTerm.rawValue)
             writer.write(answer.granted)
-        case .timeoutNow, .seal: break
+        case .timeoutNow, .seal, .pullPending: break
         case .snapshotChunk(let chunk): chunk.encode(into: &writer)
         case .snapshotProgress(let progress):
             writer.write(progress.contentHash)
@@ -78,7 +93,8 @@ extension Message {
     }
 
     public init(from reader: inout ByteReader) throws(DecodingFailure) {
-        guard try reader.readUInt8() == Self.version else {
+        let version = try reader.readUInt8()
+        guard version == Self.version || version == Self.fileVersion else {
             throw DecodingFailure("a message of another version")
         }
         guard let tag = Tag(rawValue: try reader.readUInt8()) else {
@@ -87,10 +103,12 @@ extension Message {
         self.init(
             from: NodeID(try reader.readUInt64()), to: NodeID(try reader.readUInt64()),
             term: Term(try reader.readVariable()), incarnation: try reader.readVariable(),
-            body: try Self.readBody(tag, &reader))
+            body: try Self.readBody(tag, version, &reader))
     }
 
-    private static func readBody(_ tag: Tag, _ reader: inout ByteReader) throws(DecodingFailure) -> Body {
+    private static func readBody(
+        _ tag: Tag, _ version: UInt8, _ reader: inout ByteReader
+    ) throws(DecodingFailure) -> Body {
         switch tag {
         case .append: .append(try Append(from: &reader))
         case .appendAccepted:
@@ -110,7 +128,7 @@ extension Message {
                     isPreVote: try reader.readBool(), requestTerm: Term(try reader.readVariable()),
                     granted: try reader.readBool()))
         case .timeoutNow: .timeoutNow
-        case .snapshotChunk: .snapshotChunk(try SnapshotChunk(from: &reader))
+        case .snapshotChunk: .snapshotChunk(try SnapshotChunk(from: &reader, isExternal: version == fileVersion))
         case .snapshotProgress:
             .snapshotProgress(
                 SnapshotProgress(contentHash: try reader.readUInt64(), offset: try reader.readVariable()))
@@ -123,6 +141,7 @@ extension Message {
             .pull(Pull(previous: try Position(from: &reader), needsSnapshot: try reader.readBool()))
         case .pullAnswer: .pullAnswer(try PullAnswer(from: &reader))
         case .pullConflict: .pullConflict(try Position(from: &reader))
+        case .pullPending: .pullPending
         }
     }
 }

@@ -82,14 +82,30 @@ extension Snapshot {
     public func encode(into writer: inout ByteWriter) {
         position.encode(into: &writer)
         configuration.encode(into: &writer)
-        writer.writeBytes(data)
+        switch content {
+        case .bytes(let data):
+            writer.write(UInt8(0))
+            writer.writeBytes(data)
+        case .external(let totalBytes, let contentHash):
+            writer.write(UInt8(1))
+            writer.writeVariable(totalBytes)
+            writer.write(contentHash)
+        }
     }
 
     public init(from reader: inout ByteReader) throws(DecodingFailure) {
         let position = try Position(from: &reader)
         self.init(
             index: position.index, term: position.term, configuration: try Configuration(from: &reader),
-            data: try reader.readBytes())
+            content: try Self.readContent(&reader))
+    }
+
+    private static func readContent(_ reader: inout ByteReader) throws(DecodingFailure) -> Content {
+        switch try reader.readUInt8() {
+        case 0: .bytes(try reader.readBytes())
+        case 1: .external(totalBytes: try reader.readVariable(), contentHash: try reader.readUInt64())
+        default: throw DecodingFailure("an unknown kind of snapshot")
+        }
     }
 }
 
@@ -154,21 +170,24 @@ extension VoteRequest {
 }
 
 extension SnapshotChunk {
+    /// The form of 0.2.0, and for a piece of a file how many bytes it has.
     func encode(into writer: inout ByteWriter) {
         writer.write(contentHash)
         position.encode(into: &writer)
         configuration.encode(into: &writer)
         writer.writeVariable(offset)
         writer.writeVariable(totalBytes)
+        if isExternal { writer.writeVariable(byteCount) }
         writer.writeBytes(data)
         writer.write(isPulled)
     }
 
-    init(from reader: inout ByteReader) throws(DecodingFailure) {
+    init(from reader: inout ByteReader, isExternal: Bool) throws(DecodingFailure) {
         self.init(
             contentHash: try reader.readUInt64(), position: try Position(from: &reader),
             configuration: try Configuration(from: &reader), offset: try reader.readVariable(),
-            totalBytes: try reader.readVariable(), data: try reader.readBytes(),
-            isPulled: try reader.readBool())
+            totalBytes: try reader.readVariable(),
+            byteCount: isExternal ? try reader.readCount(limit: Message.maximumChunkBytes) : nil,
+            data: try reader.readBytes(), isPulled: try reader.readBool(), isExternal: isExternal)
     }
 }

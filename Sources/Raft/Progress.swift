@@ -29,6 +29,9 @@ struct Progress: Sendable {
     /// The highest round of leadership confirmation it has answered.
     var confirmedRound: UInt64 = 0
 
+    /// It was fed a snapshot, and not everything that came after has been sent to it yet.
+    private(set) var isCatchingUp = false
+
     private var ticksWaiting = 0
     private var retryAfter: Int
 
@@ -58,6 +61,11 @@ struct Progress: Sendable {
             next = last.index.next
         case .snapshot: break
         }
+    }
+
+    /// Everything up to `last` was sent once: from now on it lags no more than any other.
+    mutating func noteSent(through last: LogIndex) {
+        if state == .replicate, next > last { isCatchingUp = false }
     }
 
     /// A follower commits no further than the message that tells it reaches.
@@ -135,6 +143,7 @@ struct Progress: Sendable {
 
     mutating func becomeFedBySnapshot() {
         state = .snapshot
+        isCatchingUp = true
         leaveState()
     }
 
@@ -163,7 +172,10 @@ struct Progress: Sendable {
     mutating func tick(settings: ReplicaSettings) -> Bool {
         guard !isUnreachable else { return false }
         ticksWaiting += 1
-        guard ticksWaiting >= retryAfter else { return false }
+        let isFile = transfer?.snapshot.externalHash != nil
+        guard ticksWaiting >= (isFile ? max(retryAfter, settings.fileRetryTicks) : retryAfter) else {
+            return false
+        }
         ticksWaiting = 0
         retryAfter = min(2 * retryAfter, settings.retryTicksMax)
         return true

@@ -27,6 +27,11 @@
 //     send(ready.messagesAfterPersist)
 //     replica.persisted(term: ready.mark.term, index: ready.mark.index)
 //
+// Snapshots are bytes, or files of the driver's. Of a file the core knows position, configuration, size and
+// hash. Its sender's driver is asked for it, makes it while entries go on, and fills in the bytes of each chunk
+// before it leaves; its receiver's driver writes each part, verifies the whole, makes it durable, and says so.
+// Only then it is installed, by a `Ready` like any other.
+//
 // Several may be outstanding. A `Ready` without a mark needs no `persisted`, but its `messagesAfterPersist`
 // still wait for the writes before it. `hasReady` stays true while a window has room for more; take again
 // until it is false.
@@ -38,6 +43,7 @@
 //   `Persistence`            what is handed out to the disk, and what of it is durable
 //   `Progress`               what a leader knows of one follower: probing, replicating, or fed a snapshot
 //   `SnapshotExchange`       snapshots under way, in chunks, in both directions
+//   `IncomingSnapshot`       one that is being received: collected if it is bytes, counted if it is a file
 //   `Replication`            all of these: following, leading, counting, handing out work
 //   `ElectedReplica`         how one becomes leader by votes; reads, transfer, obituaries
 //   `AppointedReplica`       how one becomes leader by appointment; `Appointment` is what it has learnt so far

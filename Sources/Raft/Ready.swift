@@ -16,8 +16,13 @@ public struct Ready: Sendable, Equatable {
     public var readStates: [ReadState] = []
     /// Reads that will not be answered: this replica no longer leads.
     public var abandonedReads: [UInt64] = []
-    /// Somebody is to be fed a snapshot: make one of what is applied and call `provideSnapshot`.
+    /// Somebody is to be fed a snapshot: make one of what is applied, now or later, and call
+    /// `provideSnapshot`, or `snapshotFailed`. Not asked again before one of the two.
     public var snapshotWanted = false
+    /// Files that were begun and will not be installed: throw them away, before `snapshotParts` is written.
+    public var snapshotDropped: [UInt64] = []
+    /// What has arrived of a file; not kept by the core.
+    public var snapshotParts: [SnapshotPart] = []
     /// What to pass to `persisted` when this is durable; nil if there is nothing to persist.
     public var mark: Position?
 
@@ -29,6 +34,7 @@ public struct Ready: Sendable, Equatable {
     public var isEmpty: Bool {
         mark == nil && messages.isEmpty && messagesAfterPersist.isEmpty && committed.isEmpty
             && readStates.isEmpty && abandonedReads.isEmpty && !snapshotWanted
+            && snapshotParts.isEmpty && snapshotDropped.isEmpty
     }
 }
 

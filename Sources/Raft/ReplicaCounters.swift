@@ -22,6 +22,8 @@ public struct ReplicaCounters: Sendable, Equatable {
     public var retries: UInt64 = 0
     /// Snapshots whose bytes were not those that were sent; they are fetched again.
     public var damagedSnapshots: UInt64 = 0
+    /// Files that were provided too late: the log had gone on without waiting, or the driver lost them.
+    public var uselessSnapshots: UInt64 = 0
     public var snapshotsSent: UInt64 = 0
     public var snapshotsInstalled: UInt64 = 0
 

@@ -18,6 +18,12 @@ public struct ReplicaSettings: Sendable, Equatable {
     public var inFlightMessagesMax = 64
     public var snapshotChunkBytes = 256 << 10
     public var snapshotWindowBytes = 1 << 20
+    /// Chunks are made only against what `addSnapshotBudget` has granted.
+    public var limitsSnapshotRate = false
+    /// How long an unanswered piece of a file is waited for: a driver reads it, another one writes it.
+    public var fileRetryTicks = 25
+    /// Appointed: how long a source that makes or sends a file may be silent.
+    public var fileSourceTimeoutTicks = 100
     /// A snapshot under way holds back compaction, but not beyond this.
     public var snapshotRetentionBytesMax = 256 << 20
     public var snapshotBytesMax: UInt64 = 16 << 30

@@ -168,6 +168,7 @@ extension Replication {
             bytesMax: isProbe ? settings.probeBytesMax : settings.messageBytesMax,
             countMax: settings.messageEntriesMax)
         peers[position].sent(entries)
+        peers[position].noteSent(through: log.lastIndex)
         sendAppend(position, Append(previous: previous, commit: commit, entries: entries))
     }
 

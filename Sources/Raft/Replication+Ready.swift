@@ -5,7 +5,7 @@ extension Replication {
     var hasReady: Bool {
         persistence.hasWork(lastIndex: log.lastIndex) || !messages.isEmpty || !messagesAfterPersist.isEmpty
             || acknowledgement != nil || commit > applied || snapshotRequest || canSendToPeers
-            || canFeedPulledSnapshot
+            || canFeedPulledSnapshot || !snapshots.parts.isEmpty || !snapshots.dropped.isEmpty
     }
 
     mutating func ready() -> Ready {
@@ -27,6 +27,8 @@ extension Replication {
         handOutCommitted(&ready)
         ready.snapshotWanted = snapshotRequest
         snapshotRequest = false
+        ready.snapshotParts = take(&snapshots.parts)
+        ready.snapshotDropped = take(&snapshots.dropped)
         return ready
     }
 
@@ -37,7 +39,7 @@ extension Replication {
         applied = commit
     }
 
-    private func take(_ list: inout [Message]) -> [Message] {
+    private func take<Element>(_ list: inout [Element]) -> [Element] {
         let taken = list
         list = []
         return taken
@@ -49,9 +51,9 @@ extension Replication {
     }
 
     /// A snapshot of the state machine at `index`, which must be applied and not below the boundary.
-    func snapshot(at index: LogIndex, data: [UInt8]) -> Snapshot? {
+    func snapshot(at index: LogIndex, content: Snapshot.Content) -> Snapshot? {
         guard index <= applied, let term = log.term(at: index) else { return nil }
         return Snapshot(
-            index: index, term: term, configuration: configurations.configuration(at: index), data: data)
+            index: index, term: term, configuration: configurations.configuration(at: index), content: content)
     }
 }

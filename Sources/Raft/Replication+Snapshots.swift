@@ -7,12 +7,20 @@ struct SnapshotExchange: Sendable {
     var incoming: IncomingSnapshot?
     /// To the owner that adopts this replica's log.
     var pulled: (owner: NodeID, transfer: OutgoingTransfer?)?
-    var isWanted = false
+    var request = Request.none
+    /// How many bytes of chunks may still be made.
+    private(set) var budgetBytes = 0
     private var offerHash: UInt64?
+    /// Of files: to be handed out.
+    var parts: [SnapshotPart] = []
+    var dropped: [UInt64] = []
+
+    /// What the driver was asked for. Making a file takes time, and it is not asked twice.
+    enum Request: Sendable { case none, asked, failed }
 
     /// The offer may go to several replicas; its hash is computed once.
     mutating func makeTransfer(of snapshot: Snapshot, isPulled: Bool) -> OutgoingTransfer {
-        let hash = offerHash ?? SnapshotChunk.hash(snapshot.data)
+        let hash = offerHash ?? snapshot.externalHash ?? SnapshotChunk.hash(snapshot.data)
         offerHash = hash
         return OutgoingTransfer(of: snapshot, contentHash: hash, isPulled: isPulled)
     }
@@ -25,14 +33,46 @@ struct SnapshotExchange: Sendable {
 
     func canFeed(_ peer: Progress, from boundary: LogIndex, settings: ReplicaSettings) -> Bool {
         guard peer.state == .snapshot else { return false }
-        return peer.transfer?.canSend(settings) ?? (usableOffer(from: boundary) != nil)
+        return peer.transfer.map { mayMakeChunk(of: $0, settings) } ?? (usableOffer(from: boundary) != nil)
     }
 
-    /// Entries above this are needed by somebody who is receiving a snapshot.
-    func lowestIndexUnderWay(_ peers: [Progress]) -> LogIndex? {
-        var indexes = peers.compactMap { $0.isUnreachable ? nil : $0.transfer?.snapshot.index }
-        if let transfer = pulled?.transfer { indexes.append(transfer.snapshot.index) }
+    func mayMakeChunk(of transfer: OutgoingTransfer, _ settings: ReplicaSettings) -> Bool {
+        guard transfer.canSend(settings) else { return false }
+        return !settings.limitsSnapshotRate || transfer.nextByteCount(settings) <= budgetBytes
+    }
+
+    /// The next chunk, if window and budget allow one.
+    mutating func nextChunk(
+        of transfer: inout OutgoingTransfer, _ settings: ReplicaSettings
+    ) -> SnapshotChunk? {
+        guard mayMakeChunk(of: transfer, settings) else { return nil }
+        let chunk = transfer.nextChunk(settings)
+        if settings.limitsSnapshotRate { budgetBytes -= chunk.byteCount }
+        return chunk
+    }
+
+    /// What is not used up is kept, up to a window: a rate is not a right to a burst later.
+    mutating func addBudget(bytes: Int, _ settings: ReplicaSettings) {
+        let most = max(settings.snapshotWindowBytes, settings.snapshotChunkBytes)
+        budgetBytes = min(most, budgetBytes + min(most, max(0, bytes)))
+    }
+
+    /// Entries above this are needed by somebody who waits for a snapshot, receives one, or catches up after
+    /// one: were they dropped, the next snapshot would be due, for ever.
+    func lowestIndexNeeded(_ peers: [Progress], boundary: LogIndex) -> LogIndex? {
+        let offered = usableOffer(from: boundary)?.index ?? boundary
+        var indexes = peers.filter { !$0.isUnreachable }.compactMap { peer in
+            peer.state == .snapshot
+                ? peer.transfer?.snapshot.index ?? offered : peer.isCatchingUp ? peer.match : nil
+        }
+        if let pulled { indexes.append(pulled.transfer?.snapshot.index ?? offered) }
         return indexes.min()
+    }
+
+    /// The files that are still sent from, or may be.
+    func filesInUse(_ peers: [Progress]) -> [UInt64] {
+        let used = [offer, pulled?.transfer?.snapshot] + peers.map(\.transfer?.snapshot)
+        return Set(used.compactMap { $0?.externalHash }).sorted()
     }
 }
 
@@ -47,10 +87,11 @@ extension Replication {
             peers[position].transfer = snapshots.makeTransfer(of: offer, isPulled: false)
             counters.snapshotsSent += 1
         }
-        while var transfer = peers[position].transfer, transfer.canSend(settings) {
-            send(.snapshotChunk(transfer.nextChunk(settings)), to: peers[position].peer)
-            peers[position].transfer = transfer
+        guard var transfer = peers[position].transfer else { return }
+        while let chunk = snapshots.nextChunk(of: &transfer, settings) {
+            send(.snapshotChunk(chunk), to: peers[position].peer)
         }
+        peers[position].transfer = transfer
     }
 
     /// Feeds the owner that pulls this log.
@@ -64,10 +105,11 @@ extension Replication {
             snapshots.pulled?.transfer = transfer
             counters.snapshotsSent += 1
         }
-        while var transfer = snapshots.pulled?.transfer, transfer.canSend(settings) {
-            send(.snapshotChunk(transfer.nextChunk(settings)), to: pulled.owner)
-            snapshots.pulled?.transfer = transfer
+        guard var transfer = snapshots.pulled?.transfer else { return }
+        while let chunk = snapshots.nextChunk(of: &transfer, settings) {
+            send(.snapshotChunk(chunk), to: pulled.owner)
         }
+        snapshots.pulled?.transfer = transfer
     }
 
     /// The owner has what it pulled, or it is another owner's turn.
@@ -79,25 +121,43 @@ extension Replication {
 
     var canFeedPulledSnapshot: Bool {
         guard let pulled = snapshots.pulled else { return false }
-        return pulled.transfer?.canSend(settings)
+        return pulled.transfer.map { snapshots.mayMakeChunk(of: $0, settings) }
             ?? (snapshots.usableOffer(from: log.boundary.index) != nil)
     }
 
-    /// Asks the driver, unless it was asked or has delivered.
+    /// Asks the driver, unless it is at work or has delivered.
     mutating func wantSnapshot() {
-        if !snapshots.isWanted, snapshots.usableOffer(from: log.boundary.index) == nil {
-            snapshots.isWanted = true
-            snapshotRequest = true
+        guard snapshots.request == .none, snapshots.usableOffer(from: log.boundary.index) == nil else {
+            return
         }
+        snapshots.request = .asked
+        snapshotRequest = true
     }
 
-    /// The driver was asked and has not delivered: asks again, once a tick.
+    /// The driver could not: it is asked again, but not more often than once a tick.
     mutating func wantSnapshotAgain() {
+        if snapshots.request == .failed { snapshots.request = .none }
         let isNeeded =
             peers.contains { $0.state == .snapshot && $0.transfer == nil && !$0.isUnreachable }
             || (snapshots.pulled != nil && snapshots.pulled?.transfer == nil)
-        snapshots.isWanted = false
         if isNeeded { wantSnapshot() }
+    }
+
+    mutating func snapshotFailed() {
+        if snapshots.request == .asked { snapshots.request = .failed }
+    }
+
+    /// The driver has the file no more: whoever was fed from it waits for another one.
+    mutating func withdrawSnapshot(_ contentHash: UInt64) {
+        counters.uselessSnapshots += 1
+        if snapshots.offer?.externalHash == contentHash { snapshots.offer = nil }
+        if snapshots.pulled?.transfer?.snapshot.externalHash == contentHash {
+            snapshots.pulled?.transfer = nil
+        }
+        for position in peers.indices
+        where peers[position].transfer?.snapshot.externalHash == contentHash {
+            peers[position].becomeFedBySnapshot()
+        }
     }
 
     /// A snapshot that nobody needs any more is a second copy of the whole state: it goes.
@@ -111,8 +171,12 @@ extension Replication {
         precondition(
             snapshot.index < log.boundary.index || log.matches(snapshot.position),
             "I6: a snapshot is of this log")
-        snapshots.isWanted = false
-        guard snapshot.index >= log.boundary.index else { return }
+        guard snapshot.index >= log.boundary.index else {
+            counters.uselessSnapshots += 1
+            snapshots.request = .failed
+            return
+        }
+        snapshots.request = .none
         snapshots.offer = snapshot
         releaseUnneededOffer()
     }
@@ -135,55 +199,5 @@ extension Replication {
             return counters.impossibleAnswers += 1
         }
         peers[position].transferProgressed()
-    }
-
-    // MARK: Receiving
-
-    /// Takes a chunk from whom the caller has found entitled. True when it completed a snapshot, or when
-    /// everything in it was already here.
-    mutating func receive(_ chunk: SnapshotChunk, from sender: NodeID) -> Bool {
-        guard !chunk.configuration.isEmpty, chunk.position.term <= term,
-            chunk.totalBytes <= settings.snapshotBytesMax
-        else {
-            counters.malformedAppends += 1
-            return false
-        }
-        if chunk.position.index <= commit, !isJoining {
-            snapshots.incoming = nil
-            return true
-        }
-        takeIn(chunk)
-        guard let incoming = snapshots.incoming, incoming.isWhole else {
-            guard snapshots.incoming.map({ $0.identity == chunk.identity }) ?? true else { return false }
-            let offset = snapshots.incoming?.offset ?? 0
-            send(
-                .snapshotProgress(SnapshotProgress(contentHash: chunk.contentHash, offset: offset)),
-                to: sender)
-            return false
-        }
-        snapshots.incoming = nil
-        installOrCatchUp(incoming.snapshot)
-        return true
-    }
-
-    private mutating func takeIn(_ chunk: SnapshotChunk) {
-        if snapshots.incoming?.isSuperseded(by: chunk, term: term) ?? true {
-            snapshots.incoming = IncomingSnapshot(of: chunk, term: term)
-        }
-        snapshots.incoming?.add(chunk)
-        if let incoming = snapshots.incoming, incoming.isWhole, !incoming.isIntact {
-            counters.damagedSnapshots += 1
-            snapshots.incoming = nil
-        }
-    }
-
-    /// If the log holds the snapshot's last entry, it holds all before it too: only the commit index moves,
-    /// and what follows stays.
-    private mutating func installOrCatchUp(_ snapshot: Snapshot) {
-        if log.matches(snapshot.position), !isJoining {
-            advanceCommit(to: snapshot.index)
-        } else {
-            install(snapshot)
-        }
     }
 }

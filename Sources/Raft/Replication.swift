@@ -1,3 +1,5 @@
+import Binary
+
 /// The part that both kinds of leadership share: the log, who has what of it, what is committed, what is
 /// durable, and the messages that come of it. It knows leaders and followers, not how one becomes either.
 struct Replication: Sendable {
@@ -110,7 +112,13 @@ struct Replication: Sendable {
 
     /// A whole snapshot takes the place of the log.
     mutating func install(_ snapshot: Snapshot) {
-        precondition(snapshot.index > commit || isJoining, "I6: a snapshot never replaces a newer state")
+        #if PLANTED_BUGS
+        let isPlanted = PlantedBug.isActive(.installOverNewer)
+        #else
+        let isPlanted = false
+        #endif
+        precondition(
+            snapshot.index > commit || isJoining || isPlanted, "I6: a snapshot never replaces a newer state")
         persistence.restarted(with: snapshot, keeping: commit)
         log.restart(at: snapshot.position)
         configurations.restart(with: snapshot.configuration, at: snapshot.index)
@@ -133,7 +141,9 @@ struct Replication: Sendable {
     /// Drops front entries that are applied and handed out, keeping about `keepingBytes`.
     mutating func compact(keepingBytes: Int, through limit: LogIndex) {
         var end = min(limit, applied, persistence.unstableFrom.previous)
-        if let needed = snapshots.lowestIndexUnderWay(peers), log.bytes < settings.snapshotRetentionBytesMax {
+        if log.bytes < settings.snapshotRetentionBytesMax,
+            let needed = snapshots.lowestIndexNeeded(peers, boundary: log.boundary.index)
+        {
             end = min(end, needed)
         }
         end = log.indexToKeep(bytes: keepingBytes, through: end)

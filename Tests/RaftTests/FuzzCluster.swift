@@ -8,6 +8,8 @@ struct FuzzCluster {
     let kind: Kind
     /// One node may lose its disk; then the configuration stays, so that a majority always has its own.
     let losesDisk: Bool
+    /// Snapshots are files, written and read with delays.
+    let usesFiles: Bool
     var random: Generator
     var nodes: [TestNode] = []
     var network: [Message] = []
@@ -22,16 +24,18 @@ struct FuzzCluster {
     var deliveredCount = 0
     var answeredReads = 0
 
-    init(kind: Kind, seed: UInt64, voters: Int, joining: Int, losesDisk: Bool = false) {
+    init(kind: Kind, seed: UInt64, voters: Int, joining: Int, losesDisk: Bool = false, usesFiles: Bool = false) {
         self.kind = kind
         self.losesDisk = losesDisk
+        self.usesFiles = usesFiles
         random = Generator(seed: seed)
         let configuration = Configuration(voters: (1...voters).map { NodeID(UInt64($0)) })
-        let settings = Self.settings
+        var settings = Self.settings
+        settings.limitsSnapshotRate = usesFiles
         for number in 1...voters + joining {
             let initial = number <= voters ? InitialState.newGroup(configuration) : .joining
             nodes.append(
-                TestNode(id: NodeID(UInt64(number)), initial: initial) { id, state in
+                TestNode(id: NodeID(UInt64(number)), initial: initial, usesFiles: usesFiles) { id, state in
                     switch kind {
                     case .elected:
                         .elected(ElectedReplica(id: id, initial: state, settings: settings, seed: seed))
@@ -52,6 +56,8 @@ struct FuzzCluster {
         settings.inFlightMessagesMax = 4
         settings.snapshotChunkBytes = 64
         settings.snapshotWindowBytes = 200
+        settings.fileRetryTicks = 6
+        settings.fileSourceTimeoutTicks = 30
         return settings
     }
 
@@ -66,6 +72,7 @@ struct FuzzCluster {
     // MARK: One step
 
     mutating func step() {
+        if usesFiles, chance(30) { return workOnFiles(anyNode()) }
         switch Int.random(in: 0..<1000, using: &random) {
         case 0..<400: deliverOne()
         case 400..<570: tick(anyNode())
@@ -106,8 +113,17 @@ struct FuzzCluster {
         if !isFaulty || chance(70) { collect(receiver) }
     }
 
+    private mutating func workOnFiles(_ position: Int) {
+        guard nodes[position].isUp else { return }
+        for _ in 0..<Int.random(in: 1...4, using: &random) where nodes[position].files.hasWork {
+            nodes[position].work(isLost: isFaulty && chance(5))
+        }
+        collect(position)
+    }
+
     mutating func tick(_ position: Int) {
         guard nodes[position].isUp else { return }
+        if usesFiles { nodes[position].replica.addSnapshotBudget(bytes: 100) }
         nodes[position].replica.tick()
         collect(position)
     }
@@ -153,6 +169,7 @@ struct FuzzCluster {
     mutating func restart(_ position: Int) {
         guard !nodes[position].isUp else { return }
         nodes[position].restart()
+        if usesFiles { nodes[position].resumeFiles(resumes: chance(70)) }
         for other in nodes.indices where other != position && nodes[other].isUp {
             nodes[other].replica.report(nodes[position].id, reachable: true)
         }
@@ -291,7 +308,9 @@ extension FuzzCluster {
     mutating func round() {
         for position in nodes.indices { tick(position) }
         var budget = 20_000
-        while !network.isEmpty, budget > 0 {
+        while budget > 0 {
+            for position in nodes.indices where nodes[position].files.hasWork { workOnFiles(position) }
+            guard !network.isEmpty || nodes.contains(where: \.files.hasWork) else { break }
             deliverOne()
             budget -= 1
         }
@@ -302,7 +321,9 @@ extension FuzzCluster {
     mutating func converge(rounds: Int) -> String? {
         var marker: (index: LogIndex, term: Term)?
         for number in 0..<rounds {
-            if kind == .appointed, number % 40 == 0, leaders.isEmpty { reassignToWorkable() }
+            if kind == .appointed, number % 40 == 0, leaders.isEmpty || hasSecondCandidate {
+                reassignToWorkable()
+            }
             round()
             guard let leader = leaders.last else { continue }
             let replica = nodes[leader].replica
@@ -319,6 +340,13 @@ extension FuzzCluster {
                     + "last \($0.replica.lastIndex) commit \($0.replica.commit) \($0.replica.configuration)"
             }
             .joined(separator: "; ")
+    }
+
+    /// Somebody is sealed for another owner of the table's epoch, because it was told wrongly.
+    private var hasSecondCandidate: Bool {
+        nodes.contains {
+            $0.replica.hardState.term == table.epoch && $0.replica.hardState.vote?.node ?? table.owner != table.owner
+        }
     }
 
     private func hasConverged(on index: LogIndex, leader: Int) -> Bool {

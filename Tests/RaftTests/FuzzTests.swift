@@ -31,12 +31,20 @@ import Testing
             losesDisk: true)
     }
 
+    @Test(arguments: 601...660 as ClosedRange<UInt64>)
+    func snapshotsThatAreFilesLoseNothing(seed: UInt64) {
+        run(
+            seed % 2 == 0 ? .elected : .appointed, seed: seed, voters: 3, joining: 2, steps: 5000,
+            usesFiles: true)
+    }
+
     /// More seeds, for long runs: `HOLDFAST_FUZZ_SEEDS=first-last`.
     @Test(.enabled(if: FuzzSeeds.fromEnvironment != nil))
     func moreSeeds() {
         for seed in FuzzSeeds.fromEnvironment ?? 0...0 {
             let kind: FuzzCluster.Kind = seed % 2 == 0 ? .elected : .appointed
-            switch seed / 2 % 4 {
+            switch seed / 2 % 5 {
+            case 4: run(kind, seed: seed, voters: 3, joining: 2, steps: 5000, usesFiles: true)
             case 0: run(kind, seed: seed, voters: 3, joining: 2, steps: 4000)
             case 1: run(kind, seed: seed, voters: 5, joining: 1, steps: 4000)
             case 2: run(kind, seed: seed, voters: 3, joining: 0, steps: 4000, losesDisk: true)
@@ -57,10 +65,11 @@ import Testing
     }
 
     private func run(
-        _ kind: FuzzCluster.Kind, seed: UInt64, voters: Int, joining: Int, steps: Int, losesDisk: Bool = false
+        _ kind: FuzzCluster.Kind, seed: UInt64, voters: Int, joining: Int, steps: Int, losesDisk: Bool = false,
+        usesFiles: Bool = false
     ) {
         var cluster = FuzzCluster(
-            kind: kind, seed: seed, voters: voters, joining: joining, losesDisk: losesDisk)
+            kind: kind, seed: seed, voters: voters, joining: joining, losesDisk: losesDisk, usesFiles: usesFiles)
         for _ in 0..<steps {
             cluster.step()
             guard cluster.rules.violations.isEmpty else { break }

@@ -22,7 +22,7 @@ extension Message.Body {
         case .timeoutNow: "timeout now"
         case .snapshotChunk(let chunk):
             "\(chunk.isPulled ? "pulled " : "")chunk of \(chunk.position) "
-                + "\(chunk.offset)+\(chunk.data.count)/\(chunk.totalBytes)"
+                + "\(chunk.offset)+\(chunk.byteCount)/\(chunk.totalBytes)"
         case .snapshotProgress(let progress): "has chunks below \(progress.offset)"
         case .seal: "seal"
         case .sealAnswer(let last): "sealed, last \(last)"
@@ -31,6 +31,7 @@ extension Message.Body {
         case .pullAnswer(let answer):
             "pulled after \(answer.previous) last \(answer.last)\(answer.entries.words)"
         case .pullConflict(let hint): "pull conflict, hint \(hint)"
+        case .pullPending: "pull pending"
         }
     }
 }

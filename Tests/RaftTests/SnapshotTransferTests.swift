@@ -116,7 +116,7 @@ import Testing
         core.advanceCommit(to: LogIndex(20))
         _ = core.ready()
         core.peers[0].becomeFedBySnapshot()
-        core.provide(core.snapshot(at: LogIndex(12), data: [1])!)
+        core.provide(core.snapshot(at: LogIndex(12), content: .bytes([1]))!)
         _ = core.ready()
         core.compact(keepingBytes: 0, through: LogIndex(20))
         #expect(core.log.boundary.index == LogIndex(12))

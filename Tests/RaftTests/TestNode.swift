@@ -15,12 +15,16 @@ struct TestNode {
     private(set) var reads: [ReadState] = []
     private(set) var abandonedReads: [UInt64] = []
     var providesSnapshots = true
+    /// Snapshots are files: their bytes pass by the replica.
+    let usesFiles: Bool
+    var files = TestFiles()
 
     typealias Make = (NodeID, InitialState) -> TestReplica
     private let make: Make
 
-    init(id: NodeID, initial: InitialState, make: @escaping Make) {
+    init(id: NodeID, initial: InitialState, usesFiles: Bool = false, make: @escaping Make) {
         self.id = id
+        self.usesFiles = usesFiles
         self.make = make
         disk = TestDisk(initial)
         replica = make(id, initial)
@@ -29,18 +33,37 @@ struct TestNode {
 
     mutating func crash(keeping kept: Int = 0) {
         disk.crash(keeping: kept)
+        files.crash(keepingBytes: 40 * kept)
         isUp = false
         outbox = []
     }
 
     mutating func loseDisk() { disk.loseLog() }
 
+    mutating func send(_ message: Message) { outbox.append(message) }
+
+    /// A message leaves, unless bytes of a file have to be read for it.
+    private mutating func send(_ messages: [Message]) {
+        for message in messages {
+            if message.missingBytes == nil { send(message) } else { files.unread.append(message) }
+        }
+    }
+
+    private mutating func install(_ snapshot: Snapshot) {
+        var whole = snapshot
+        if let hash = snapshot.externalHash {
+            guard let data = files.whole[hash] else { preconditionFailure("the installed file is gone") }
+            whole.content = .bytes(data)
+        }
+        machine.install(whole)
+    }
+
     mutating func restart() {
         isUp = true
         incarnation += 1
         replica = make(id, disk.initialState)
         machine = TestMachine()
-        machine.install(disk.snapshot)
+        install(disk.snapshot)
     }
 
     /// Takes everything that is ready.
@@ -67,10 +90,11 @@ struct TestNode {
             rules.observeWrite(ready.entries, previousTerm: replica.term(at: first.index.previous))
         }
         if replica.commit < before { rules.violated("node \(id): commit fell") }
-        outbox += ready.messages
+        send(ready.messages)
         disk.write(ready)
         if let snapshot = ready.snapshot {
-            machine.install(snapshot)
+            if snapshot.index < machine.index { rules.violated("node \(id): a snapshot over a newer state") }
+            install(snapshot)
             events.append("installs snapshot \(snapshot.position)")
         }
         for entry in ready.committed {
@@ -79,9 +103,10 @@ struct TestNode {
         }
         reads += ready.readStates
         abandonedReads += ready.abandonedReads
+        guard !usesFiles else { return takeFiles(of: ready) }
         if ready.snapshotWanted {
             events.append("wants a snapshot")
-            if providesSnapshots { provideSnapshot() }
+            if providesSnapshots { provideSnapshot() } else { replica.snapshotFailed() }
         }
     }
 
@@ -89,6 +114,8 @@ struct TestNode {
         let index = replica.applied
         if let snapshot = replica.makeSnapshot(at: index, data: machine.snapshotData(through: index)) {
             replica.provideSnapshot(snapshot)
+        } else {
+            replica.snapshotFailed()
         }
     }
 

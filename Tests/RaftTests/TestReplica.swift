@@ -27,6 +27,10 @@ enum TestReplica {
         change({ $0.provideSnapshot(snapshot) }, { $0.provideSnapshot(snapshot) })
     }
 
+    mutating func snapshotFailed() {
+        change({ $0.snapshotFailed() }, { $0.snapshotFailed() })
+    }
+
     mutating func compact(keepingBytes: Int, through index: LogIndex) {
         change(
             { $0.compact(keepingBytes: keepingBytes, through: index) },
@@ -46,6 +50,39 @@ enum TestReplica {
 
     mutating func proposeConfiguration(_ target: Configuration) -> LogIndex? {
         change({ $0.proposeConfiguration(target) }, { $0.proposeConfiguration(target) })
+    }
+
+    mutating func snapshotStaged(contentHash: UInt64, isIntact: Bool) {
+        change(
+            { $0.snapshotStaged(contentHash: contentHash, isIntact: isIntact) },
+            { $0.snapshotStaged(contentHash: contentHash, isIntact: isIntact) })
+    }
+
+    mutating func resume(_ part: SnapshotPart) -> Bool {
+        change(
+            {
+                $0.resumeIncoming(
+                    contentHash: part.contentHash, position: part.position,
+                    configuration: part.configuration, totalBytes: part.totalBytes, offset: part.offset)
+            },
+            {
+                $0.resumeIncoming(
+                    contentHash: part.contentHash, position: part.position,
+                    configuration: part.configuration, totalBytes: part.totalBytes, offset: part.offset)
+            })
+    }
+
+    mutating func addSnapshotBudget(bytes: Int) {
+        change({ $0.addSnapshotBudget(bytes: bytes) }, { $0.addSnapshotBudget(bytes: bytes) })
+    }
+
+    func makeSnapshot(at index: LogIndex, content: Snapshot.Content) -> Snapshot? {
+        read({ $0.makeSnapshot(at: index, content: content) }, { $0.makeSnapshot(at: index, content: content) })
+    }
+
+    var filesInUse: [UInt64] { read(\.snapshotFilesInUse, \.snapshotFilesInUse) }
+    var incomingFile: UInt64? {
+        read({ $0.incomingSnapshot?.contentHash }, { $0.incomingSnapshot?.contentHash })
     }
 
     func makeSnapshot(at index: LogIndex, data: [UInt8]) -> Snapshot? {

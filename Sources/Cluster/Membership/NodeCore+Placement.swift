@@ -42,7 +42,10 @@ extension NodeCore {
 
     private func providePlacementSnapshot() {
         guard let state, let snapshot = placement?.makeSnapshot(at: placementApplied, data: state.encode())
-        else { return }
+        else {
+            placement?.snapshotFailed()
+            return
+        }
         placement?.provideSnapshot(snapshot)
     }
 
