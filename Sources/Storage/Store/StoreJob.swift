@@ -1,7 +1,7 @@
 /// Carries out what a marker says, slice by slice, each a transaction of its own. Started again from nothing
 /// after a crash: emptying a range that is partly empty, or partly filled, does no harm.
-struct StoreJob {
-    private enum Stage {
+struct StoreJob: Sendable {
+    private enum Stage: Sendable {
         case objects
         case expiries(after: RecordKey?)
         case loading
@@ -114,7 +114,7 @@ struct StoreJob {
 }
 
 /// Where the objects of an installation come from, in the order of their keys, a frame at a time.
-protocol SnapshotSource {
+protocol SnapshotSource: Sendable {
     /// Nil at the end.
     mutating func next() throws(StoreError) -> [StoredObject]?
 }

@@ -179,6 +179,11 @@ final class WriteTransaction: StoreTable {
     /// When it returns, everything is durable.
     func commit() throws(StoreError) {
         try write(.about, RecordFormat.about(transaction: UInt64(mdb_txn_id(records.handle))))
+        try commitUnmarked()
+    }
+
+    /// Without the record about the store: for tests that write one of their own.
+    func commitUnmarked() throws(StoreError) {
         isOpen = false
         try check("mdb_txn_commit", mdb_txn_commit(records.handle))
     }

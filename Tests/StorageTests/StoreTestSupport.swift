@@ -1,0 +1,122 @@
+import Glibc
+import Testing
+
+@testable import Storage
+
+/// Waits for what the store's thread answers.
+final class Answer<Value: Sendable>: @unchecked Sendable {
+    private let monitor = Monitor()
+    private var value: Value?
+
+    func give(_ value: Value) {
+        monitor.locked {
+            self.value = value
+            monitor.signal()
+        }
+    }
+
+    func wait() -> Value {
+        monitor.locked {
+            while value == nil { monitor.wait() }
+            return value!
+        }
+    }
+}
+
+extension ObjectStore {
+    /// Carries out a change and waits until it is durable.
+    @discardableResult
+    func perform(_ transaction: StoreTransaction) throws(StoreError) -> [StoredHead] {
+        let answer = Answer<Result<[StoredHead], StoreError>>()
+        apply(transaction) { answer.give($0) }
+        return try answer.wait().get()
+    }
+}
+
+extension MemoryStore {
+    /// Carries out a change to its end, as `ObjectStore.perform` does.
+    @discardableResult
+    mutating func perform(_ transaction: StoreTransaction) throws(StoreError) -> [StoredHead] {
+        var heads = try begin(transaction)
+        try commit()
+        while hasJobs {
+            if case .finished(_, let head) = try step() { heads = head.map { [$0] } ?? [] }
+            try commit()
+        }
+        return heads
+    }
+}
+
+func storeKey(_ object: UInt64, _ fingerprint: UInt64 = 7) -> StoreKey {
+    StoreKey(object: object, fingerprint: fingerprint)
+}
+
+/// An object whose bytes say which one it is and which version.
+func storedObject(
+    _ object: UInt64, version: Int = 1, expiresAtMs: UInt64 = .max, byteCount: Int = 40
+) -> StoredObject {
+    let bytes = (0..<byteCount).map { UInt8(truncatingIfNeeded: UInt64($0) &* 37 &+ object &+ UInt64(version)) }
+    return StoredObject(key: storeKey(object), expiresAtMs: expiresAtMs, bytes: bytes)
+}
+
+func headContent(
+    _ index: UInt64, _ range: StoredRange = .all, term: UInt64 = 1, payload: [UInt8] = [1, 2, 3]
+) -> HeadContent {
+    HeadContent(index: index, term: term, range: range, payload: payload)
+}
+
+func create(_ shard: UInt32, _ range: StoredRange = .all) -> StoreTransaction {
+    .create(StoreCreation(shard: shard, head: headContent(0, range)))
+}
+
+func checkpoint(
+    _ shard: UInt32, _ range: StoredRange = .all, index: UInt64, puts: [StoredObject] = [],
+    removes: [StoreKey] = []
+) -> StoreTransaction {
+    .checkpoint(StoreCheckpoint(shard: shard, puts: puts, removes: removes, head: headContent(index, range)))
+}
+
+/// Everything that a store shows of itself.
+struct StoreContents: Equatable {
+    var heads: [StoredHead]
+    var objects: [StoredObject]
+    var expiries: [StoreExpiry]
+
+    init(_ store: ObjectStore) throws {
+        let view = try store.makeView()
+        heads = try view.heads()
+        objects = []
+        for head in heads.sorted(by: { $0.range.start < $1.range.start }) {
+            var after: StoreKey?
+            while true {
+                let slice = try view.objects(in: head.range, after: after)
+                guard let last = slice.last else { break }
+                objects += slice
+                after = last.key
+            }
+        }
+        expiries = try store.makeReader().dueExpiries(before: .max, limit: .max)
+    }
+
+    init(_ store: MemoryStore) throws {
+        heads = store.heads
+        objects = []
+        for head in heads.sorted(by: { $0.range.start < $1.range.start }) {
+            for key in try store.keys(in: head.range, limit: .max) {
+                if let object = try store.object(key) { objects.append(object) }
+            }
+        }
+        expiries = try store.dueExpiries(before: .max, limit: .max)
+    }
+}
+
+func smallOptions() -> StoreOptions {
+    var options = StoreOptions(initialMapBytes: 1 << 20)
+    options.slice = StoreJob.Slice(records: 5, bytes: 5 * 64)
+    return options
+}
+
+/// Runs a thread and waits for its end.
+func onThread(_ body: @escaping @Sendable () -> Void) {
+    WorkerThread(name: "test") { body() }.join()
+}
