@@ -7,7 +7,7 @@ enum StoreLogic {
     ) throws(StoreError) -> [StoredHead] {
         switch transaction {
         case .checkpoint(let checkpoint):
-            let old = try existing(checkpoint.shard, in: table)
+            let old = try existing(or: checkpoint, range: checkpoint.head.range, in: table)
             guard checkpoint.head.range == old.range else {
                 throw .refused("a checkpoint has another range than its shard", shard: old.shard)
             }
@@ -35,6 +35,16 @@ enum StoreLogic {
             throw .refused("the store has no such shard", shard: shard)
         }
         return head
+    }
+
+    /// The first checkpoint of a shard finds nothing in its range.
+    private static func existing(
+        or first: StoreCheckpoint, range: StoredRange, in table: some StoreReading
+    ) throws(StoreError) -> StoredHead {
+        if let head = try table.head(first.shard) { return head }
+        try checkFree(range, for: first.shard, in: table)
+        let nothing = HeadContent(index: 0, term: 0, range: range, payload: [])
+        return StoredHead(shard: first.shard, content: nothing, tally: .none)
     }
 
     private static func put<Table: StoreTable>(
@@ -127,8 +137,11 @@ enum StoreLogic {
     private static func apply<Table: StoreTable>(
         _ split: StoreSplit, to table: inout Table
     ) throws(StoreError) -> [StoredHead] {
-        let old = try existing(split.parent.shard, in: table)
-        guard split.parent.head.range.joined(with: split.childHead.range) == old.range else {
+        guard let whole = split.parent.head.range.joined(with: split.childHead.range) else {
+            throw .refused("the parts of a split are no neighbours", shard: split.parent.shard)
+        }
+        let old = try existing(or: split.parent, range: whole, in: table)
+        guard whole == old.range else {
             throw .refused("the parts of a split are not the whole", shard: old.shard)
         }
         guard try table.value(.head(split.child)) == nil, try table.value(.marker(split.child)) == nil else {
