@@ -17,7 +17,7 @@ extension ShardReplica {
         checkReads(lease: lease, readsByQuorum: readsByQuorum, now: now)
         // What serving and reading have appended goes out in the same turn.
         if raft.hasReady { drainLog(into: &persist, messages: &messages, nowMs: nowMs) }
-        raft.compact(keepingBytes: settings.logTailBytes, through: compactionLimit)
+        raft.compact(keepingBytes: settings.logTailBytes, through: appliedThrough)
     }
 
     private func drainLog(into persist: inout PersistQueue, messages: inout [Outgoing], nowMs: UInt64) {

@@ -209,7 +209,7 @@ final class ShardReplica {
     /// Whether time matters to this shard at the moment.
     var needsTicks: Bool {
         raft.hasOutstanding || move != nil || !departures.isEmpty || (isDraining && isNamedOwner)
-            || hasReplicaWork || work.isSnapshotWanted
+            || hasReplicaWork || work.isSnapshotWanted || work.hasOffer
             || (isNamedOwner && givenAway != record.epoch && progressDeadlineMs != nil)
     }
 
@@ -227,6 +227,7 @@ final class ShardReplica {
         leaveIfOutside(nowMs: nowMs)
         advanceReplicas(nowMs: nowMs)
         advanceSnapshot(nowMs: nowMs)
+        releaseUnusedSnapshots()
         advanceMove(now: now)
         settleGivenAway(nowMs: nowMs)
         departOverdue(now: now)

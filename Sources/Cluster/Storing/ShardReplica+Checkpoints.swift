@@ -19,11 +19,10 @@ extension ShardReplica {
         var isSnapshotWanted = false
         /// A file is being made of the stored state.
         var making: StoreJob?
-        /// Entries above are kept in memory for a snapshot that is on its way to being made.
-        var heldFrom: LogIndex?
+        /// The store has a file that somebody is, or was, fed from.
+        var hasOffer = false
         var staging: (job: StoreJob, contentHash: UInt64)?
         var installation: Installation?
-        /// Applied through here by a checkpoint at exactly this index (a split, a scrub).
         var nextJob: UInt64 = 0
     }
 

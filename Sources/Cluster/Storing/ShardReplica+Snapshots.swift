@@ -24,12 +24,9 @@ extension ShardReplica {
     func advanceSnapshot(nowMs: UInt64) {
         guard work.isSnapshotWanted, work.making == nil, work.checkpoint == nil, work.installation == nil
         else { return }
-        if work.heldFrom == nil || !isStoredUsable {
-            work.heldFrom = appliedThrough
-            if hasUnstored {
-                if !beginCheckpoint(nowMs: nowMs) { giveUpSnapshot() }
-                return
-            }
+        guard isStoredUsable else {
+            if !beginCheckpoint(nowMs: nowMs) { giveUpSnapshot() }
+            return
         }
         let job = takeJob()
         work.making = job
@@ -37,12 +34,12 @@ extension ShardReplica {
     }
 
     /// The log in memory goes on where the stored state ends.
-    private var isStoredUsable: Bool { work.stored.index.next >= raft.firstIndex }
+    private var isStoredUsable: Bool { work.stored.index.next >= raft.firstIndex && work.stored.index > .zero }
 
     func madeSnapshot(_ offer: SnapshotOffer) {
         work.making = nil
         work.isSnapshotWanted = false
-        work.heldFrom = nil
+        work.hasOffer = true
         guard let head = try? ReplicaHead(decoding: offer.payload) else { return raft.snapshotFailed() }
         raft.provideSnapshot(
             Snapshot(
@@ -53,12 +50,15 @@ extension ShardReplica {
     func giveUpSnapshot() {
         work.making = nil
         work.isSnapshotWanted = false
-        work.heldFrom = nil
         raft.snapshotFailed()
     }
 
-    /// Entries above are not dropped from memory.
-    var compactionLimit: LogIndex { min(appliedThrough, work.heldFrom ?? appliedThrough) }
+    /// Files that nobody is fed from any more.
+    func releaseUnusedSnapshots() {
+        guard work.hasOffer, work.making == nil, raft.snapshotFilesInUse.isEmpty else { return }
+        work.hasOffer = false
+        storeRequests.append(.releaseSnapshots(shard))
+    }
 
     // MARK: - Receiving
 
