@@ -70,6 +70,8 @@ extension ShardReplica {
             holdRead(output, restsOn: restsOn)
         case .replay(let answer, let restsOn):
             holdRead(held(attempt, answer, rest: .readCheck), restsOn: restsOn)
+        case .unavailable:
+            refuse(attempt)
         }
     }
 
@@ -214,10 +216,17 @@ extension ShardReplica {
 
     /// Replaces the whole state by a snapshot that the log has installed.
     func install(_ snapshot: Snapshot) throws(DecodingFailure) {
-        state.replace(with: snapshot.data.isEmpty ? ShardState() : try ShardState(snapshot: snapshot.data))
+        if source != nil { source = MemoryObjectSource() }
+        state.replace(with: try ShardReplica.state(of: snapshot, source))
         state.eventHistoryBytes = settings.eventHistoryBytes
         appliedThrough = snapshot.index
         executedThrough = .zero
+    }
+
+    static func state(
+        of snapshot: Snapshot, _ source: MemoryObjectSource?
+    ) throws(DecodingFailure) -> ShardState {
+        snapshot.data.isEmpty ? ShardState(source: source) : try ShardState(snapshot: snapshot.data, source: source)
     }
 
     /// A snapshot for a replica that lags: of what is committed, though more may be executed (O3).
