@@ -97,7 +97,9 @@ import Testing
                 id: operations.id(counter: UInt64(round)), settledBelow: UInt64(max(0, round - 30)))
             _ = owner.execute(request)
         }
-        let (payload, index) = owner.state.executeRetirement(of: [9, 2], owner.context())
+        let context = owner.context()
+        let retirement = owner.state.executeRetirement(of: [9, 2], context)
+        let (payload, index) = try #require(retirement)
         owner.payloads.append((index, payload))
         owner.index = index
         try owner.commitAll()

@@ -34,7 +34,7 @@ struct TestOwner {
         let execution = state.execute(request, context())
         if case .write(let payload, let answer) = execution {
             index += 1
-            #expect(answer.index == index)
+            #expect(answer.index == index && !state.isDamaged)
             payloads.append((index, payload))
         }
         return execution
@@ -51,7 +51,7 @@ struct TestOwner {
             knownIndex: knownIndex)
         let execution = execute(request)
         try commitAll()
-        return execution.answer
+        return try #require(execution.answer)
     }
 
     mutating func commitAll() throws {

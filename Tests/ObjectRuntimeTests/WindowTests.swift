@@ -131,7 +131,8 @@ import Testing
         _ = try owner.run(add, id: .edge(stream: EdgeStream(incarnation: 4, loop: 0), counter: 1))
         #expect(owner.state.streamIncarnations == [3, 4])
         let context = owner.context()
-        let (payload, index) = owner.state.executeRetirement(of: [3], context)
+        let retirement = owner.state.executeRetirement(of: [3], context)
+        let (payload, index) = try #require(retirement)
         owner.index = index
         owner.payloads.append((index, payload))
         #expect(owner.state.windowCount == 2)
@@ -255,7 +256,8 @@ import Testing
         _ = try owner.run(add, id: edge(1))
         owner.windowAgeMs = 9_000
         let context = owner.context()
-        let (payload, index) = owner.state.executeRetirement(of: [3], context)
+        let retirement = owner.state.executeRetirement(of: [3], context)
+        let (payload, index) = try #require(retirement)
         owner.index = index
         owner.payloads.append((index, payload))
         try owner.commitAll()

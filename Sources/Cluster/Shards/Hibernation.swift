@@ -39,7 +39,12 @@ struct HibernationRounds {
 
 extension ShardReplica {
     func hibernate(nowMs: UInt64, idleSinceMs: UInt64, atMost limit: Int) -> Int {
-        state.hibernate(nowMs: nowMs, idleSinceMs: idleSinceMs, atMost: limit)
+        let looked = state.hibernate(nowMs: nowMs, idleSinceMs: idleSinceMs, atMost: limit)
+        if let source, state.hasUncheckpointed, let checkpoint = state.beginCheckpoint() {
+            source.take(checkpoint.changes())
+            state.endCheckpoint()
+        }
+        return looked
     }
 
     /// With what the state counts.
@@ -47,7 +52,6 @@ extension ShardReplica {
         var sum = counters
         sum.hibernatedObjects = state.hibernatedTotal
         sum.wokenObjects = state.wokenTotal
-        sum.failedHibernations = state.failedHibernationTotal
         return sum
     }
 }

@@ -13,6 +13,8 @@ final class ShardReplica {
     let settings: NodeSettings
     var raft: AppointedReplica
     var state: ShardState
+    /// Where idle objects rest.
+    var source: MemoryObjectSource?
     var counters = NodeCounters()
 
     /// The newest record of the table, and this process: together they say whether it may lead.
@@ -372,7 +374,8 @@ final class ShardReplica {
         let context = ExecutionContext(
             nowMs: state.logTimeMs, windowAgeMs: state.windowAgeMs, epoch: raft.sealedTerm.rawValue,
             nextIndex: raft.lastIndex.next.rawValue, random: (0, 0), limits: settings.limits)
-        executedThrough = raft.propose(state.executeRetirement(of: fenced, context).payload)
+        guard let (payload, _) = state.executeRetirement(of: fenced, context) else { return }
+        executedThrough = raft.propose(payload)
     }
 
     func report() -> ShardReport {

@@ -40,10 +40,22 @@ public enum Execution: Sendable, Equatable {
     case write(payload: [UInt8], Answer)
     /// An earlier try of the same operation was executed: its answer again.
     case replay(Answer, restsOn: UInt64)
+    /// Not executed: no answer, and nothing has changed.
+    case unavailable(Unavailability)
 
-    public var answer: Answer {
+    /// Nil if the request was not executed.
+    public var answer: Answer? {
         switch self {
         case .read(let answer, _), .write(_, let answer), .replay(let answer, _): answer
+        case .unavailable: nil
         }
     }
+}
+
+/// Why a shard does not execute a request. The first two are for another shard, or a later time (O13).
+public enum Unavailability: Sendable, Equatable {
+    case outOfRange
+    case frozen
+    /// A stored object cannot be read: nothing more may leave this state (`ShardState.damage`).
+    case damaged
 }

@@ -69,6 +69,48 @@ struct EventHistory: Sendable {
     private func lastTouched(ofAbsent object: ObjectID) -> UInt64 { absent[object] ?? floor }
 }
 
+extension EventHistory {
+    /// Takes out what is told of these objects; what is known of all goes to both (O13).
+    mutating func split(_ isTaken: (ObjectID) -> Bool) -> EventHistory {
+        var taken = EventHistory(behind: floor)
+        taken.unwatchedEmptied = unwatchedEmptied
+        taken.limitBytes = limitBytes
+        var kept = taken
+        for (position, record) in records.enumerated() {
+            let isAged = position < agedCount
+            if isTaken(record.object) { taken.adopt(record, isAged) } else { kept.adopt(record, isAged) }
+        }
+        for object in absentOrder {
+            guard let index = absent[object] else { continue }
+            if isTaken(object) { taken.noteAbsent(object, index: index) } else { kept.noteAbsent(object, index: index) }
+        }
+        self = kept
+        return taken
+    }
+
+    private mutating func adopt(_ record: EventRecord, _ isAged: Bool) {
+        records.append(record)
+        bytes += record.byteCount
+        if isAged { agedCount += 1 }
+    }
+
+    /// Joins the history of a neighbour: old records first, each object's in order.
+    mutating func merge(_ other: EventHistory) {
+        var merged = EventHistory(behind: max(floor, other.floor))
+        merged.unwatchedEmptied = max(unwatchedEmptied, other.unwatchedEmptied)
+        merged.limitBytes = limitBytes
+        for history in [self, other] {
+            for record in history.records.prefix(history.agedCount) { merged.adopt(record, true) }
+        }
+        for history in [self, other] {
+            for record in history.records.dropFirst(history.agedCount) { merged.adopt(record, false) }
+            for object in history.absentOrder { merged.noteAbsent(object, index: history.absent[object] ?? 0) }
+        }
+        while merged.bytes > merged.limitBytes, merged.records.count > EventHistory.leastCount { merged.dropOldest() }
+        self = merged
+    }
+}
+
 /// What a listener has missed behind a point.
 public enum EventReplay: Sendable, Equatable {
     case records([EventRecord])

@@ -65,16 +65,14 @@ extension Planner {
 
 extension ShardState {
     /// Edge processes behind the connections that objects remember; each once, rising.
-    public var sessionIncarnations: [UInt64] { sessionObjects.keys.sorted() }
+    public var sessionIncarnations: [UInt64] { sessionIndex.incarnations }
 
     /// Remembered connections, over all objects.
-    public var sessionCount: Int {
-        sessionObjects.values.reduce(0) { $1.values.reduce($0, +) }
-    }
+    public var sessionCount: Int { sessionIndex.count }
 
     /// The connections of one edge process, by object, in order.
     public func sessions(of incarnation: UInt64) -> [(object: ObjectID, records: [SessionRecord])] {
-        (sessionObjects[incarnation] ?? [:]).keys.sorted().map { object in
+        sessionIndex.objects(of: incarnation).map { object in
             (object, objects[object]?.sessions.filter { $0.attachment.incarnation == incarnation } ?? [])
         }
     }
@@ -84,7 +82,8 @@ extension ShardState {
     public mutating func executeDeparture(
         of records: [SessionRecord], from object: ObjectID, _ context: ExecutionContext
     ) -> [UInt8]? {
-        precondition(context.nextIndex > lastIndex, "O3: an entry's index is above all before it")
+        checkNext(context)
+        guard refusal(of: object) == nil, objects.load(object) != nil else { return nil }
         let changes = records.compactMap { departed -> ObjectChange? in
             guard let record = objects[object]?.session(departed.connection),
                 record.attachment == departed.attachment
@@ -121,19 +120,6 @@ extension ShardState {
         return .init(index: index, events: isWithin ? objects[object]?.touchedEvents ?? .max : .max)
     }
 
-    mutating func countSessions(_ changes: [SessionStep], of object: ObjectID) {
-        for change in changes {
-            if let after = change.after { sessionObjects[after, default: [:]][object, default: 0] += 1 }
-            if let before = change.before { uncountSession(before, object) }
-        }
-    }
-
-    private mutating func uncountSession(_ incarnation: UInt64, _ object: ObjectID) {
-        let count = sessionObjects[incarnation]?[object] ?? 0
-        sessionObjects[incarnation]?[object] = count > 1 ? count - 1 : nil
-        if sessionObjects[incarnation]?.isEmpty == true { sessionObjects[incarnation] = nil }
-    }
-
     /// Everything up to here is committed and has been told.
     public var committedPoint: EventPoint { .end(epoch: committedEpoch, index: committedIndex) }
 
@@ -145,10 +131,4 @@ extension ShardState {
         get { history.limitBytes }
         set { history.limitBytes = newValue }
     }
-}
-
-/// The edge process behind a connection, before and after a change.
-struct SessionStep: Sendable {
-    var before: UInt64?
-    var after: UInt64?
 }

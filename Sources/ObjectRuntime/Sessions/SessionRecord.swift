@@ -106,6 +106,8 @@ extension ObjectState {
     mutating func replace(_ connection: ConnectionID, with record: SessionRecord?) -> SessionRecord? {
         let (position, isFound) = search(connection)
         let previous = isFound ? sessions[position] : nil
+        sessionBytes += UInt32(record?.heapBytes ?? 0)
+        sessionBytes -= UInt32(previous?.heapBytes ?? 0)
         switch (record, isFound) {
         case (let record?, true): sessions[position] = record
         case (let record?, false): sessions.insert(record, at: position)

@@ -1,5 +1,5 @@
-/// One object in memory: a hundred thousand of them must fit, so there is no dictionary in here, only
-/// a list of items ordered by name.
+/// One object in memory: very many of them must fit, so there is no dictionary in here, only a list of items ordered
+/// by name.
 struct ObjectState: Sendable, Equatable {
     var items: ContiguousArray<NamedItem> = []
     /// The newest entry that touched the object.
@@ -10,6 +10,8 @@ struct ObjectState: Sendable, Equatable {
     var sessions: [SessionRecord] = []
     /// Behind the pointers, and small: there is one of these for each object.
     private var storedByteCount: UInt32 = 0
+    /// What the sessions take of the heap.
+    var sessionBytes: UInt32 = 0
     /// Events of the newest entry that touched the object: whether a listener has had all of them.
     var touchedEvents: UInt8 = 0
 

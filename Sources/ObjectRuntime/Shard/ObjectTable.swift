@@ -1,37 +1,50 @@
 import Binary
 
-/// The objects of one shard. Hot ones are values in memory, in order of their last use; cold ones are bytes
-/// in `ColdObjects`, and all that is kept of them is their key, slot and index.
+/// The objects of one shard that are in memory, in order of their last use, before the store that holds the others.
 ///
-/// Every change wakes the object. Looking does not: it reads a cold object's bytes and leaves them there.
-/// The table is a value, but cold slots are shared by its copies: a copy may be read, and hot objects of it
-/// changed, only while the original stands still (`ShardState.encodeSnapshot`).
+/// An entry is clean (equal to what is stored), changed, or *captured*: part of the checkpoint under way and not
+/// changed since. Clean ones may leave at any time. An object without content stays as an entry until a checkpoint
+/// has taken it out of the store, and hides what is stored until then.
+///
+/// A value, but the source and the mark of damage are shared by its copies.
 struct ObjectTable: Sendable {
     struct Entry: Sendable {
-        /// While the object is cold its canonical bytes are gone too.
         var id: ObjectID
-        /// Of a cold object the index alone is true.
         var state: ObjectState
-        /// Hot: the neighbours in order of use. Cold: the two halves of the slot. Free: the next free place.
+        /// The neighbours in order of use. Free: the next free place.
         var older = ObjectTable.none
         var newer = ObjectTable.none
         /// By the table's clock.
         var usedAt: UInt32
+        var flags: Flags = []
+
+        var isDirty: Bool { !flags.isDisjoint(with: [.changed, .captured]) }
+    }
+
+    struct Flags: OptionSet {
+        let rawValue: UInt8
+        /// No object is here.
+        static let free = Flags(rawValue: 1)
+        /// Differs from what is stored and from what is captured; the place is in `changed`.
+        static let changed = Flags(rawValue: 2)
+        /// As the checkpoint under way has it.
+        static let captured = Flags(rawValue: 4)
+        /// The store has, or may have, a record.
+        static let stored = Flags(rawValue: 8)
+        /// Not in the order of use: it is to leave as soon as it is clean.
+        static let aside = Flags(rawValue: 16)
     }
 
     /// Sums since the process began.
     struct Statistics: Sendable, Equatable {
-        var hibernated: UInt64 = 0
-        var woken: UInt64 = 0
-        var failed: UInt64 = 0
+        var left: UInt64 = 0
+        var loaded: UInt64 = 0
     }
 
     static let none = UInt32.max
-    /// `usedAt` of what is cold; the clock has 31 bits.
-    static let cold = UInt32.max
 
     var entries: ContiguousArray<Entry> = []
-    /// By key alone, so that a cold object's id need not be in memory.
+    /// By key alone.
     private var places: [ObjectKey: UInt32] = [:]
     /// Objects whose key another object had already: with 64 random bits hardly ever any.
     private var twins: [ObjectID: UInt32] = [:]
@@ -41,110 +54,138 @@ struct ObjectTable: Sendable {
     /// Milliseconds since the first call of `hibernate`, as of the last one, modulo 2^31.
     var clock: UInt32 = 0
     var clockStartMs: UInt64?
-    var store: (any ColdObjects)?
+    var source: (any ObjectSource)?
+    let damage = DamageMark()
+    /// Places that differ from the store and from the checkpoint under way.
+    var changed: [UInt32] = []
+    /// Places of the checkpoint under way, and whether it puts a record there.
+    var captured: [(place: UInt32, isPut: Bool)]?
+    /// All objects, stored ones too.
+    var tally = Tally()
+    /// Estimates; see `ObjectState.heapBytes`.
+    var loadedBytes = 0
+    var dirtyBytes = 0
+    /// Entries with content.
+    var loadedCount = 0
+    /// Places in use.
+    private(set) var entryCount = 0
     var statistics = Statistics()
-    private(set) var count = 0
-    var coldCount = 0
 
-    var isEmpty: Bool { count == 0 }
+    init(source: (any ObjectSource)? = nil) {
+        self.source = source
+    }
 
-    // MARK: - Looking, without waking
+    // MARK: - Looking, without loading
 
-    /// The getter reads a cold object without waking it; the setter puts or, with nil, removes.
+    /// What is not in memory is read, and stays where it is.
     subscript(id: ObjectID) -> ObjectState? {
-        get { find(id).map { state(at: $0) } }
-        set {
-            guard let newValue else {
-                _ = removeValue(forKey: id)
-                return
-            }
-            self[id, default: newValue] = newValue
-        }
+        if let place = find(id) { return present(place)?.state }
+        return read(id)?.state
     }
 
     func touchedIndex(of id: ObjectID) -> UInt64? {
-        find(id).map { entries[Int($0)].state.touchedIndex }
+        if let place = find(id) { return present(place)?.state.touchedIndex }
+        return outline(of: StoreKey(id), ifIs: id)?.touchedIndex
     }
 
-    /// All ids in order; those of cold objects are read.
-    func ids() -> [ObjectID] { order().map { id(at: $0) } }
+    /// The id of the object under a key, if there is one.
+    func id(of key: StoreKey) -> ObjectID? {
+        if let place = places[ObjectKey(rawValue: key.object)], StoreKey(entries[Int(place)].id) == key {
+            return entries[Int(place)].id
+        }
+        if let twin = twins.keys.first(where: { StoreKey($0) == key }) { return twin }
+        return outline(of: key, ifIs: nil)?.id
+    }
 
-    /// How many, then each id with its object, in order: cold ones are copied as they lie.
-    func encode(into writer: inout ByteWriter) {
-        writer.writeVariable(count)
-        for place in order() {
-            if isCold(place) {
-                writer.writeRaw(coldBytes(at: place))
-            } else {
-                entries[Int(place)].id.encode(into: &writer)
-                entries[Int(place)].state.encode(into: &writer)
+    /// All ids in order. Reads everything.
+    func ids(in range: ClosedRange<UInt64>) -> [ObjectID] {
+        var known: Set<StoreKey> = []
+        var ids: [ObjectID] = []
+        for entry in entries where !entry.flags.contains(.free) {
+            known.insert(StoreKey(entry.id))
+            if !entry.state.isEmpty { ids.append(entry.id) }
+        }
+        for key in storedKeys(in: range) where !known.contains(key) {
+            if let outline = outline(of: key, ifIs: nil) { ids.append(outline.id) }
+        }
+        return ids.sorted()
+    }
+
+    private func storedKeys(in range: ClosedRange<UInt64>) -> [StoreKey] {
+        guard let source else { return [] }
+        let batch = 1_024
+        var keys: [StoreKey] = []
+        do throws(SourceFailure) {
+            while true {
+                let more = try source.keys(in: range, after: keys.last, limit: batch)
+                keys += more
+                if more.count < batch { return keys }
             }
+        } catch {
+            damage.note(error)
+            return []
         }
     }
 
-    func isCold(_ place: UInt32) -> Bool { entries[Int(place)].usedAt == ObjectTable.cold }
+    func isPresent(_ place: UInt32) -> Bool { !entries[Int(place)].state.isEmpty }
 
-    private func find(_ id: ObjectID) -> UInt32? {
-        if let place = places[id.key], self.id(at: place).canonical == id.canonical { return place }
+    private func present(_ place: UInt32) -> Entry? { isPresent(place) ? entries[Int(place)] : nil }
+
+    func find(_ id: ObjectID) -> UInt32? {
+        if let place = places[id.key], entries[Int(place)].id.canonical == id.canonical { return place }
         return twins.isEmpty ? nil : twins[id]
-    }
-
-    private func order() -> [UInt32] {
-        var all = places.map { (key: $0.key, place: $0.value) }
-        all += twins.map { (key: $0.key.key, place: $0.value) }
-        all.sort { $0.key == $1.key ? id(at: $0.place) < id(at: $1.place) : $0.key < $1.key }
-        return all.map(\.place)
     }
 
     // MARK: - Changing
 
-    /// The object, woken if it was cold.
+    /// The object, loaded if it was not.
     mutating func awake(_ id: ObjectID) -> ObjectState? {
-        wakeAndFind(id).map { entries[Int($0)].state }
+        guard let place = load(id) else { return nil }
+        return present(place)?.state
     }
 
-    /// For changes in place: the object is woken, or made.
-    subscript(id: ObjectID, default initial: @autoclosure () -> ObjectState) -> ObjectState {
-        get { self[id] ?? initial() }
+    /// For changes in place: the object is loaded, or begins empty. Whatever is left without content is forgotten.
+    subscript(changing id: ObjectID) -> ObjectState {
+        get { self[id] ?? ObjectState() }
         _modify {
-            let place = Int(wakeAndFind(id) ?? insert(id, initial()))
+            let place = Int(load(id) ?? insert(Entry(id: id, state: ObjectState(), usedAt: clock)))
+            markChanged(place)
+            let (size, heap) = (entries[place].state.size, entries[place].state.heapBytes)
+            defer { noteChange(at: place, from: size, heap) }
             yield &entries[place].state
         }
     }
 
-    mutating func removeValue(forKey id: ObjectID) -> ObjectState? {
-        guard let place = wakeAndFind(id) else { return nil }
-        unlink(place)
-        let state = entries[Int(place)].state
-        if places[id.key] == place { places[id.key] = nil } else { twins[id] = nil }
-        entries[Int(place)] = Entry(
-            id: ObjectID(withoutBytes: id.key), state: ObjectState(), older: firstFree, usedAt: 0)
-        firstFree = place
-        count -= 1
-        return state
+    private mutating func markChanged(_ place: Int) {
+        guard !entries[place].flags.contains(.changed) else { return }
+        if !entries[place].flags.contains(.captured) { dirtyBytes += entries[place].heapBytes }
+        entries[place].flags.remove(.captured)
+        entries[place].flags.insert(.changed)
+        changed.append(UInt32(place))
     }
 
-    private mutating func wakeAndFind(_ id: ObjectID) -> UInt32? {
-        if let place = places[id.key], awaken(place, ifIs: id) { return place }
-        guard !twins.isEmpty, let place = twins[id], awaken(place, ifIs: id) else { return nil }
-        return place
+    private mutating func noteChange(at place: Int, from before: ObjectState.Size, _ heapBefore: Int) {
+        let after = entries[place].state.size
+        if after.isEmpty { entries[place].state = ObjectState() }
+        if after.isEmpty != before.isEmpty { loadedCount += after.isEmpty ? -1 : 1 }
+        tally.change(entries[place].id, from: before, to: after)
+        let added = entries[place].state.heapBytes - heapBefore
+        loadedBytes += added
+        dirtyBytes += added
     }
 
-    /// Another object of the same key is left as it is.
-    private mutating func awaken(_ place: UInt32, ifIs id: ObjectID) -> Bool {
-        if isCold(place) {
-            let object = cold(at: place)
-            guard object.id.canonical == id.canonical else { return false }
-            wake(place, as: object)
-        } else {
-            guard entries[Int(place)].id.canonical == id.canonical else { return false }
+    /// The entry of an object, which is read if it is not in memory; nil if there is nothing to read.
+    mutating func load(_ id: ObjectID) -> UInt32? {
+        if let place = find(id) {
             use(place)
+            return place
         }
-        return true
+        guard let object = read(id) else { return nil }
+        statistics.loaded += 1
+        return insert(Entry(id: object.id, state: object.state, usedAt: clock, flags: .stored))
     }
 
-    private mutating func insert(_ id: ObjectID, _ state: ObjectState) -> UInt32 {
-        let entry = Entry(id: id, state: state, usedAt: clock)
+    mutating func insert(_ entry: Entry) -> UInt32 {
         let place: UInt32
         if firstFree != ObjectTable.none {
             place = firstFree
@@ -156,34 +197,84 @@ struct ObjectTable: Sendable {
             if entries.count == entries.capacity { entries.reserveCapacity(entries.count * 5 / 4 + 8) }
             entries.append(entry)
         }
-        if places[id.key] == nil { places[id.key] = place } else { twins[id] = place }
-        linkNewest(place)
-        count += 1
+        if places[entry.id.key] == nil { places[entry.id.key] = place } else { twins[entry.id] = place }
+        if !entry.flags.contains(.aside) { linkNewest(place) }
+        entryCount += 1
+        loadedBytes += entry.heapBytes
+        if entry.isDirty { dirtyBytes += entry.heapBytes }
+        if !entry.state.isEmpty { loadedCount += 1 }
         return place
+    }
+
+    /// Takes an entry out of memory, whatever it is.
+    mutating func take(_ place: UInt32) -> Entry {
+        let entry = entries[Int(place)]
+        if !entry.flags.contains(.aside) { unlink(place) }
+        if places[entry.id.key] == place { places[entry.id.key] = nil } else { twins[entry.id] = nil }
+        entries[Int(place)] = Entry(
+            id: ObjectID(withoutBytes: entry.id.key), state: ObjectState(), older: firstFree, usedAt: 0, flags: .free)
+        firstFree = place
+        entryCount -= 1
+        loadedBytes -= entry.heapBytes
+        if entry.isDirty { dirtyBytes -= entry.heapBytes }
+        if !entry.state.isEmpty { loadedCount -= 1 }
+        return entry
     }
 }
 
-// MARK: - The order of use
+// MARK: - Reading the store
 
 extension ObjectTable {
-    /// Uses between two calls of `hibernate` count as one, so a busy object is moved once a second.
-    mutating func use(_ place: UInt32) {
-        guard entries[Int(place)].usedAt != clock else { return }
-        unlink(place)
-        entries[Int(place)].usedAt = clock
-        linkNewest(place)
+    /// What cannot be read counts as absent for the rest of the turn; the mark says that it is not (O12).
+    private func read(_ id: ObjectID) -> StoredObject? {
+        guard let bytes = bytes(of: StoreKey(id)) else { return nil }
+        do throws(DecodingFailure) {
+            let object = try StoredObject(bytes)
+            guard object.id == id else { throw DecodingFailure("it is \(object.id)") }
+            return object
+        } catch {
+            damage.note(SourceFailure("the record of \(id) cannot be read: \(error)"))
+            return nil
+        }
     }
 
-    mutating func linkNewest(_ place: UInt32) {
-        entries[Int(place)].older = newest
-        entries[Int(place)].newer = ObjectTable.none
-        if newest == ObjectTable.none { oldest = place } else { entries[Int(newest)].newer = place }
-        newest = place
+    private func outline(of key: StoreKey, ifIs id: ObjectID?) -> (id: ObjectID, touchedIndex: UInt64)? {
+        guard let bytes = bytes(of: key) else { return nil }
+        do throws(DecodingFailure) {
+            let outline = try StoredObject.outline(of: bytes)
+            guard StoreKey(outline.id) == key, id == nil || id == outline.id else {
+                throw DecodingFailure("it is \(outline.id)")
+            }
+            return outline
+        } catch {
+            damage.note(SourceFailure("the record under \(key) cannot be read: \(error)"))
+            return nil
+        }
     }
 
-    mutating func unlink(_ place: UInt32) {
-        let (older, newer) = (entries[Int(place)].older, entries[Int(place)].newer)
-        if older == ObjectTable.none { oldest = newer } else { entries[Int(older)].newer = newer }
-        if newer == ObjectTable.none { newest = older } else { entries[Int(newer)].older = older }
+    private func bytes(of key: StoreKey) -> [UInt8]? {
+        do throws(SourceFailure) {
+            return try source?.load(key)
+        } catch {
+            damage.note(error)
+            return nil
+        }
+    }
+}
+
+/// That a stored object could not be read: for good, and for all copies of a state. Belongs to one loop.
+final class DamageMark: @unchecked Sendable {
+    private(set) var failure: SourceFailure?
+
+    func note(_ next: SourceFailure) {
+        if failure == nil { failure = next }
+    }
+}
+
+extension ObjectID {
+    /// Stands where no object is.
+    init(withoutBytes key: ObjectKey) {
+        self.key = key
+        canonical = []
     }
 }

@@ -20,6 +20,8 @@ struct OperationWindow: Sendable, Equatable {
     struct Stream: Sendable, Equatable {
         var id: EdgeStream
         var settledBelow: UInt64 = 0
+        /// After a merge: what is settled further than that, for a part of the keys.
+        var floors: [SettledFloor] = []
         /// In order of counter, which is mostly the order of the log.
         var records: Deque<EdgeRecord> = []
 
@@ -76,7 +78,8 @@ struct OperationWindow: Sendable, Equatable {
             if let record = streams[slot.at].record(counter) {
                 return .found(record.result, index: record.index, epoch: record.epoch)
             }
-            return counter < streams[slot.at].settledBelow ? .refused(.outcomeUnknown, restsOn: 0) : .new
+            let isSettled = counter < streams[slot.at].settledBelow(of: request.object)
+            return isSettled ? .refused(.outcomeUnknown, restsOn: 0) : .new
         case .client(let apiKey, let key, let requestHash):
             let name = OperationWindow.clientName(request.object, apiKey, key)
             guard let record = clients[name] else {
@@ -226,6 +229,7 @@ extension OperationWindow.Stream {
 
     mutating func settle(below counter: UInt64) {
         settledBelow = max(settledBelow, counter)
+        if !floors.isEmpty { floors.removeAll { $0.settledBelow <= settledBelow } }
         while let first = records.first, first.counter < settledBelow { records.removeFirst() }
     }
 }

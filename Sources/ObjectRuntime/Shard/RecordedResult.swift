@@ -18,17 +18,17 @@ enum RecordedResult: Sendable, Equatable {
         }
     }
 
-    /// `current` is the object as it is now: texts are written as what differs from it, so that a
-    /// snapshot does not repeat a large value for every recent operation on it.
-    func encode(into writer: inout ByteWriter, current: ObjectState?) {
+    /// Texts are written as what differs from those that they lean on, so that a large value is not repeated for
+    /// every recent operation on it.
+    func encode(into writer: inout ByteWriter, leaning base: (ItemName) -> JSONText?) {
         switch self {
         case .noContent: writer.write(UInt8(1))
         case .item(let named):
             writer.write(UInt8(2))
-            named.encode(into: &writer, current: current)
+            named.encode(into: &writer, leaning: base)
         case .items(let items):
             writer.write(UInt8(3))
-            writer.writeArray(items) { $1.encode(into: &$0, current: current) }
+            writer.writeArray(items) { $1.encode(into: &$0, leaning: base) }
         case .settings(let history):
             writer.write(UInt8(4))
             writer.writeArray(history) { $1.encode(into: &$0) }
@@ -38,14 +38,14 @@ enum RecordedResult: Sendable, Equatable {
         }
     }
 
-    init(from reader: inout ByteReader, current: ObjectState?) throws(DecodingFailure) {
+    init(from reader: inout ByteReader, leaning base: (ItemName) -> JSONText?) throws(DecodingFailure) {
         switch try reader.readUInt8() {
         case 1: self = .noContent
-        case 2: self = .item(try NamedItem(from: &reader, current: current))
+        case 2: self = .item(try NamedItem(from: &reader, leaning: base))
         case 3:
             self = .items(
                 try reader.readArray { (reader) throws(DecodingFailure) in
-                    try NamedItem(from: &reader, current: current)
+                    try NamedItem(from: &reader, leaning: base)
                 })
         case 4:
             self = .settings(
@@ -59,11 +59,11 @@ enum RecordedResult: Sendable, Equatable {
 }
 
 extension NamedItem {
-    /// Without a current item to lean on, the text is written whole.
-    func encode(into writer: inout ByteWriter, current: ObjectState?) {
+    /// Without anything to lean on, the text is written whole.
+    func encode(into writer: inout ByteWriter, leaning base: (ItemName) -> JSONText?) {
         name.encode(into: &writer)
         item.encodeTimes(into: &writer, origin: 0)
-        guard let base = current?.item(name)?.value else {
+        guard let base = base(name) else {
             writer.write(false)
             item.value.encode(into: &writer)
             return
@@ -72,7 +72,7 @@ extension NamedItem {
         base.difference(to: item.value).encode(into: &writer)
     }
 
-    init(from reader: inout ByteReader, current: ObjectState?) throws(DecodingFailure) {
+    init(from reader: inout ByteReader, leaning base: (ItemName) -> JSONText?) throws(DecodingFailure) {
         name = try ItemName(from: &reader)
         item = try Item(value: JSONText([]), timesFrom: &reader, origin: 0)
         guard try reader.readBool() else {
@@ -80,7 +80,7 @@ extension NamedItem {
             return
         }
         let edit = try TextEdit(from: &reader)
-        guard let base = current?.item(name)?.value else {
+        guard let base = base(name) else {
             throw DecodingFailure("a recorded result leans on an item that is not there")
         }
         if edit.removed == 0, edit.inserted.isEmpty {

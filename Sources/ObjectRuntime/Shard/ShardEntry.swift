@@ -5,20 +5,44 @@ public enum ShardEntry: Sendable, Equatable {
     case operation(OperationEntry)
     /// Edge incarnations that are fenced: their operation ids are no longer kept (O10).
     case retirement(incarnations: [UInt64])
+    /// Items whose time is over, of several objects.
+    case expiry(ExpiryEntry)
+    /// From here on keys at or above the cut belong to the child (O13).
+    case split(cut: UInt64, child: UInt32)
+    /// Nothing is executed any more, until the thaw or the merge into that shard (O13).
+    case freeze(by: UInt32)
+    case thaw
+    /// Changes nothing: marks a place at which all replicas take a checkpoint, to compare them.
+    case scrub(id: UInt64)
 
-    /// Version 1 had no word on whether the object is watched.
-    static let version: UInt8 = 2
+    /// Version 1 had no word on whether the object is watched, version 2 only operations and retirements.
+    static let version: UInt8 = 3
 
     public func encode() -> [UInt8] {
+        if case .operation(let operation) = self { return operation.encode() }
+        var writer = ByteWriter()
+        writer.write(ShardEntry.version)
         switch self {
-        case .operation(let operation): return operation.encode()
+        case .operation: preconditionFailure("encodes itself")
         case .retirement(let incarnations):
-            var writer = ByteWriter()
-            writer.write(ShardEntry.version)
             writer.write(UInt8(2))
             writer.writeArray(incarnations) { $0.writeVariable($1) }
-            return writer.bytes
+        case .expiry(let expiry):
+            writer.write(UInt8(3))
+            expiry.encode(into: &writer)
+        case .split(let cut, let child):
+            writer.write(UInt8(4))
+            writer.write(cut)
+            writer.write(child)
+        case .freeze(let shard):
+            writer.write(UInt8(5))
+            writer.write(shard)
+        case .thaw: writer.write(UInt8(6))
+        case .scrub(let id):
+            writer.write(UInt8(7))
+            writer.write(id)
         }
+        return writer.bytes
     }
 
     public init(payload: [UInt8]) throws(DecodingFailure) {
@@ -34,6 +58,11 @@ public enum ShardEntry: Sendable, Equatable {
                 incarnations: try reader.readArray { (reader) throws(DecodingFailure) in
                     try reader.readVariable()
                 })
+        case 3: self = .expiry(try ExpiryEntry(from: &reader))
+        case 4: self = .split(cut: try reader.readUInt64(), child: try reader.readUInt32())
+        case 5: self = .freeze(by: try reader.readUInt32())
+        case 6: self = .thaw
+        case 7: self = .scrub(id: try reader.readUInt64())
         default: throw DecodingFailure("a log entry of an unknown kind")
         }
         try reader.finish()

@@ -5,22 +5,42 @@ import DequeModule
 
 extension ShardState {
     /// The replica's path: a committed entry. A failure means that the log and this state do not belong
-    /// together; the replica must stop using both (O12).
+    /// together; the replica must stop using both (O12). Ask for `damage` first, and for children of splits.
     public mutating func apply(payload: [UInt8], index: UInt64, epoch: UInt64) throws(DecodingFailure) {
         precondition(speculation.undos.isEmpty, "O3: committed entries are applied to committed state")
         precondition(index > lastIndex, "I6: entries are applied in order, each once")
-        switch try ShardEntry(payload: payload) {
+        precondition(!isDamaged, "O12: a state that cannot read its objects applies nothing")
+        let entry = try ShardEntry(payload: payload)
+        switch entry {
         case .operation(let entry):
-            let installed = try install(
-                entry, index: index, epoch: epoch, entryBytes: payload.count, isSpeculative: false)
-            note(installed.record, emptiedAt: installed.leavesEmpty ? index : nil)
-            drop(entry.id, settledBelow: entry.settledBelow, windowAgeMs: entry.windowAgeMs)
+            try apply(entry, index: index, epoch: epoch, entryBytes: payload.count)
+        case .expiry(let expiry):
+            for entry in expiry.operations { try apply(entry, index: index, epoch: epoch, entryBytes: 0) }
         case .retirement(let incarnations):
             window.retire(incarnations)
-            lastIndex = index
+        case .split, .freeze, .thaw, .scrub:
+            try changeBounds(by: entry, index: index, epoch: epoch)
         }
+        guard !isDamaged else { return }
+        uncheckpointedBytes += payload.count
+        lastIndex = index
         committedIndex = index
         committedEpoch = epoch
+        if bounds.newestSplit?.index == index { splitOff() }
+    }
+
+    private mutating func apply(
+        _ entry: OperationEntry, index: UInt64, epoch: UInt64, entryBytes: Int
+    ) throws(DecodingFailure) {
+        guard bounds.range.contains(entry.object.key.rawValue) else {
+            throw DecodingFailure("an entry is for an object of another shard")
+        }
+        _ = objects.load(entry.object)
+        // What cannot be read is not absent: an edit of it would not fit.
+        if isDamaged { return }
+        let installed = try install(entry, index: index, epoch: epoch, entryBytes: entryBytes, isSpeculative: false)
+        note(installed.record, emptiedAt: installed.leavesEmpty ? index : nil)
+        drop(entry.id, settledBelow: entry.settledBelow, windowAgeMs: entry.windowAgeMs)
     }
 
     /// What an entry changed, in order: the source of item events. The ordinal of an event is its
@@ -45,16 +65,11 @@ extension ShardState {
             .operation(
                 entry.object, entry.id, settledBelow: entry.settledBelow, windowAgeMs: entry.windowAgeMs))
         // One look-up; the object is changed where it is.
-        let made = try objects[entry.object, default: ObjectState()].make(
+        let made = try objects[changing: entry.object].make(
             entry, index: index, versionFloor: &versionFloor, speculation: &speculation,
             isSpeculative: isSpeculative)
-        itemCount += made.addedItems
-        byteCount += made.addedBytes
-        if made.isEmpty {
-            objects[entry.object] = nil
-            emptiedIndex = index
-        }
-        if !made.sessions.isEmpty { countSessions(made.sessions, of: entry.object) }
+        if made.isEmpty { emptiedIndex = index }
+        for step in made.sessions { sessionIndex.count(step, of: entry.object) }
         let record = entry.isWatched ? eventRecord(entry, made, index: index, epoch: epoch) : nil
         if isSpeculative {
             undo.stepCount = entry.changes.count
@@ -122,9 +137,12 @@ extension ShardState {
                 if let record = undo.record { records.append(record) }
             case .retirement(let incarnations):
                 window.retire(incarnations)
+            case .bounds, .nothing: break
             }
             committedIndex = undo.index
             committedEpoch = undo.epoch
+            // Before any later entry counts as committed: the child begins exactly here.
+            if let split = bounds.newestSplit, split.index == undo.index { splitOff() }
         }
         return records
     }
@@ -134,9 +152,12 @@ extension ShardState {
         precondition(index >= committedIndex, "O3: what is committed is never taken back")
         while let undo = speculation.undos.last, undo.index > index {
             speculation.undos.removeLast()
-            if case .operation(let object, let id, _, _) = undo.entry {
+            switch undo.entry {
+            case .operation(let object, let id, _, _):
                 restore(object, undo)
                 if let id { window.forget(id, object, index: undo.index) }
+            case .bounds(let before): bounds = before
+            case .retirement, .nothing: break
             }
             logTimeMs = undo.logTimeMs
             windowAgeMs = undo.windowAgeMs
@@ -147,25 +168,32 @@ extension ShardState {
     }
 
     private mutating func restore(_ id: ObjectID, _ undo: Speculation.Undo) {
-        // Hot, if it is there: what has uncommitted entries does not hibernate.
-        var object = objects.removeValue(forKey: id) ?? ObjectState()
-        let before = (items: object.items.count, bytes: object.byteCount)
-        for _ in 0..<undo.stepCount {
-            switch speculation.steps.removeLast() {
-            case .item(let name, let item): _ = object.replace(name, with: item)
-            case .settings: object.encryption.removeLast()
+        // In memory: what has uncommitted entries differs from what is stored.
+        let steps = speculation.steps.suffix(undo.stepCount)
+        for step in objects[changing: id].takeBack(undo, steps) { sessionIndex.count(step, of: id) }
+        speculation.steps.removeLast(undo.stepCount)
+    }
+}
+
+extension ObjectState {
+    /// Takes back the steps of one entry, the last first.
+    mutating func takeBack(
+        _ undo: Speculation.Undo, _ steps: some BidirectionalCollection<Speculation.Step>
+    ) -> [SessionStep] {
+        var sessions: [SessionStep] = []
+        for step in steps.reversed() {
+            switch step {
+            case .item(let name, let item): _ = replace(name, with: item)
+            case .settings: encryption.removeLast()
             case .session(let connection, let record):
-                let undone = object.replace(connection, with: record)
-                let step = SessionStep(
-                    before: undone?.attachment.incarnation, after: record?.attachment.incarnation)
-                countSessions([step], of: id)
+                let undone = replace(connection, with: record)
+                sessions.append(
+                    SessionStep(before: undone?.attachment.incarnation, after: record?.attachment.incarnation))
             }
         }
-        object.touchedIndex = undo.touchedIndex
-        object.touchedEvents = undo.touchedEvents
-        itemCount += object.items.count - before.items
-        byteCount += object.byteCount - before.bytes
-        if !object.isEmpty { objects[id] = object }
+        touchedIndex = undo.touchedIndex
+        touchedEvents = undo.touchedEvents
+        return sessions
     }
 }
 
@@ -183,8 +211,6 @@ extension ObjectChange {
 extension ObjectState {
     struct Made {
         var result: RecordedResult
-        var addedItems: Int
-        var addedBytes: Int
         var isEmpty: Bool
         /// 0 if the object was not there.
         var touchedBefore: UInt64
@@ -199,7 +225,7 @@ extension ObjectState {
         _ entry: OperationEntry, index: UInt64, versionFloor: inout UInt64, speculation: inout Speculation,
         isSpeculative: Bool
     ) throws(DecodingFailure) -> Made {
-        let before = (items: items.count, bytes: byteCount, touched: touchedIndex, events: touchedEvents)
+        let before = (touched: touchedIndex, events: touchedEvents)
         var events: [ObjectEvent] = []
         var sessions: [SessionStep] = []
         for change in entry.changes {
@@ -216,8 +242,7 @@ extension ObjectState {
         touchedIndex = index
         touchedEvents = UInt8(clamping: entry.changes.count { $0.hasOrdinal })
         return Made(
-            result: try result(of: entry), addedItems: items.count - before.items,
-            addedBytes: byteCount - before.bytes, isEmpty: isEmpty, touchedBefore: before.touched,
+            result: try result(of: entry), isEmpty: isEmpty, touchedBefore: before.touched,
             eventsBefore: before.events, events: events, sessions: sessions)
     }
 

@@ -1,11 +1,11 @@
 import Binary
 import DequeModule
 
-// A snapshot is the committed state, in an order that depends on nothing but the state: objects by key
-// and id, items by name, streams by number, client keys in the order of the log.
+// A snapshot is the committed state in one piece, in an order that depends on nothing but the state: objects by key
+// and id, items by name, streams by number, client keys in the order of the log. It reads every object.
 extension ShardState {
-    /// Version 1 had no sessions.
-    static let snapshotVersion: UInt8 = 2
+    /// Version 1 had no sessions, version 2 no bounds.
+    static let snapshotVersion: UInt8 = 3
 
     /// The state as of `committedIndex`, without what is speculative (O3).
     public func encodeSnapshot() -> [UInt8] {
@@ -14,17 +14,23 @@ extension ShardState {
             committed.rollBack(above: committedIndex)
             return committed.encodeSnapshot()
         }
-        var writer = ByteWriter(reserving: byteCount + objects.count * 96 + 64)
+        var writer = ByteWriter(reserving: 4_096)
         writer.write(ShardState.snapshotVersion)
         for number in [committedIndex, committedEpoch, logTimeMs, windowAgeMs, versionFloor, emptiedIndex] {
             writer.writeVariable(number)
         }
-        objects.encode(into: &writer)
+        bounds.encode(into: &writer)
+        writer.writeArray(objects.ids(in: bounds.range)) { writer, id in
+            id.encode(into: &writer)
+            objects[id]?.encode(into: &writer)
+        }
         encodeWindow(into: &writer)
         return writer.bytes
     }
 
-    public init(snapshot: [UInt8]) throws(DecodingFailure) {
+    /// With a source, objects that have been stored may leave memory.
+    public init(snapshot: [UInt8], source: (any ObjectSource)? = nil) throws(DecodingFailure) {
+        self.init(source: source)
         var reader = ByteReader(snapshot)
         let version = try reader.readUInt8()
         guard 1...ShardState.snapshotVersion ~= version else {
@@ -38,6 +44,7 @@ extension ShardState {
         versionFloor = try reader.readVariable()
         emptiedIndex = try reader.readVariable()
         history = EventHistory(behind: committedIndex)
+        if version > 2 { bounds = try ShardBounds(from: &reader) }
         try readObjects(&reader, version: version)
         try readWindow(&reader, version: version)
         try reader.finish()
@@ -51,11 +58,10 @@ extension ShardState {
             if let previous, !(previous < id) { throw DecodingFailure("objects are out of order") }
             previous = id
             let object = try ObjectState(from: &reader, version: version)
-            itemCount += object.items.count
-            byteCount += object.byteCount
-            countSessions(
-                object.sessions.map { SessionStep(before: nil, after: $0.attachment.incarnation) }, of: id)
-            objects[id] = object
+            for session in object.sessions {
+                sessionIndex.count(SessionStep(before: nil, after: session.attachment.incarnation), of: id)
+            }
+            objects[changing: id] = object
         }
     }
 
@@ -63,12 +69,13 @@ extension ShardState {
         writer.writeArray(window.streams) { writer, stream in
             stream.id.encode(into: &writer)
             writer.writeVariable(stream.settledBelow)
+            writer.writeArray(stream.floors) { $1.encode(into: &$0) }
             writer.writeArray(stream.records) { writer, record in
                 writer.writeVariable(record.counter)
                 writer.writeVariable(record.index)
                 writer.writeVariable(record.epoch)
                 record.object.encode(into: &writer)
-                record.result.encode(into: &writer, current: objects[record.object])
+                record.result.encode(into: &writer, leaning: texts(of: record.object))
             }
         }
         writer.writeArray(window.retired) { $0.writeVariable($1) }
@@ -84,8 +91,14 @@ extension ShardState {
             writer.writeVariable(record.madeAtAgeMs)
             writer.writeVariable(record.entryBytes)
             record.object.encode(into: &writer)
-            record.result.encode(into: &writer, current: objects[record.object])
+            record.result.encode(into: &writer, leaning: texts(of: record.object))
         }
+    }
+
+    /// What recorded results lean on: the items as they are now.
+    private func texts(of object: ObjectID) -> (ItemName) -> JSONText? {
+        let current = objects[object]
+        return { current?.item($0)?.value }
     }
 
     private mutating func readWindow(_ reader: inout ByteReader, version: UInt8) throws(DecodingFailure) {
@@ -95,6 +108,11 @@ extension ShardState {
                 throw DecodingFailure("streams are out of order")
             }
             var stream = OperationWindow.Stream(id: id, settledBelow: try reader.readVariable())
+            if version > 2 {
+                stream.floors = try reader.readArray { (reader) throws(DecodingFailure) in
+                    try SettledFloor(from: &reader)
+                }
+            }
             for _ in 0..<(try reader.readCount(limit: reader.remaining)) {
                 let counter = try reader.readVariable()
                 if let last = stream.records.last, last.counter >= counter {
@@ -103,7 +121,7 @@ extension ShardState {
                 let index = try reader.readVariable()
                 let epoch = version > 1 ? try reader.readVariable() : committedEpoch
                 let object = try ObjectID(from: &reader)
-                let result = try RecordedResult(from: &reader, current: objects[object])
+                let result = try RecordedResult(from: &reader, leaning: texts(of: object))
                 stream.records.append(
                     .init(counter: counter, index: index, epoch: epoch, object: object, result: result))
             }
@@ -125,7 +143,7 @@ extension ShardState {
         let madeAtAgeMs = try reader.readVariable()
         let entryBytes = try reader.readCount(limit: 1 << 40)
         let object = try ObjectID(from: &reader)
-        let result = try RecordedResult(from: &reader, current: objects[object])
+        let result = try RecordedResult(from: &reader, leaning: texts(of: object))
         guard window.clients[name] == nil else { throw DecodingFailure("a client key occurs twice") }
         window.clients[name] = .init(
             requestHash: requestHash, index: index, epoch: epoch, madeAtAgeMs: madeAtAgeMs, entryBytes: entryBytes,
@@ -174,10 +192,14 @@ extension ObjectState {
         if version > 1 { try readSessions(&reader) }
         guard !isEmpty else { throw DecodingFailure("an object without content") }
     }
+
     private mutating func readSessions(_ reader: inout ByteReader) throws(DecodingFailure) {
         sessions = try reader.readArray { (reader) throws(DecodingFailure) in try SessionRecord(from: &reader) }
         for (record, next) in zip(sessions, sessions.dropFirst()) where !(record.connection < next.connection) {
             throw DecodingFailure("sessions are out of order")
         }
+        let bytes = sessions.reduce(0) { $0 + $1.heapBytes }
+        guard bytes <= Int(UInt32.max) else { throw DecodingFailure("an object is over every limit") }
+        sessionBytes = UInt32(bytes)
     }
 }

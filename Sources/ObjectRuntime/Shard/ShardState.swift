@@ -1,13 +1,18 @@
 import Binary
 import DequeModule
 
-/// The objects of one shard and the window of recent operations on them.
+/// The objects of one shard, before the store that keeps them, and the window of recent operations on them.
 ///
 /// The owner executes ahead of the log and can take back what is not committed; a replica applies
 /// committed entries. Both end in the same function, so equal logs make equal states, to the byte of
-/// their snapshots.
+/// their snapshots. What has changed goes into the store by checkpoints; idle objects leave memory then. Belongs to
+/// one loop.
+///
+/// When a stored object cannot be read, `damage` says so, for good. Whoever drives the state asks after each call and
+/// lets nothing out of it any more.
 public struct ShardState: Sendable {
-    var objects = ObjectTable()
+    var objects: ObjectTable
+    public internal(set) var bounds: ShardBounds
     var window = OperationWindow()
     var speculation = Speculation()
     /// What listeners may have missed; in no snapshot.
@@ -27,16 +32,39 @@ public struct ShardState: Sendable {
     public internal(set) var committedIndex: UInt64 = 0
     public internal(set) var committedEpoch: UInt64 = 0
 
-    /// How many connections each object remembers, by the incarnation of their edge. Only looked up, or sorted.
-    var sessionObjects: [UInt64: [ObjectID: Int]] = [:]
+    var sessionIndex = SessionIndex()
 
-    public internal(set) var itemCount = 0
+    /// Log bytes of what was executed or applied since the last checkpoint was begun.
+    public internal(set) var uncheckpointedBytes = 0
+    /// Where the newest checkpoint was begun.
+    public internal(set) var checkpointIndex: UInt64 = 0
+    /// Of the checkpoint under way: what to go back to if it is abandoned.
+    var checkpointBefore: (index: UInt64, bytes: Int)?
+    /// False after a split or in its child, until somebody has counted what is stored (`settleTally`).
+    public internal(set) var isTallySettled = true
+    /// Children of splits that were committed and not yet taken.
+    var children: [SplitChild] = []
+
+    /// Without a source all objects stay in memory.
+    public init(range: ClosedRange<UInt64> = 0...UInt64.max, source: (any ObjectSource)? = nil) {
+        objects = ObjectTable(source: source)
+        bounds = ShardBounds(range: range)
+    }
+
+    /// Where the objects are stored.
+    public var source: (any ObjectSource)? {
+        get { objects.source }
+        set { objects.source = newValue }
+    }
+
+    /// Of all objects, stored ones too, what is speculative included.
+    public var tally: Tally { objects.tally }
+    public var objectCount: Int { objects.tally.objects }
+    public var itemCount: Int { objects.tally.items }
     /// Names and values of all items.
-    public internal(set) var byteCount = 0
-
-    public init() {}
-
-    public var objectCount: Int { objects.count }
+    public var byteCount: Int { objects.tally.bytes }
+    /// By project, in order of name.
+    public var usage: [ProjectUsage] { objects.tally.usage }
 
     /// Entries that are executed but not committed.
     public var speculativeCount: Int { speculation.undos.count }
@@ -66,8 +94,13 @@ public struct ShardState: Sendable {
         objects[object]?.item(name)
     }
 
-    /// Names of the objects in order: for lists and explanations, not for hot paths.
-    public func objectIDs() -> [ObjectID] { objects.ids() }
+    /// Names of the objects in order: for lists and explanations, not for hot paths. Reads everything.
+    public func objectIDs() -> [ObjectID] { objects.ids(in: bounds.range) }
+
+    /// A stored object could not be read. Nothing that this state says afterwards may be let out, and nothing may be
+    /// executed or applied.
+    public var damage: SourceFailure? { objects.damage.failure }
+    public var isDamaged: Bool { objects.damage.failure != nil }
 }
 
 // MARK: - The owner's path
@@ -76,7 +109,25 @@ extension ShardState {
     /// Executes a request against memory. A `write` is in force here at once and must be proposed as
     /// the entry of `context.nextIndex`.
     public mutating func execute(_ request: Request, _ context: ExecutionContext) -> Execution {
+        checkNext(context)
+        if let unavailable = refusal(of: request.object) { return .unavailable(unavailable) }
+        let execution = executeInRange(request, context)
+        return isDamaged ? .unavailable(.damaged) : execution
+    }
+
+    func checkNext(_ context: ExecutionContext) {
         precondition(context.nextIndex > lastIndex, "O3: an entry's index is above all before it")
+        precondition(!isDamaged, "O12: a state that cannot read its objects executes nothing")
+    }
+
+    /// O13: keys that are another shard's, and everything while the shard is frozen.
+    @inline(__always)
+    func refusal(of object: ObjectID) -> Unavailability? {
+        if !bounds.range.contains(object.key.rawValue) { return .outOfRange }
+        return bounds.frozenBy == nil ? nil : .frozen
+    }
+
+    private mutating func executeInRange(_ request: Request, _ context: ExecutionContext) -> Execution {
         do throws(Refusal) {
             try context.limits.check(request.object)
         } catch {
@@ -88,10 +139,13 @@ extension ShardState {
         if request.operation.passesBy { return read(.noContent, request.object) }
         let writeID = request.operation.isWrite ? request.id : nil
         if let writeID, let known = answerFromWindow(writeID, request, context, ageMs) { return known }
+        let object = objects.awake(request.object)
+        // A draft of what cannot be read must not be installed.
+        if isDamaged { return .unavailable(.damaged) }
         let draft = Planner.draft(
             request.operation,
             Planner(
-                object: objects.awake(request.object) ?? ObjectState(), context: context, nowMs: nowMs,
+                object: object ?? ObjectState(), context: context, nowMs: nowMs,
                 versionFloor: versionFloor))
         if draft.changes.isEmpty, !ShardState.isRecordedAlways(writeID) {
             return read(draft.reply ?? reply(to: draft.outcome, request.object), request.object)
@@ -151,22 +205,33 @@ extension ShardState {
             entry, index: context.nextIndex, epoch: context.epoch, entryBytes: payload.count,
             isSpeculative: true)
         guard let installed else { preconditionFailure("O3: an entry fits the state that it was made from") }
+        uncheckpointedBytes += payload.count
         let answer = Answer(reply ?? installed.result.reply, index: context.nextIndex)
         return .write(payload: payload, answer)
     }
 
     /// Ends the keeping of operation ids of edge incarnations that are fenced (O10): a speculative entry
-    /// like any other.
+    /// like any other. Nil while the shard is frozen.
     public mutating func executeRetirement(
         of incarnations: [UInt64], _ context: ExecutionContext
-    ) -> (payload: [UInt8], index: UInt64) {
-        precondition(context.nextIndex > lastIndex, "O3: an entry's index is above all before it")
-        speculation.undos.append(undo(context.nextIndex, context.epoch, .retirement(incarnations)))
-        lastIndex = context.nextIndex
-        return (ShardState.retirePayload(incarnations: incarnations), context.nextIndex)
+    ) -> (payload: [UInt8], index: UInt64)? {
+        guard bounds.frozenBy == nil else { return nil }
+        let payload = ShardState.retirePayload(incarnations: incarnations)
+        return (execute(payload, .retirement(incarnations), context), context.nextIndex)
     }
 
     public static func retirePayload(incarnations: [UInt64]) -> [UInt8] {
         ShardEntry.retirement(incarnations: incarnations).encode()
+    }
+
+    /// An entry that touches no object.
+    mutating func execute(
+        _ payload: [UInt8], _ kind: Speculation.Kind, _ context: ExecutionContext
+    ) -> [UInt8] {
+        checkNext(context)
+        speculation.undos.append(undo(context.nextIndex, context.epoch, kind))
+        lastIndex = context.nextIndex
+        uncheckpointedBytes += payload.count
+        return payload
     }
 }

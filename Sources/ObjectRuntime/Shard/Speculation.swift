@@ -30,6 +30,9 @@ struct Speculation: Sendable, Equatable {
     enum Kind: Sendable, Equatable {
         case operation(ObjectID, OperationID?, settledBelow: UInt64, windowAgeMs: UInt64)
         case retirement([UInt64])
+        /// What the bounds were.
+        case bounds(ShardBounds)
+        case nothing
     }
 
     var undos: Deque<Undo> = []

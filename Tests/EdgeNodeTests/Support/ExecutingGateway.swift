@@ -108,7 +108,7 @@ final class ExecutingGateway: RequestGateway {
         let execution = shard.execute(
             Request(object: object, operation: request.operation, id: id), context)
         shard.committed(through: shard.lastIndex)
-        let answer = execution.answer
+        guard let answer = execution.answer else { preconditionFailure("the shard has every key") }
         return ClientAnswer(
             reply: answer.reply, applied: answer.applied, epoch: epoch, index: answer.index, owner: "n2",
             replayed: answer.replayed)
