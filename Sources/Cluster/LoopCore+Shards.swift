@@ -60,7 +60,7 @@ extension LoopCore {
         precondition(replicas[record.shard] == nil, "a node has one replica of a shard")
         replicas[record.shard] = ShardReplica(
             shard: record.shard, nodeID: identity.nodeID, origin: origin, record: record, settings: settings,
-            entropy: entropy)
+            entropy: entropy, source: store)
         let place = shardOrder.firstIndex { $0 > record.shard } ?? shardOrder.endIndex
         shardOrder.insert(record.shard, at: place)
     }

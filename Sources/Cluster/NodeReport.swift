@@ -89,6 +89,9 @@ public struct NodeCounters: Sendable {
     public var resumes: [String: UInt64] = [:]
     /// Links closed for a frame or a hello that could not be taken. Counted by the shell.
     public var rejectedLinks: UInt64 = 0
+    /// Shards that were written to the store, and snapshots of shards that were installed.
+    public var checkpointsBegun: UInt64 = 0
+    public var snapshotsInstalled: UInt64 = 0
     /// Objects that left memory, and those that came back.
     public var hibernatedObjects: UInt64 = 0
     public var wokenObjects: UInt64 = 0
@@ -120,6 +123,8 @@ public struct NodeCounters: Sendable {
         sockets += other.sockets
         feeds += other.feeds
         resumes.merge(other.resumes, uniquingKeysWith: +)
+        checkpointsBegun += other.checkpointsBegun
+        snapshotsInstalled += other.snapshotsInstalled
         hibernatedObjects += other.hibernatedObjects
         wokenObjects += other.wokenObjects
         failedHibernations += other.failedHibernations

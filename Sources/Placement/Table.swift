@@ -111,6 +111,12 @@ public struct Table: Sendable, Equatable {
         return place < lastSerials.count && lastSerials[place].home == home ? lastSerials[place].serial : 0
     }
 
+    /// The shard was given out, and is no more: merged into another, or never made.
+    public func isGone(_ shard: ShardID) -> Bool {
+        guard shard.serial <= lastSerial(ofHome: shard.homeNumber), position(of: shard) == nil else { return false }
+        return !records.contains { $0.plan?.newShard == shard }
+    }
+
     public func shards(ownedBy process: NodeProcess) -> [ShardID] {
         records.lazy.filter { $0.owner == process }.map(\.shard)
     }

@@ -132,7 +132,7 @@ public final class NodeCore {
             fence(process, cause: .requested, now: now)
         case .reportRequest(let id): beginReport(id, for: sender)
         case .report(let id, let report): reports.add(report, to: id)
-        case .shard, .execute, .outcome, .move, .events, .broadcast, .feedEnd: reject()
+        case .shard, .execute, .outcome, .move, .replicas, .events, .broadcast, .feedEnd: reject()
         }
     }
 

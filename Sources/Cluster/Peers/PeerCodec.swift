@@ -7,7 +7,7 @@ import Raft
 /// writes the length. Bytes that do not decode close the link; they never trap.
 extension PeerMessage {
     /// Raised with every change that an older node could not read.
-    public static let wireVersion: UInt16 = 2
+    public static let wireVersion: UInt16 = 3
     /// A longer frame is refused before it is read. The longest are answers that list a whole object.
     public static let frameBytesMax = 80 << 20
     /// An answer above this is refused at the owner, so that it never meets the bound of a frame.
@@ -15,7 +15,7 @@ extension PeerMessage {
 
     private enum Kind: UInt8 {
         case placement = 1, join, welcome, propose, leaseRequest, leaseGrant, obituary, fenceMe
-        case reportRequest, report, shard, execute, move, outcome, events, broadcast, feedEnd
+        case reportRequest, report, shard, execute, move, outcome, events, broadcast, feedEnd, replicas
     }
 
     public func encode(into writer: inout ByteWriter) {
@@ -35,6 +35,9 @@ extension PeerMessage {
             message.encode(into: &writer)
         case .move(let request):
             writer.write(Kind.move.rawValue)
+            request.encode(into: &writer)
+        case .replicas(let request):
+            writer.write(Kind.replicas.rawValue)
             request.encode(into: &writer)
         case .events(let push):
             writer.write(Kind.events.rawValue)
@@ -80,7 +83,7 @@ extension PeerMessage {
             writer.write(Kind.report.rawValue)
             writer.write(id)
             report.encode(into: &writer)
-        case .shard, .execute, .outcome, .placement, .move, .events, .broadcast, .feedEnd:
+        case .shard, .execute, .outcome, .placement, .move, .events, .broadcast, .feedEnd, .replicas:
             preconditionFailure("encoded by encode(into:)")
         }
     }
@@ -96,6 +99,7 @@ extension PeerMessage {
         case .outcome: self = .outcome(try TryOutcome(from: &reader))
         case .placement: self = .placement(try Raft.Message(from: &reader))
         case .move: self = .move(try MoveRequest(decoding: &reader))
+        case .replicas: self = .replicas(try ReplicaRequest(from: &reader))
         case .events: self = .events(try EventPush(from: &reader))
         case .broadcast: self = .broadcast(try MessagePush(from: &reader))
         case .feedEnd: self = .feedEnd(try FeedEnd(from: &reader))

@@ -23,6 +23,8 @@ public enum PeerMessage: Sendable {
     case execute(Try)
     /// The placement leader asks the owner to hand a shard over (O8).
     case move(MoveRequest)
+    /// The placement leader wishes for other replicas (O9).
+    case replicas(ReplicaRequest)
 
     /// A feed is over.
     case feedEnd(FeedEnd)
@@ -166,6 +168,7 @@ extension PeerMessage {
         case .shard(let shard, _): return .shard(shard)
         case .execute(let attempt): return .shard(attempt.shard)
         case .move(let request): return .shard(request.shard)
+        case .replicas(let request): return .shard(request.shard)
         case .feedEnd(let end): return .shard(end.shard)
         case .outcome(let outcome): return .loop(Int(outcome.loop))
         case .events(let push): return .loop(Int(push.feed.loop))

@@ -39,12 +39,7 @@ struct HibernationRounds {
 
 extension ShardReplica {
     func hibernate(nowMs: UInt64, idleSinceMs: UInt64, atMost limit: Int) -> Int {
-        let looked = state.hibernate(nowMs: nowMs, idleSinceMs: idleSinceMs, atMost: limit)
-        if let source, state.hasUncheckpointed, let checkpoint = state.beginCheckpoint() {
-            source.take(checkpoint.changes())
-            state.endCheckpoint()
-        }
-        return looked
+        state.hibernate(nowMs: nowMs, idleSinceMs: idleSinceMs, atMost: limit)
     }
 
     /// With what the state counts.

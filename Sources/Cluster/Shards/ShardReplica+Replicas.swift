@@ -15,7 +15,7 @@ extension ShardReplica {
     }
 
     /// The table has what the log says. The next change waits for that.
-    private var isConfigurationRecorded: Bool { record.configuration == raft.configuration }
+    private var isConfigurationRecorded: Bool { record.replicaSet.matches(raft.configuration) }
 
     private var isInConfiguration: Bool { raft.configuration.voters.contains(nodeID) }
 
@@ -55,7 +55,7 @@ extension ShardReplica {
         requests.append(
             .propose(
                 .recordReplicas(
-                    shard, expected: record.epoch, proposer: process, index: raft.configurationIndex.rawValue,
+                    shard, expected: record.epoch, proposer: process, index: raft.configurationIndex,
                     configuration: raft.configuration)))
     }
 

@@ -13,8 +13,8 @@ final class ShardReplica {
     let settings: NodeSettings
     var raft: AppointedReplica
     var state: ShardState
-    /// Where idle objects rest.
-    var source: MemoryObjectSource?
+    /// Where objects rest that are not in memory.
+    let source: any ObjectSource
     var counters = NodeCounters()
 
     /// The newest record of the table, and this process: together they say whether it may lead.
@@ -93,13 +93,14 @@ final class ShardReplica {
 
     init(
         shard: ShardID, nodeID: NodeID, origin: ReplicaOrigin, record: ShardRecord, settings: NodeSettings,
-        entropy: SipHash
+        entropy: SipHash, source: any ObjectSource
     ) {
         self.entropy = entropy
         self.shard = shard
         self.nodeID = nodeID
         self.settings = settings
         self.record = record
+        self.source = source
         joinedAt = origin.joinedAt
         raft = AppointedReplica(id: nodeID, initial: origin.log, settings: settings.raft)
         state = origin.state

@@ -18,7 +18,7 @@ extension LoopCore {
         case .installed(let job, let stored):
             with(job) { replica in
                 guard replica.work.installation?.job == job else { return }
-                replica.resumeAfterInstallation(stored, into: &persist, messages: &effects.messages)
+                replica.finishInstallation(stored, into: &persist)
             }
         case .due(_, let found): expire(found)
         case .damaged(let shard, let what):
@@ -42,7 +42,10 @@ extension LoopCore {
     }
 
     private func fail(_ job: StoreJob) {
-        if let erasure = erasures[job] { return erase(again: erasure, job) }
+        if let erasure = erasures[job] {
+            // Begun or not: it ends at the latest with the next start.
+            return effects.store.append(.erase(job, erasure.shard, erasure.range))
+        }
         with(job) { replica in
             if replica.work.checkpoint?.job == job { replica.abandonCheckpoint(nowMs: nowMs) }
             if replica.work.making == job { replica.giveUpSnapshot() }

@@ -64,7 +64,7 @@ extension ShardReplica {
 
     /// Bytes go to the file as they come; the last ones end it.
     func stage(_ ready: Ready) {
-        for hash in ready.snapshotsDropped { storeRequests.append(.dropStaged(shard, contentHash: hash)) }
+        for hash in ready.snapshotDropped { storeRequests.append(.dropStaged(shard, contentHash: hash)) }
         for part in ready.snapshotParts {
             storeRequests.append(.stage(shard, part))
             guard part.isLast else { continue }
@@ -103,7 +103,7 @@ extension ShardReplica {
         work.installation = nil
         do {
             let head = try ReplicaHead(decoding: stored.payload)
-            state.replace(with: try ShardState(head: head.state, source: state.source))
+            state.replace(with: try ShardState(head: head.state, source: source))
         } catch {
             preconditionFailure("O12: the installed snapshot of shard \(shard.rawValue) cannot be read: \(error)")
         }
