@@ -1,0 +1,115 @@
+import Glibc
+
+/// Says whether a store's file is sound before LMDB gets to see it, which trusts every byte. Reads the file itself,
+/// with bounds, and changes nothing; never traps, whatever the file holds.
+///
+/// LMDB's pages have no checksums. What stands for them: every record has one of its own; every page is where its
+/// number says, belongs to one purpose, and has keys between those of its neighbours; and the newest record about
+/// the store names the transaction of the newest meta page, so that an old tree cannot pass for it.
+public enum StoreInspector {
+    /// Looks at a store that is not open. Takes as long as reading the file does.
+    public static func inspect(directory: String) -> StoreInspection {
+        let path = StoreEnvironment.dataPath(directory)
+        let file = Glibc.open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else {
+            return errno == ENOENT ? .missing : .damaged(.systemCall("open", errno, path: path))
+        }
+        defer { close(file) }
+        var status = stat()
+        guard fstat(file, &status) == 0 else { return .damaged(.systemCall("fstat", errno, path: path)) }
+        // LMDB takes an empty file for a new one.
+        guard status.st_size > 0 else { return .missing }
+        do throws(InspectionFailure) {
+            return try inspect(PageFile(file: file, byteCount: Int(status.st_size)), path: path)
+        } catch {
+            return .damaged(damaged(error.what, path))
+        }
+    }
+
+    private static func damaged(_ what: String, _ path: String) -> StoreError {
+        StoreError(
+            .damaged, what, place: path,
+            remedy: """
+                The whole store counts as lost: its shards are fetched anew from the other replicas. Look into \
+                the kernel's log for the disk
+                """)
+    }
+
+    private static func inspect(_ pages: PageFile, path: String) throws(InspectionFailure) -> StoreInspection {
+        var file = pages
+        let meta = try newestMeta(file)
+        try file.adopt(meta)
+        file.warm()
+        // Pages 0 and 1 are the metas.
+        var used = PageSet(lastPage: file.lastPage)
+        _ = (used.insert(0), used.insert(1))
+
+        var records = TreeWalk<RecordKey>(file) { RecordKey($0) }
+        defer { records.free() }
+        var inspection = RecordInspection(place: path)
+        try records.walk(meta.main, used: &used) { (key, value) throws(InspectionFailure) in
+            inspection.add(key, value)
+        }
+        try walkFreePages(file, meta, used: &used)
+        let result = inspection.finish()
+        if case .damaged = result { return result }
+        if case .otherVersion = result { return result }
+        guard inspection.transaction == meta.transaction || meta.main.entries == 0 else {
+            throw "an old state stands as the newest"
+        }
+        return result
+    }
+
+    /// Pages that may be written over must be nobody's.
+    private static func walkFreePages(
+        _ file: PageFile, _ meta: MetaPage, used: inout PageSet
+    ) throws(InspectionFailure) {
+        var walk = TreeWalk<UInt64>(file) { $0.count == 8 ? $0.number(0, as: UInt64.self) : nil }
+        defer { walk.free() }
+        var free: [UInt64] = []
+        try walk.walk(meta.free, used: &used) { (transaction, value) throws(InspectionFailure) in
+            guard transaction >= 1, transaction <= meta.transaction else {
+                throw "the free list has a transaction that never was"
+            }
+            guard value.count >= 8, value.count % 8 == 0 else { throw "the free list has another size than it says" }
+            let count = value.number(0, as: UInt64.self)
+            guard count <= UInt64(value.count / 8 - 1) else { throw "the free list has another size than it says" }
+            var last = UInt64.max
+            for index in 0..<Int(count) {
+                let page = value.number(8 + 8 * index, as: UInt64.self)
+                guard page >= 2, page <= file.lastPage, page < last else { throw "the free list is out of order" }
+                last = page
+                free.append(page)
+            }
+        }
+        for page in free where !used.insert(page) {
+            throw InspectionFailure("page \(page) is free and in use")
+        }
+    }
+
+    /// Meta pages take turns, by the number of the transaction.
+    private static func newestMeta(_ file: PageFile) throws(InspectionFailure) -> MetaPage {
+        let first = try meta(file, number: 0, pageBytes: 0)
+        let second = try meta(file, number: 1, pageBytes: first.pageBytes)
+        guard first.pageBytes == second.pageBytes else { throw "the meta pages differ in the size of pages" }
+        if first.transaction == 0 && second.transaction == 0 { return first }
+        let (low, high) = first.transaction < second.transaction ? (first, second) : (second, first)
+        guard high.transaction == low.transaction &+ 1, first.transaction % 2 == 0 else {
+            throw "the meta pages are not of two transactions in a row"
+        }
+        return high
+    }
+
+    private static func meta(
+        _ file: PageFile, number: UInt64, pageBytes: Int
+    ) throws(InspectionFailure) -> MetaPage {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: PageFormat.metaBytes, alignment: 8)
+        defer { buffer.deallocate() }
+        let count = try file.read(at: Int(number) * pageBytes, into: buffer)
+        let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+        switch MetaPage.read(bytes, number: number) {
+        case .success(let meta): return meta
+        case .failure(let failure): throw InspectionFailure("meta page \(number): \(failure.what)")
+        }
+    }
+}
