@@ -3,7 +3,7 @@
 // Which process owns which part of the key space, which processes exist, and who may use the cluster.
 // The placement group keeps one `PlacementState` per node: commands come out of its Raft log, each is
 // applied to the state, and every node that has applied the same log has the same state, byte for
-// byte. This module is that state machine and the policy that proposes moves. It does not replicate,
+// byte. This module is that state machine and the policies that make wishes. It does not replicate,
 // measure time, grant leases or talk to anybody: the node's core does, and feeds it.
 //
 // ## What it promises
@@ -21,8 +21,17 @@
 //     before it: that one stays live, shards and all, until it is fenced.
 // O5  The lease duration changes by command; the longest that may still be in force is kept until a
 //     second command, naming the revision that it saw, settles it.
+// O9  The log of a shard decides who keeps it; the table follows the owner's reports and keeps the newest
+//     by (epoch, index). A node tells of its own lost replica, naming the membership that it had; it
+//     counts until a report leaves the node out, and a node that is listed again has a later `since`.
+// O13 A split or merge is planned first, which reserves the new shard's id, and carried out by the owner's
+//     own command: the child of a split begins one epoch above its parent, a merged shard one above both.
+//     Ids (home and serial) are never used twice. A merge is called off by any change of owner.
 // I5  After every command the table covers the key space exactly once and names no fenced owner. This
 //     is asserted, in release builds too.
+//
+// A name belongs to one node. Another node takes it only when no run of the first is live; that one is
+// then replaced for good. A removed node does not come back under its id.
 //
 // ## How
 //
@@ -35,10 +44,17 @@
 // command does not touch are shared between the copies. Everything is kept in order, so lookups are
 // binary searches, and snapshots, lists and choices come out the same on every node.
 //
+// The policies (`ReplicaPolicy`, `BalancePolicy`, `SplitPolicy`, `VoterPolicy`) are pure functions of
+// the state and of what the leader has measured. They only wish: owners are asked, and may decline. Each
+// says in words what it found. Called again and again they come to rest, and never undo each other.
+//
+// Snapshots and commands of 0.2.0 are read. A registration of that time keeps its effect: names did not
+// belong to one node then.
+//
 // ## What is left out
 //
-// Split and merge (O13), changes of a shard's replica set (O9) and new generations change the table
-// too; their commands come with the parts that drive them. Balancing looks at owners only.
+// New generations (a restore, a forced recovery) change the table too; their commands come with the parts
+// that drive them. The loads of shards are measured and smoothed elsewhere.
 
 import Binary
 import Raft
