@@ -46,13 +46,17 @@ public struct LogRecord: Sendable, Equatable {
 }
 
 extension LogRecord {
-    /// Kinds below 16 are entries: the kind of the entry itself.
-    public static let entryKinds: ClosedRange<UInt8> = 0...15
-    public static let hardStateKind: UInt8 = 16
-    public static let snapshotKind: UInt8 = 17
-    /// The group exists on this disk. Without this record its log counts as lost (O2, O9).
-    static let createdKind: UInt8 = 18
-    static let genesisKind: UInt8 = 19
+    /// The kind of an entry is the kind of its record.
+    public static let entryKinds = JournalKind.entries
+    public static let hardStateKind = JournalKind.hardState
+    public static let snapshotKind = JournalKind.snapshot
+    /// Without this record the group's log counts as lost (O2, O9).
+    public static let createdKind = JournalKind.created
+    static let genesisKind = JournalKind.genesis
+    public static let coveredKind = JournalKind.covered
+    public static let endedKind = JournalKind.ended
+    public static let lostKind = JournalKind.lost
+    public static let checkpointKind = JournalKind.checkpoint
 
     static func entry(_ entry: Entry, group: GroupID) -> LogRecord {
         LogRecord(
@@ -70,13 +74,44 @@ extension LogRecord {
             kind: hardStateKind, group: group, term: state.term.rawValue, index: 0, payload: writer.bytes)
     }
 
+    /// A snapshot that the log has installed. What stays of the log is written again after it.
     static func snapshot(_ snapshot: Snapshot, group: GroupID) -> LogRecord {
+        LogRecord(snapshot, kind: snapshotKind, group: group)
+    }
+
+    /// A snapshot that the replica has made of its own state: the log above it stays.
+    static func checkpoint(_ snapshot: Snapshot, group: GroupID) -> LogRecord {
+        LogRecord(snapshot, kind: checkpointKind, group: group)
+    }
+
+    private init(_ snapshot: Snapshot, kind: UInt8, group: GroupID) {
         var writer = ByteWriter(reserving: snapshot.data.count + 64)
         snapshot.configuration.encode(into: &writer)
         writer.writeRaw(snapshot.data)
+        self.init(
+            kind: kind, group: group, term: snapshot.term.rawValue, index: snapshot.index.rawValue,
+            payload: writer.bytes)
+    }
+
+    /// The group's state at `position` is kept elsewhere, so entries up to there are needed no more. With
+    /// `replacesLog` it came from another replica: what stays of the log is written again after it.
+    static func covered(_ position: Position, replacesLog: Bool = false, group: GroupID) -> LogRecord {
+        var writer = ByteWriter(reserving: 1)
+        writer.write(replacesLog)
         return LogRecord(
-            kind: snapshotKind, group: group, term: snapshot.term.rawValue,
-            index: snapshot.index.rawValue, payload: writer.bytes)
+            kind: coveredKind, group: group, term: position.term.rawValue, index: position.index.rawValue,
+            payload: writer.bytes)
+    }
+
+    /// The group is no more: all its records are void.
+    static func ended(group: GroupID) -> LogRecord {
+        LogRecord(kind: endedKind, group: group, term: 0, index: 0, payload: [])
+    }
+
+    /// This disk has lost the group's log (O9), which was noticed when the table was at this epoch of the
+    /// shard and this index.
+    static func lost(epoch: UInt64, index: UInt64, group: GroupID) -> LogRecord {
+        LogRecord(kind: lostKind, group: group, term: epoch, index: index, payload: [])
     }
 
     static func created(_ configuration: Configuration, group: GroupID) -> LogRecord {
