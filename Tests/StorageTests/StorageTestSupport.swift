@@ -5,7 +5,7 @@ import Glibc
 /// A record that carries `number`, so that a test can say which ones came back.
 func record(_ number: UInt64, payloadBytes: Int = 8) -> JournalRecord {
     JournalRecord(
-        kind: UInt8(truncatingIfNeeded: number), group: number % 3, term: number / 2, index: number,
+        kind: UInt8(truncatingIfNeeded: number % 16), group: number % 3, term: number / 2, index: number,
         payload: (0..<payloadBytes).map { UInt8(truncatingIfNeeded: UInt64($0) &* 31 &+ number) })
 }
 
@@ -68,15 +68,17 @@ func contents(of directory: String) -> [String: [UInt8]] {
     return files
 }
 
-/// Lets chosen calls fail.
+/// Lets chosen calls fail, or all from some call on, as if the process had died there.
 final class FaultyDisk: Disk, @unchecked Sendable {
-    enum Call: Sendable { case write, syncData, syncDirectory }
+    enum Call: Sendable { case write, syncData, syncDirectory, rename, remove }
 
     private let real = SystemDisk()
     private let monitor = Monitor()
     private var counts: [Call: Int] = [:]
     private var fault: (call: Call, skipping: Int, code: Int32)?
     private var offsets: [Int] = []
+    private var callsUntilDeath = Int.max
+    private var tearsAt: Int?
 
     /// Where the writes went.
     var writes: [Int] { monitor.locked { offsets } }
@@ -89,8 +91,24 @@ final class FaultyDisk: Disk, @unchecked Sendable {
         }
     }
 
+    /// All calls succeed again.
+    func mend() { monitor.locked { fault = nil } }
+
+    /// From the call after the next `calls` ones on, none does anything. If that one is a write, its first
+    /// `tornBytes` bytes are written.
+    func die(after calls: Int, tornBytes: Int = 0) {
+        monitor.locked {
+            callsUntilDeath = calls
+            tearsAt = tornBytes
+        }
+    }
+
+    var isDead: Bool { monitor.locked { callsUntilDeath < 0 } }
+
     private func code(for call: Call) -> Int32? {
         monitor.locked {
+            if callsUntilDeath != Int.max { callsUntilDeath -= 1 }
+            if callsUntilDeath < 0 { return EIO }
             let seen = counts[call, default: 0]
             counts[call] = seen + 1
             guard let fault, fault.call == call, seen >= fault.skipping else { return nil }
@@ -98,9 +116,20 @@ final class FaultyDisk: Disk, @unchecked Sendable {
         }
     }
 
+    private var tornBytes: Int {
+        monitor.locked {
+            guard callsUntilDeath == -1 else { return 0 }
+            defer { tearsAt = nil }
+            return tearsAt ?? 0
+        }
+    }
+
     func write(_ bytes: UnsafeRawBufferPointer, to file: Int32, at offset: Int) -> Int32 {
         monitor.locked { offsets.append(offset) }
-        return code(for: .write) ?? real.write(bytes, to: file, at: offset)
+        guard let code = code(for: .write) else { return real.write(bytes, to: file, at: offset) }
+        let torn = min(tornBytes, bytes.count)
+        _ = real.write(UnsafeRawBufferPointer(rebasing: bytes[..<torn]), to: file, at: offset)
+        return code
     }
 
     func syncData(_ file: Int32) -> Int32 {
@@ -109,6 +138,14 @@ final class FaultyDisk: Disk, @unchecked Sendable {
 
     func syncDirectory(_ path: String) -> Int32 {
         code(for: .syncDirectory) ?? real.syncDirectory(path)
+    }
+
+    func rename(_ path: String, to newPath: String) -> Int32 {
+        code(for: .rename) ?? real.rename(path, to: newPath)
+    }
+
+    func remove(_ path: String) -> Int32 {
+        code(for: .remove) ?? real.remove(path)
     }
 }
 

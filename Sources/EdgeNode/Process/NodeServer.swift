@@ -91,6 +91,7 @@ enum NodeServer {
         let journal = try Journal.open(directory: directory.journalDirectory) { record in
             try recovered.visit(LogRecord(record))
         }
+        try recovered.finish()
         return (journal, recovered)
     }
 

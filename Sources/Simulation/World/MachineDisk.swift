@@ -76,6 +76,7 @@ struct MachineDisk {
         try journal.recover(withoutGroup: lostGroup?.rawValue) { record in
             try logs.visit(LogRecord(record))
         }
+        try logs.finish()
         return logs
     }
 }

@@ -1,11 +1,14 @@
 import Glibc
 
-/// The calls that make bytes durable, apart so that tests can let each of them fail.
+/// The calls that change what is on disk, apart so that tests can let each of them fail.
 /// All return 0 or an errno.
 protocol Disk: Sendable {
     func write(_ bytes: UnsafeRawBufferPointer, to file: Int32, at offset: Int) -> Int32
     func syncData(_ file: Int32) -> Int32
     func syncDirectory(_ path: String) -> Int32
+    func rename(_ path: String, to newPath: String) -> Int32
+    /// Removes a file; one that is not there is no error.
+    func remove(_ path: String) -> Int32
 }
 
 /// The operating system's calls.
@@ -34,6 +37,14 @@ struct SystemDisk: Disk {
         guard directory >= 0 else { return errno }
         defer { close(directory) }
         return fsync(directory) == 0 ? 0 : errno
+    }
+
+    func rename(_ path: String, to newPath: String) -> Int32 {
+        Glibc.rename(path, newPath) == 0 ? 0 : errno
+    }
+
+    func remove(_ path: String) -> Int32 {
+        unlink(path) == 0 || errno == ENOENT ? 0 : errno
     }
 
     static func text(of code: Int32) -> String {

@@ -24,31 +24,37 @@ public final class Journal: Sendable {
         let code = SystemDisk.makeDirectory(directory)
         guard code == 0 else { throw .systemCall("mkdir", code, file: directory) }
         let files = SegmentFiles(directory: directory, disk: disk)
-        let recovery = try recover(files, visit: visit)
+        let (recovery, leftover) = try recover(files, visit: visit)
         let start = try JournalStart.make(files, recovery, options, session: randomNumber())
+        for sequence in leftover { try files.remove(sequence) }
         return Journal(
             worker: JournalWorker(files: files, options: options, start: start), contents: recovery.contents)
     }
 
     private static func recover(
         _ files: SegmentFiles, visit: (JournalRecord) throws -> Void
-    ) throws(JournalError) -> JournalRecovery {
-        var recovery = JournalRecovery()
+    ) throws(JournalError) -> (JournalRecovery, leftover: [UInt64]) {
         var buffer: [UInt8] = []
-        for sequence in try files.sequences() {
+        let span = try JournalSpan(try files.sequences()) { sequence throws(JournalError) in
+            let size = try files.read(sequence, into: &buffer)
+            return buffer.withUnsafeBytes { bytes in
+                SegmentStart(reading: UnsafeRawBufferPointer(rebasing: bytes[0..<size]), fileBytes: size)
+            }
+        }
+        let recovery = try JournalRecovery.run(span) { recovery, sequence, isVisited throws(JournalError) in
             let size = try files.read(sequence, into: &buffer)
             // A `rethrows` closure would lose the error's type.
             let result = buffer.withUnsafeBytes { bytes in
                 Result<Void, JournalError> { () throws(JournalError) in
                     try recovery.read(
                         UnsafeRawBufferPointer(rebasing: bytes[0..<size]), fileBytes: size,
-                        file: files.path(of: sequence), sequence: sequence, visit: visit)
+                        file: files.path(of: sequence), sequence: sequence,
+                        visit: { if isVisited { try visit($0) } })
                 }
             }
             try result.get()
         }
-        try recovery.finish()
-        return recovery
+        return (recovery, span.leftover)
     }
 
     private init(worker: JournalWorker, contents: JournalContents) {
@@ -81,4 +87,13 @@ public final class Journal: Sendable {
     }
 
     public var statistics: JournalStatistics { worker.currentStatistics }
+
+    /// The groups whose entries hold the segments that would have to go for the journal to have no more
+    /// than `bytes`, by number: to be covered first. A segment goes when the journal moves on to a new one.
+    public func pressure(aboveBytes bytes: Int) -> [UInt64] {
+        worker.ledger { $0.pressure(aboveBytes: bytes) }
+    }
+
+    /// For each group that still needs a segment, the oldest one that it needs, by group.
+    public func oldestNeeded() -> [(group: UInt64, segment: UInt64)] { worker.ledger { $0.oldestNeeded() } }
 }

@@ -27,4 +27,12 @@ public struct JournalOptions: Sendable, Equatable {
         }
         return min(capacity, segmentBytes)
     }
+
+    /// The size of a new segment that begins with an anchor and a batch of these sizes. A large anchor gets
+    /// room of its own, so that it is a part of what is written and not the most of it.
+    func capacity(of sequence: UInt64, anchorBytes: Int, batchBytes: Int) -> Int {
+        let usual = capacity(of: sequence)
+        let needed = JournalWriter.capacity(forBodyBytes: anchorBytes + batchBytes)
+        return max(needed, anchorBytes > usual / 4 ? usual + anchorBytes : usual)
+    }
 }

@@ -30,6 +30,8 @@ struct JournalRecovery {
     private(set) var lastBatch: Extent?
     /// A predecessor that was left without its seal by a crash between making the successor and sealing.
     private(set) var unsealed: (segment: SegmentHeader, offset: Int)?
+    /// What the segments hold.
+    private(set) var ledger = JournalLedger()
     private var isSealed = false
     private var lastFile = ""
 
@@ -46,11 +48,27 @@ struct JournalRecovery {
                 "segment \(header.sequence) stands where segment \(sequence) belongs", file: file, offset: 0)
         }
         try follow(header, hasBatches: Self.hasBatches(bytes, header), file: file)
+        ledger.begin(header)
         last = header
         lastFile = file
         offset = SegmentHeader.reservedBytes
         contents.segments += 1
         try readBatches(bytes, header, file: file, visit: visit)
+    }
+
+    /// Reads the segments of `span`, each through `read`, and checks that none is missing.
+    static func run(
+        _ span: JournalSpan,
+        read: (inout JournalRecovery, UInt64, _ isVisited: Bool) throws(JournalError) -> Void
+    ) throws(JournalError) -> JournalRecovery {
+        var recovery = JournalRecovery()
+        for sequence in span.live { try read(&recovery, sequence, span.missing == nil) }
+        // Damage behind a gap is the better news of the two: it may be why the floor is not known.
+        try recovery.finish()
+        if let missing = span.missing {
+            throw .damaged("segment \(missing) is missing", file: SegmentFiles.name(of: missing), offset: 0)
+        }
+        return recovery
     }
 
     /// Checks that the last segment is the last one that was ever begun.
@@ -69,10 +87,8 @@ struct JournalRecovery {
     private mutating func follow(_ header: SegmentHeader, hasBatches: Bool, file: String) throws(JournalError)
     {
         guard let before = last else {
-            guard header.sequence == 1, header.firstBatch == 1 else {
-                throw .damaged(
-                    "segment 1 is missing: the first one is \(header.sequence)", file: file, offset: 0)
-            }
+            // `JournalSpan` has found that nothing below is needed.
+            nextBatch = header.firstBatch
             return
         }
         guard header.sequence == before.sequence + 1 else {
@@ -121,7 +137,8 @@ struct JournalRecovery {
         _ header: BatchHeader, _ records: [JournalRecord], _ segment: SegmentHeader, file: String,
         visit: (JournalRecord) throws -> Void
     ) throws(JournalError) {
-        for record in records {
+        ledger.note(records)
+        for record in records where !record.isFloor {
             do {
                 try visit(record)
             } catch {

@@ -5,6 +5,7 @@ struct JournalStart {
     let writer: JournalWriter
     /// The segment's file, open for writing.
     let file: Int32
+    let ledger: JournalLedger
 
     static func make(
         _ files: SegmentFiles, _ recovery: JournalRecovery, _ options: JournalOptions, session: UInt64
@@ -16,7 +17,9 @@ struct JournalStart {
         try files.syncDirectory()
         let writer = JournalWriter(
             segment: last, offset: recovery.offset, nextBatch: recovery.nextBatch, session: session)
-        return JournalStart(writer: writer, file: try files.open(files.path(of: last.sequence), O_RDWR))
+        return JournalStart(
+            writer: writer, file: try files.open(files.path(of: last.sequence), O_RDWR),
+            ledger: recovery.ledger)
     }
 
     private static func first(
@@ -28,7 +31,9 @@ struct JournalStart {
         let file = try files.install(header)
         let writer = JournalWriter(
             segment: header, offset: SegmentHeader.reservedBytes, nextBatch: 1, session: session)
-        return JournalStart(writer: writer, file: file)
+        var ledger = JournalLedger()
+        ledger.begin(header)
+        return JournalStart(writer: writer, file: file, ledger: ledger)
     }
 
     private static func seal(

@@ -11,6 +11,11 @@ public struct JournalStatistics: Equatable, Sendable {
     public var bytes: UInt64 = 0
     /// From the start of the write to the return of its fdatasync.
     public var latency = LatencyHistogram()
+    /// Segments that are there, the one being written to included, and the size of their files.
+    public var liveSegments = 0
+    public var liveBytes = 0
+    /// Segments that were needed no more.
+    public var droppedSegments: UInt64 = 0
 
     public init() {}
 }

@@ -26,12 +26,18 @@ final class JournalWorker: @unchecked Sendable {
     private var statistics = JournalStatistics()
     private var thread: WorkerThread?
 
+    /// Guards the ledger alone: the journal's thread changes it, anybody may ask.
+    private let ledgerMonitor = Monitor()
+    private var ledger: JournalLedger
+
     // The journal's thread only.
     private var writer: JournalWriter
     private var file: Int32
     private var scratch: [UInt8] = []
     private var failure: JournalError?
     private var syncs: UInt64 = 0
+    /// The first batch of a segment is durable, and segments below this one may go.
+    private var pendingFloor: UInt64?
 
     /// A scratch buffer larger than this is given back after the batch.
     private static let keptScratchBytes = 1 << 20
@@ -41,12 +47,22 @@ final class JournalWorker: @unchecked Sendable {
         self.options = options
         writer = start.writer
         file = start.file
+        ledger = start.ledger
         spares = SparePreparer(files: files)
         spares.request(options.capacity(of: start.writer.segment.sequence + 1))
         thread = WorkerThread(name: "journal") { self.run() }
     }
 
-    var currentStatistics: JournalStatistics { monitor.locked { statistics } }
+    var currentStatistics: JournalStatistics {
+        var statistics = monitor.locked { self.statistics }
+        ledgerMonitor.locked {
+            statistics.liveSegments = ledger.segments.count
+            statistics.liveBytes = ledger.liveBytes
+        }
+        return statistics
+    }
+
+    func ledger<Value>(_ read: (JournalLedger) -> Value) -> Value { ledgerMonitor.locked { read(ledger) } }
 
     func append(_ append: JournalAppend) {
         let isQueued = monitor.locked {
@@ -153,16 +169,38 @@ final class JournalWorker: @unchecked Sendable {
             }
         }
         for append in batch.appends { append.durable(result) }
+        if failure == nil { dropSegments() }
+    }
+
+    private func dropSegments() {
+        guard let floor = pendingFloor else { return }
+        pendingFloor = nil
+        do throws(JournalError) {
+            try dropSegments(below: floor)
+        } catch {
+            failure = error
+        }
     }
 
     private func writeDurably(_ batch: JournalBatch) throws(JournalError) {
-        if !writer.fits(bodyBytes: batch.bodyBytes) { try moveOn(forBodyBytes: batch.bodyBytes) }
+        var anchor = ledger.wantsAnchor ? ledger.anchor() : []
+        var bodyBytes = batch.bodyBytes + BatchFormat.bodyBytes(of: anchor)
+        if !writer.fits(bodyBytes: bodyBytes) {
+            try moveOn(for: batch)
+            anchor = ledger.anchor()
+            bodyBytes = batch.bodyBytes + BatchFormat.bodyBytes(of: anchor)
+        }
         let extent = writer.encode(
-            batch.appends.lazy.map(\.records), bodyBytes: batch.bodyBytes, recordCount: batch.recordCount,
-            into: &scratch)
+            [[anchor], batch.appends.map(\.records)].joined(), bodyBytes: bodyBytes,
+            recordCount: batch.recordCount + anchor.count, into: &scratch)
         let startUs = Self.nowUs()
         try writeScratch(to: extent)
-        let durationUs = Self.nowUs() - startUs
+        count(batch, extent, durationUs: Self.nowUs() - startUs)
+        if scratch.count > Self.keptScratchBytes { scratch = [] }
+        note(batch, anchor)
+    }
+
+    private func count(_ batch: JournalBatch, _ extent: Extent, durationUs: UInt64) {
         monitor.locked {
             statistics.appends += UInt64(batch.appends.count)
             statistics.records += UInt64(batch.recordCount)
@@ -171,7 +209,14 @@ final class JournalWorker: @unchecked Sendable {
             statistics.bytes += UInt64(extent.range.count)
             statistics.latency.record(durationUs)
         }
-        if scratch.count > Self.keptScratchBytes { scratch = [] }
+    }
+
+    private func note(_ batch: JournalBatch, _ anchor: [JournalRecord]) {
+        ledgerMonitor.locked {
+            ledger.note(anchor)
+            for append in batch.appends { ledger.note(append.records) }
+        }
+        if let floor = anchor.first { pendingFloor = floor.index }
     }
 
     private func writeScratch(to extent: Extent) throws(JournalError) {
@@ -182,11 +227,13 @@ final class JournalWorker: @unchecked Sendable {
     }
 
     /// Leaves a full segment: successor, then seal, each durable before the next step.
-    private func moveOn(forBodyBytes bodyBytes: Int) throws(JournalError) {
+    private func moveOn(for batch: JournalBatch) throws(JournalError) {
         let sequence = writer.segment.sequence + 1
-        let needed = max(options.capacity(of: sequence), JournalWriter.capacity(forBodyBytes: bodyBytes))
-        let capacity = try spares.take(atLeast: needed)
-        let successor = writer.successor(capacity: capacity, salt: Journal.randomNumber())
+        // The next segment's anchor is this or, if segments can be dropped, of the same size.
+        let capacity = options.capacity(
+            of: sequence, anchorBytes: BatchFormat.bodyBytes(of: ledger.anchor()), batchBytes: batch.bodyBytes)
+        let successor = writer.successor(
+            capacity: try spares.take(atLeast: capacity), salt: Journal.randomNumber())
         let next = try files.install(successor)
         syncs += 1
         do throws(JournalError) {
@@ -199,7 +246,21 @@ final class JournalWorker: @unchecked Sendable {
         Glibc.close(file)
         file = next
         writer.enter(successor)
-        spares.request(options.capacity(of: sequence + 1))
+        ledgerMonitor.locked { ledger.begin(successor) }
+    }
+
+    /// After the first batch of a segment: its floor record is durable, so what is below may go. The first
+    /// file of them becomes the next spare if it has the size.
+    private func dropSegments(below floor: UInt64) throws(JournalError) {
+        let dropped = ledgerMonitor.locked { ledger.drop(below: floor) }
+        let wanted = options.capacity(of: writer.segment.sequence + 1)
+        for segment in dropped {
+            if segment.bytes >= wanted, try spares.offer(segment.sequence, bytes: segment.bytes) { continue }
+            try files.remove(segment.sequence)
+        }
+        if !dropped.isEmpty { try files.syncDirectory() }
+        monitor.locked { statistics.droppedSegments += UInt64(dropped.count) }
+        spares.request(wanted)
     }
 
     private func leave() {

@@ -100,6 +100,23 @@ struct SegmentFiles: Sendable {
         guard code == 0 else { throw .systemCall("fsync of the directory", code, file: directory) }
     }
 
+    /// Takes a segment away that is needed no more.
+    func remove(_ sequence: UInt64) throws(JournalError) {
+        let path = path(of: sequence)
+        let code = disk.remove(path)
+        guard code == 0 else { throw .systemCall("unlink", code, file: path) }
+    }
+
+    /// Makes the spare of a segment that is needed no more.
+    func recycle(_ sequence: UInt64) throws(JournalError) {
+        try rename(path(of: sequence), to: sparePath)
+    }
+
+    private func rename(_ path: String, to newPath: String) throws(JournalError) {
+        let code = disk.rename(path, to: newPath)
+        guard code == 0 else { throw .systemCall("rename", code, file: path) }
+    }
+
     /// The size of the spare that an earlier process left, if there is one.
     func spareBytes() -> Int? {
         var status = stat()
@@ -116,9 +133,7 @@ struct SegmentFiles: Sendable {
                 unlink(unfinishedPath)
                 return false
             }
-            guard rename(unfinishedPath, sparePath) == 0 else {
-                throw JournalError.systemCall("rename", errno, file: unfinishedPath)
-            }
+            try rename(unfinishedPath, to: sparePath)
             return true
         } catch {
             unlink(unfinishedPath)
@@ -145,7 +160,7 @@ struct SegmentFiles: Sendable {
         do throws(JournalError) {
             let bytes = header.encode()
             try write(bytes, count: bytes.count, to: file, path, at: 0)
-            guard rename(sparePath, path) == 0 else { throw .systemCall("rename", errno, file: path) }
+            try rename(sparePath, to: path)
             try syncDirectory()
             return file
         } catch {

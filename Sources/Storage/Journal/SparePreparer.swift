@@ -43,6 +43,30 @@ final class SparePreparer: @unchecked Sendable {
         return capacity
     }
 
+    /// Makes the spare of a segment that is needed no more. False if there is one, or one is under way.
+    func offer(_ sequence: UInt64, bytes: Int) throws(JournalError) -> Bool {
+        let isWelcome = monitor.locked {
+            guard case .idle = state else { return false }
+            // Nobody else makes one meanwhile.
+            state = .preparing
+            return true
+        }
+        guard isWelcome else { return false }
+        do throws(JournalError) {
+            try files.recycle(sequence)
+            monitor.locked { finish(.ready(bytes)) }
+            return true
+        } catch {
+            monitor.locked { finish(.idle) }
+            throw error
+        }
+    }
+
+    private func finish(_ state: State) {
+        self.state = state
+        monitor.signal()
+    }
+
     private var isUnderWay: Bool {
         switch state {
         case .wanted, .preparing: true
@@ -63,10 +87,7 @@ final class SparePreparer: @unchecked Sendable {
         while let capacity = nextWanted() {
             // A failure is kept to itself: `take` tries again when the segment is needed, and reports.
             let made = (try? files.makeSpare(capacity: capacity) { monitor.locked { isStopped } }) ?? false
-            monitor.locked {
-                state = made ? .ready(capacity) : .idle
-                monitor.signal()
-            }
+            monitor.locked { finish(made ? .ready(capacity) : .idle) }
         }
     }
 

@@ -17,7 +17,13 @@ public struct MemoryJournal: Sendable {
     /// What a real journal does with the disk, one after the other, each synced before the next begins.
     private enum Step: Sendable {
         case create(SegmentHeader)
-        case write(segment: Int, offset: Int, bytes: [UInt8])
+        case write(segment: UInt64, offset: Int, bytes: [UInt8])
+        case remove(segment: UInt64)
+    }
+
+    private struct File: Sendable {
+        let sequence: UInt64
+        var bytes: [UInt8]
     }
 
     static let sectorBytes = 512
@@ -27,23 +33,34 @@ public struct MemoryJournal: Sendable {
     /// What the last recovery found.
     public private(set) var contents = JournalContents()
 
-    /// The durable content of each segment, as far as anything was ever written; the rest is zeros.
-    private(set) var segments: [[UInt8]] = []
+    /// The durable content of each segment that is there, as far as anything was ever written; the rest is
+    /// zeros.
+    var segments: [[UInt8]] { files.map(\.bytes) }
+    /// Oldest first.
+    private var files: [File] = []
+    private var ledger = JournalLedger()
+    /// What the ledger takes when the batch under way is durable.
+    private var unnoted: [JournalRecord] = []
+    public private(set) var droppedSegments: UInt64 = 0
     private var steps: [Step] = []
     private var queue: [[JournalRecord]] = []
     private var writer: JournalWriter
     private var isRunning = true
     private var generator: SeededGenerator
-    private let segmentBytes: Int
+    private let options: JournalOptions
 
     /// An empty disk with an open journal on it. `seed` makes the numbers that a real journal draws at
     /// random.
     public init(segmentBytes: Int = 64 << 10, seed: UInt64) {
-        self.segmentBytes = segmentBytes
+        var options = JournalOptions()
+        options.firstSegmentBytes = segmentBytes
+        options.segmentBytes = segmentBytes
+        self.options = options
         generator = SeededGenerator(state: seed)
         let header = SegmentHeader(firstOf: segmentBytes, salt: generator.next())
         writer = JournalWriter(
             segment: header, offset: SegmentHeader.reservedBytes, nextBatch: 1, session: generator.next())
+        ledger.begin(header)
         carryOut(.create(header))
     }
 
@@ -66,12 +83,20 @@ public struct MemoryJournal: Sendable {
             steps.isEmpty || acknowledgesEarly, "O12: a batch is written after the one before it was synced")
         guard !queue.isEmpty else { return }
         guard !isFull else { throw Self.full }
-        let bodyBytes = queue.reduce(0) { $0 + BatchFormat.bodyBytes(of: $1) }
-        if !writer.fits(bodyBytes: bodyBytes) { moveOn(bodyBytes: bodyBytes) }
+        let batchBytes = queue.reduce(0) { $0 + BatchFormat.bodyBytes(of: $1) }
+        var anchor = ledger.wantsAnchor ? ledger.anchor() : []
+        if !writer.fits(bodyBytes: batchBytes + BatchFormat.bodyBytes(of: anchor)) {
+            moveOn(batchBytes: batchBytes)
+            anchor = ledger.anchor()
+        }
+        unnoted += anchor + queue.joined()
         var bytes: [UInt8] = []
-        let count = queue.reduce(0) { $0 + $1.count }
-        let extent = writer.encode(queue, bodyBytes: bodyBytes, recordCount: count, into: &bytes)
+        let count = queue.reduce(anchor.count) { $0 + $1.count }
+        let extent = writer.encode(
+            [anchor] + queue, bodyBytes: batchBytes + BatchFormat.bodyBytes(of: anchor), recordCount: count,
+            into: &bytes)
         add(extent, bytes)
+        addRemovals(anchor)
         queue = []
     }
 
@@ -85,6 +110,8 @@ public struct MemoryJournal: Sendable {
     private mutating func carryOutSteps() {
         for step in steps { carryOut(step) }
         steps = []
+        ledger.note(unnoted)
+        unnoted = []
     }
 
     private var acknowledgesEarly: Bool {
@@ -109,18 +136,27 @@ public struct MemoryJournal: Sendable {
         isRunning = false
     }
 
-    private mutating func moveOn(bodyBytes: Int) {
-        let capacity = max(segmentBytes, JournalWriter.capacity(forBodyBytes: bodyBytes))
+    private mutating func moveOn(batchBytes: Int) {
+        let capacity = options.capacity(
+            of: writer.segment.sequence + 1, anchorBytes: BatchFormat.bodyBytes(of: ledger.anchor()),
+            batchBytes: batchBytes)
         let successor = writer.successor(capacity: capacity, salt: generator.next())
         steps.append(.create(successor))
         var bytes: [UInt8] = []
         let extent = writer.encode(.seal, into: &bytes)
         add(extent, bytes)
         writer.enter(successor)
+        ledger.begin(successor)
     }
 
     private mutating func add(_ extent: Extent, _ bytes: [UInt8]) {
-        steps.append(.write(segment: Int(extent.segment) - 1, offset: extent.range.lowerBound, bytes: bytes))
+        steps.append(.write(segment: extent.segment, offset: extent.range.lowerBound, bytes: bytes))
+    }
+
+    /// After the first batch of a segment, what its floor record gives up goes, one file after the other.
+    private mutating func addRemovals(_ anchor: [JournalRecord]) {
+        guard let floor = anchor.first?.index else { return }
+        for segment in ledger.drop(below: floor) { steps.append(.remove(segment: segment.sequence)) }
     }
 
     private static let full = JournalError.systemCall("pwrite", ENOSPC, file: "the memory disk")
@@ -132,30 +168,29 @@ public struct MemoryJournal: Sendable {
         case .create(let header):
             var bytes = header.encode()
             bytes.append(contentsOf: repeatElement(0, count: SegmentHeader.reservedBytes - bytes.count))
-            segments.append(bytes)
+            files.append(File(sequence: header.sequence, bytes: bytes))
         case .write(let segment, let offset, let bytes):
-            store(segment, offset, bytes)
+            store(place(of: segment), offset, bytes) { _ in true }
+        case .remove(let segment):
+            files.removeAll { $0.sequence == segment }
+            droppedSegments += 1
         }
     }
 
-    private mutating func store(_ segment: Int, _ offset: Int, _ bytes: [UInt8]) {
-        grow(segment, to: offset + bytes.count)
-        segments[segment].replaceSubrange(offset..<offset + bytes.count, with: bytes)
+    private func place(of segment: UInt64) -> Int {
+        guard let place = files.firstIndex(where: { $0.sequence == segment }) else {
+            preconditionFailure("segment \(segment) is not on the memory disk")
+        }
+        return place
     }
 
     /// Stores those bytes whose position in the file `survives`.
-    private mutating func store(
-        _ segment: Int, _ offset: Int, _ bytes: [UInt8], where survives: (Int) -> Bool
-    ) {
-        grow(segment, to: offset + bytes.count)
+    private mutating func store(_ place: Int, _ offset: Int, _ bytes: [UInt8], where survives: (Int) -> Bool) {
+        let missing = offset + bytes.count - files[place].bytes.count
+        if missing > 0 { files[place].bytes.append(contentsOf: repeatElement(0, count: missing)) }
         for (index, byte) in bytes.enumerated() where survives(offset + index) {
-            segments[segment][offset + index] = byte
+            files[place].bytes[offset + index] = byte
         }
-    }
-
-    private mutating func grow(_ segment: Int, to end: Int) {
-        let missing = end - segments[segment].count
-        if missing > 0 { segments[segment].append(contentsOf: repeatElement(0, count: missing)) }
     }
 
     /// The disk after a crash in the middle of step `count`: the steps before it are whole, it is torn,
@@ -163,10 +198,11 @@ public struct MemoryJournal: Sendable {
     mutating func tear(step count: Int, _ survives: (Int) -> Bool) {
         for step in steps.prefix(count) { carryOut(step) }
         if count < steps.count, case .write(let segment, let offset, let bytes) = steps[count] {
-            store(segment, offset, bytes, where: survives)
+            store(place(of: segment), offset, bytes, where: survives)
         }
         steps = []
         queue = []
+        unnoted = []
         isRunning = false
     }
 
@@ -174,9 +210,17 @@ public struct MemoryJournal: Sendable {
 
     /// The stretch of its file that the last unsynced write goes to.
     var unsyncedRange: Range<Int>? {
-        guard case .write(_, let offset, let bytes)? = steps.last else { return nil }
-        return offset..<offset + bytes.count
+        for case .write(_, let offset, let bytes) in steps.reversed() { return offset..<offset + bytes.count }
+        return nil
     }
+
+    // MARK: What is there
+
+    public var liveSegments: Int { ledger.segments.count }
+    public var liveBytes: Int { ledger.liveBytes }
+
+    /// As of `Journal`.
+    public func pressure(aboveBytes bytes: Int) -> [UInt64] { ledger.pressure(aboveBytes: bytes) }
 
     // MARK: Crash and recovery
 
@@ -203,7 +247,8 @@ public struct MemoryJournal: Sendable {
         default:
             let kept = sectors(of: bytes.count, &generator)
             tear(step: step) { kept[$0 / Self.sectorBytes - offset / Self.sectorBytes] }
-            flip(segment, Int.random(in: offset..<(offset + bytes.count), using: &generator), &generator)
+            flip(
+                place(of: segment), Int.random(in: offset..<(offset + bytes.count), using: &generator), &generator)
         }
     }
 
@@ -212,8 +257,9 @@ public struct MemoryJournal: Sendable {
         (0...(count / Self.sectorBytes + 1)).map { _ in Bool.random(using: &generator) }
     }
 
-    mutating func flip(_ segment: Int, _ offset: Int, _ generator: inout some RandomNumberGenerator) {
-        segments[segment][offset] ^= 1 << UInt8.random(in: 0..<8, using: &generator)
+    /// Flips a bit of the file at `place`, counted from the oldest.
+    mutating func flip(_ place: Int, _ offset: Int, _ generator: inout some RandomNumberGenerator) {
+        files[place].bytes[offset] ^= 1 << UInt8.random(in: 0..<8, using: &generator)
     }
 
     /// Flips a bit of a batch that was synced; recovery must name the damage. False if there is no such
@@ -258,23 +304,29 @@ public struct MemoryJournal: Sendable {
         withoutGroup: UInt64? = nil, visit: (JournalRecord) throws -> Void
     ) throws(JournalError) {
         precondition(!isRunning, "a running journal is not recovered")
-        var recovery = JournalRecovery()
-        for (position, bytes) in segments.enumerated() {
+        let files = files
+        func content(_ sequence: UInt64) -> [UInt8] { files.first { $0.sequence == sequence }?.bytes ?? [] }
+        let span = try JournalSpan(files.map(\.sequence)) { sequence throws(JournalError) in
+            let bytes = content(sequence)
+            return bytes.withUnsafeBytes { SegmentStart(reading: $0, fileBytes: Self.capacity(of: bytes)) }
+        }
+        let recovery = try JournalRecovery.run(span) { recovery, sequence, isVisited throws(JournalError) in
+            let bytes = content(sequence)
             let result = bytes.withUnsafeBytes { buffer in
                 Result<Void, JournalError> { () throws(JournalError) in
                     try recovery.read(
-                        buffer, fileBytes: Self.capacity(of: bytes),
-                        file: SegmentFiles.name(of: UInt64(position + 1)),
-                        sequence: UInt64(position + 1)
+                        buffer, fileBytes: Self.capacity(of: bytes), file: SegmentFiles.name(of: sequence),
+                        sequence: sequence
                     ) { record in
-                        if record.group != withoutGroup { try visit(record) }
+                        if isVisited && record.group != withoutGroup { try visit(record) }
                     }
                 }
             }
             try result.get()
         }
-        try recovery.finish()
+        self.files.removeAll { span.leftover.contains($0.sequence) }
         contents = recovery.contents
+        ledger = recovery.ledger
         resume(recovery)
     }
 
@@ -287,7 +339,7 @@ public struct MemoryJournal: Sendable {
                 session: session)
             var bytes: [UInt8] = []
             let extent = sealing.encode(.seal, into: &bytes)
-            store(Int(extent.segment) - 1, extent.range.lowerBound, bytes)
+            store(place(of: extent.segment), extent.range.lowerBound, bytes) { _ in true }
         }
         writer = JournalWriter(
             segment: last, offset: recovery.offset, nextBatch: recovery.nextBatch, session: session)
