@@ -19,7 +19,7 @@ public struct GroupID: Hashable, Comparable, Sendable {
     }
 
     /// The shard whose log this is, if it is one.
-    var shard: ShardID? {
+    public var shard: ShardID? {
         guard rawValue >= 0x1_0000, let number = UInt32(exactly: rawValue - 0x1_0000) else { return nil }
         return ShardID(rawValue: number)
     }

@@ -62,6 +62,8 @@ public struct NodeConfiguration: Sendable, Equatable {
     public var reads = Reads.lease
     /// Objects that were not used for so long leave memory; 0 keeps all in memory.
     public var hibernateMs: UInt64 = 10_000
+    /// What loaded objects may take of memory; the least recently used leave first.
+    public var memoryMegabytes = 256
     /// How long the connections of a dead node stay present, for being resumed elsewhere.
     public var presenceGraceMs: UInt64 = 2_000
     public var logLevel = LogLevel.info

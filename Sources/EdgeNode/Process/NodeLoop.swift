@@ -16,8 +16,10 @@ final class NodeLoop: @unchecked Sendable {
     let eventLoop: any EventLoop
     let node: NodeShared
     private let core: LoopCore
-    private let cold: ColdStore?
+    /// Reads of the store; the core's own source of objects is made of the same.
+    private let objects: LoopObjects
     private var turnClocks: Clocks?
+    private var housekeeping = Housekeeping()
     private var isTurnScheduled = false
 
     private(set) var currentView: ClusterView
@@ -33,12 +35,12 @@ final class NodeLoop: @unchecked Sendable {
     /// The node's core, on the first loop.
     private(set) var brain: NodeBrain?
 
-    init(index: Int, eventLoop: any EventLoop, node: NodeShared, core: LoopCore, cold: ColdStore?) {
+    init(index: Int, eventLoop: any EventLoop, node: NodeShared, core: LoopCore, objects: LoopObjects) {
         self.index = index
         self.eventLoop = eventLoop
         self.node = node
         self.core = core
-        self.cold = cold
+        self.objects = objects
         currentView = ClusterView(
             state: nil, index: .zero, nodeID: node.identity.nodeID, nodeName: node.identity.name,
             process: nil, leader: nil)
@@ -56,7 +58,7 @@ final class NodeLoop: @unchecked Sendable {
         eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in
             self.input(.tick)
             self.brain?.input(.tick)
-            self.cold?.tick()
+            if self.index == 0 { self.housekeeping.tick(self.node) }
         }
     }
 
@@ -89,6 +91,12 @@ final class NodeLoop: @unchecked Sendable {
             let target = node.loops[loop]
             let sender = node.identity.nodeID
             target.eventLoop.execute { target.input(.message(from: sender, message)) }
+        }
+        if !effects.store.isEmpty { node.store.carryOut(effects.store, for: self) }
+        for lost in effects.lost {
+            node.logger.critical("a replica cannot be read and is out of service", metadata: [
+                "shard": "\(lost.shard)", "because": "\(lost.what)",
+            ])
         }
         for request in effects.toNode { node.tellBrain(.loop(request)) }
         for answered in effects.answers {
@@ -129,6 +137,12 @@ final class NodeLoop: @unchecked Sendable {
         input(.view(view))
         http?.sockets.adopt(view)
         closeStaleLinks()
+    }
+
+    /// Looks through the expiry index, on this loop's own reader.
+    func findDue(_ job: StoreJob, beforeMs: UInt64, after: ExpiryCursor?, limit: Int) {
+        let found = objects.due(beforeMs: beforeMs, after: after, limit: limit)
+        eventLoop.execute { self.input(.store(.due(job, found))) }
     }
 
     func report() -> (shards: [ShardReport], counters: NodeCounters) {

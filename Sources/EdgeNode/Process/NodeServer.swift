@@ -38,21 +38,24 @@ enum NodeServer {
         try PortProbe.check(configuration)
         let directory = try DataDirectory.open(
             path: configuration.dataDirectory, name: configuration.name, newNode: SystemRandom.number() | 1)
-        let (journal, recovered) = try openJournal(directory)
-        try check(recovered, against: directory)
+        let (journal, logs) = try openJournal(directory)
+        try check(logs, against: directory)
+        let store = try NodeStore.open(directory: directory.path, logger: logger)
+        let recovered = RecoveredReplicas(logs: logs, stored: store.found)
 
         let settings = makeSettings(configuration)
         let identity = Cluster.NodeIdentity(
             nodeID: NodeID(rawValue: directory.identity.node), name: configuration.name,
             peerAddress: "\(configuration.peer)", clientURL: "http://\(configuration.client)", nonce: nonce,
             version: holdfastVersion)
-        let node = NodeShared(identity: identity, settings: settings, journal: journal, logger: logger)
+        let node = NodeShared(
+            identity: identity, settings: settings, journal: journal, store: store, logger: logger)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: settings.loops)
         try assemble(
             node, group: group, directory: directory, recovered: recovered, configuration: configuration)
         try bindPorts(node, group: group, configuration: configuration)
         writeTextFile(configuration.dataDirectory + "/pids", "pid \(getpid())\nparentPid \(getppid())\n")
-        if configuration.bootstrap, configuration.initialNodes == 1, recovered.genesis == nil {
+        if configuration.bootstrap, configuration.initialNodes == 1, logs.genesis == nil {
             logger.warning("a cluster of one: every object has one copy, on this disk")
         }
         if configuration.reads == .lease, let source = SystemClocks.paravirtualSource {
@@ -80,6 +83,8 @@ enum NodeServer {
         settings.loops = configuration.loops > 0 ? configuration.loops : System.coreCount
         settings.readsByQuorum = configuration.reads == .quorum
         settings.hibernateAfterMs = configuration.hibernateMs
+        settings.loadedBytesMax = configuration.memoryMegabytes << 20
+        settings.raft.limitsSnapshotRate = true
         settings.presenceGraceMs = configuration.presenceGraceMs
         return settings
     }
@@ -119,20 +124,20 @@ enum NodeServer {
 
     private static func assemble(
         _ node: NodeShared, group: MultiThreadedEventLoopGroup, directory: DataDirectory,
-        recovered: RecoveredLogs, configuration: NodeConfiguration
+        recovered: RecoveredReplicas, configuration: NodeConfiguration
     ) throws {
         let core = NodeCore(
-            identity: node.identity, membership: membership(configuration), recovered: recovered,
+            identity: node.identity, membership: membership(configuration), recovered: recovered.logs,
             settings: node.settings, seed: SystemRandom.number(), now: SystemClocks.now())
         let brain = NodeBrain(core: core, node: node, directory: directory)
-        let stores = try ColdStore.open(directory: directory.path, settings: node.settings)
-        let loops = group.makeIterator().enumerated().map { index, eventLoop in
-            NodeLoop(
+        let loops = try group.makeIterator().enumerated().map { index, eventLoop in
+            let objects = try node.store.makeObjects()
+            return NodeLoop(
                 index: index, eventLoop: eventLoop, node: node,
                 core: LoopCore(
                     loop: index, identity: node.identity, recovered: recovered, settings: node.settings,
-                    seed: SystemRandom.number(), cold: stores[index]),
-                cold: stores[index])
+                    seed: SystemRandom.number(), store: objects),
+                objects: objects)
         }
         node.assemble(loops: loops, brain: brain)
         let http = makeHTTPSettings(configuration)

@@ -11,16 +11,20 @@ final class NodeShared: @unchecked Sendable {
     let identity: Cluster.NodeIdentity
     let settings: NodeSettings
     let journal: Journal
+    let store: NodeStore
     let logger: Logger
     let rejectedLinks = Atomic<UInt64>(0)
     /// Set once, before any loop is started.
     private(set) var loops: [NodeLoop] = []
     private(set) var brain: NodeBrain?
 
-    init(identity: Cluster.NodeIdentity, settings: NodeSettings, journal: Journal, logger: Logger) {
+    init(
+        identity: Cluster.NodeIdentity, settings: NodeSettings, journal: Journal, store: NodeStore, logger: Logger
+    ) {
         self.identity = identity
         self.settings = settings
         self.journal = journal
+        self.store = store
         self.logger = logger
     }
 
@@ -65,6 +69,7 @@ final class NodeShared: @unchecked Sendable {
         case .drained:
             logger.notice("shut down")
             journal.close()
+            store.close()
             Glibc._exit(ExitCode.finished)
         case .refused(let why):
             logger.critical("this node is refused: \(why)")

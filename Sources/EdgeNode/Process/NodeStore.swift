@@ -1,4 +1,5 @@
 import Cluster
+import Glibc
 import Logging
 import NIOCore
 import NIOPosix
@@ -16,18 +17,58 @@ final class NodeStore: @unchecked Sendable {
     private let files: SnapshotFiles
     private let pool = NIOThreadPool(numberOfThreads: 1)
     private let logger: Logger
+    /// What was there, and whole, at the start.
+    let found: [StoredReplica]
     /// How much of the mapped file may stay in memory.
     private static let residentBytes = 48 << 20
 
-    init(store: ObjectStore, outgoingDirectory: String, logger: Logger) {
+    /// Looks at the whole file before it is used. What is damaged of it counts as lost (O9).
+    static func open(directory: String, logger: Logger) throws -> NodeStore {
+        let path = directory + "/store"
+        var lost: Set<UInt32> = []
+        switch StoreInspector.inspect(directory: path) {
+        case .missing, .sound: break
+        case .damagedShards(let damages):
+            for damage in damages {
+                lost.insert(damage.shard)
+                logger.critical("the object store is damaged", metadata: [
+                    "shard": "\(damage.shard)", "because": "\(damage.what)",
+                ])
+            }
+        case .damaged(let error):
+            logger.critical("the object store is damaged as a whole, and is set aside", metadata: [
+                "because": "\(error)",
+            ])
+            try setAside(path)
+        case .otherVersion(let error): throw error
+        }
+        let store = try ObjectStore.open(directory: path)
+        for lost in store.lost {
+            logger.critical("the object store has lost a shard", metadata: ["because": "\(lost)"])
+        }
+        let found = store.heads.filter { !lost.contains($0.shard) }.map(StoredReplica.init)
+        return NodeStore(
+            store: store, found: found, outgoingDirectory: directory + "/outgoing", logger: logger)
+    }
+
+    /// Kept for whoever wants to look at it; the shards come back from the other replicas.
+    private static func setAside(_ path: String) throws {
+        let target = "\(path).damaged-\(SystemClocks.wallMs())"
+        guard rename(path, target) == 0 else {
+            throw StartFailure("cannot rename \(path) to \(target), which a damaged store has to be. Do it by hand.")
+        }
+    }
+
+    private init(store: ObjectStore, found: [StoredReplica], outgoingDirectory: String, logger: Logger) {
         self.store = store
+        self.found = found
         self.logger = logger
         files = SnapshotFiles(incoming: store.snapshots, outgoingDirectory: outgoingDirectory)
         pool.start()
     }
 
-    /// What was there at the start.
-    var found: [StoredReplica] { store.heads.map(StoredReplica.init) }
+    /// What an event loop reads with.
+    func makeObjects() throws -> LoopObjects { LoopObjects(try store.makeReader()) }
 
     func close() { store.close() }
 
@@ -113,6 +154,7 @@ final class NodeStore: @unchecked Sendable {
                         return answer(.failed(job))
                     }
                     answer(.installed(job, StoredReplica(head)))
+                    self.pool.submit { _ in self.files.installed(hash) }
                 case .failure(let error): self.fail(error, job, shard, answer)
                 }
             }

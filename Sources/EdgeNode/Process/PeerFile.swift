@@ -63,3 +63,15 @@ func writeTextFile(_ path: String, _ text: String) {
     guard count == bytes.count else { return }
     rename(temporary, path)
 }
+
+/// The names in a directory, without those that begin with a dot; none if it cannot be read.
+func directoryEntries(_ path: String) -> [String] {
+    guard let directory = opendir(path) else { return [] }
+    defer { closedir(directory) }
+    var names: [String] = []
+    while let entry = readdir(directory) {
+        let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        if !name.hasPrefix(".") { names.append(name) }
+    }
+    return names
+}

@@ -1,4 +1,5 @@
 import Cluster
+import Glibc
 import Placement
 import Raft
 import Storage
@@ -17,7 +18,9 @@ final class SnapshotFiles: @unchecked Sendable {
     init(incoming: SnapshotDirectory, outgoingDirectory: String) {
         self.incoming = incoming
         self.outgoingDirectory = outgoingDirectory
-        emptyDirectory(outgoingDirectory)
+        // What an earlier process sent is asked for anew.
+        mkdir(outgoingDirectory, 0o700)
+        for name in directoryEntries(outgoingDirectory) { unlink(outgoingDirectory + "/" + name) }
     }
 
     // MARK: - Sending
@@ -40,7 +43,7 @@ final class SnapshotFiles: @unchecked Sendable {
 
     func release(_ shard: ShardID) {
         guard let offer = offers.removeValue(forKey: shard) else { return }
-        removeFile(offer.path)
+        unlink(offer.path)
     }
 
     /// The message with the bytes that it lacks; nil if they are gone.
@@ -75,6 +78,9 @@ final class SnapshotFiles: @unchecked Sendable {
     }
 
     func verified(_ hash: UInt64) -> VerifiedSnapshot? { staged[hash] }
+
+    /// The store has removed the file.
+    func installed(_ hash: UInt64) { staged[hash] = nil }
 
     func drop(_ hash: UInt64) {
         intakes.removeValue(forKey: hash)?.abandon()

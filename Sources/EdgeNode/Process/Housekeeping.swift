@@ -1,0 +1,29 @@
+import CHoldfast
+import Cluster
+import Placement
+
+/// What a node looks after about once a second, on its first loop: the length of the journal, and memory that is
+/// free but not given back.
+struct Housekeeping {
+    private var ticks = 0
+    private var wasPressed = false
+    /// The journal is to be shorter than this: shards that hold it back are written to the store first.
+    private static let journalBytes = 256 << 20
+
+    mutating func tick(_ node: NodeShared) {
+        ticks += 1
+        guard ticks % 100 == 0 else { return }
+        node.store.tick()
+        pressJournal(node)
+        if ticks % 1_000 == 0 { holdfast_return_memory() }
+    }
+
+    private mutating func pressJournal(_ node: NodeShared) {
+        let shards = node.journal.pressure(aboveBytes: Self.journalBytes).compactMap {
+            GroupID(rawValue: $0).shard
+        }
+        guard !shards.isEmpty || wasPressed else { return }
+        wasPressed = !shards.isEmpty
+        for loop in node.loops { loop.eventLoop.execute { loop.input(.journalPressure(shards)) } }
+    }
+}
