@@ -59,12 +59,16 @@ let package = Package(
         .target(
             name: "Storage", dependencies: ["Binary", "CHoldfast", "CLMDB", "CLZ4"], swiftSettings: strict),
 
+        .target(
+            name: "StoreBinding", dependencies: ["Cluster", "ObjectRuntime", "Placement", "Raft", "Storage"],
+            swiftSettings: strict),
+
         // Touch: sockets, files, clocks, processes.
         .target(name: "TLS", dependencies: ["COpenSSL"], swiftSettings: strict),
         .target(
             name: "EdgeNode",
             dependencies: nio + [
-                "Cluster", "Placement", "ObjectRuntime", "Storage", "TLS", "CHoldfast", "Binary",
+                "Cluster", "Placement", "ObjectRuntime", "Storage", "StoreBinding", "TLS", "CHoldfast", "Binary",
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -89,7 +93,7 @@ let package = Package(
         // Beside: proof.
         .target(
             name: "Simulation",
-            dependencies: ["Cluster", "Placement", "Raft", "ObjectRuntime", "Storage", "Binary"],
+            dependencies: ["Cluster", "Placement", "Raft", "ObjectRuntime", "Storage", "StoreBinding", "Binary"],
             swiftSettings: strict),
         .executableTarget(
             name: "chaos",

@@ -1,6 +1,7 @@
 import Cluster
 import ObjectRuntime
 import Storage
+import StoreBinding
 
 /// What one event loop sees of the object store: the newest commit, read on that loop only.
 final class LoopObjects: ObjectSource, @unchecked Sendable {
@@ -31,8 +32,7 @@ final class LoopObjects: ObjectSource, @unchecked Sendable {
 
     /// A failure shows when the objects are read.
     func due(beforeMs: UInt64, after: ExpiryCursor?, limit: Int) -> [ExpiryCursor] {
-        let cursor = after.map { StoreExpiry(expiresAtMs: $0.expiresAtMs, key: .init($0.key)) }
-        let found = try? reader.dueExpiries(before: beforeMs, after: cursor, limit: limit)
-        return (found ?? []).map { ExpiryCursor(expiresAtMs: $0.expiresAtMs, key: .init($0.key)) }
+        let found = try? reader.dueExpiries(before: beforeMs, after: after.map { .init($0) }, limit: limit)
+        return (found ?? []).map { ExpiryCursor($0) }
     }
 }

@@ -4,6 +4,7 @@ import NIOCore
 import Placement
 import Raft
 import Storage
+import StoreBinding
 import Synchronization
 
 /// Feeds the `NodeCore` and carries out what it wants. Lives on the first loop and is touched there

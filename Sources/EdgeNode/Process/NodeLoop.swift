@@ -5,6 +5,7 @@ import ObjectRuntime
 import Placement
 import Raft
 import Storage
+import StoreBinding
 
 /// One event loop of a node: feeds its `LoopCore` and carries out what the core wants.
 ///
@@ -230,21 +231,5 @@ extension SocketOutput {
         case .deliver(_, let loop, _, _): Int(loop)
         case .close(let socket, _): Int(socket.loop)
         }
-    }
-}
-
-extension JournalRecord {
-    init(_ record: LogRecord) {
-        self.init(
-            kind: record.kind, group: record.group.rawValue, term: record.term, index: record.index,
-            payload: record.payload)
-    }
-}
-
-extension LogRecord {
-    init(_ record: JournalRecord) {
-        self.init(
-            kind: record.kind, group: GroupID(rawValue: record.group), term: record.term, index: record.index,
-            payload: record.payload)
     }
 }

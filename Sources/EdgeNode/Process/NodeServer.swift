@@ -7,6 +7,7 @@ import NIOPosix
 import Placement
 import Raft
 import Storage
+import StoreBinding
 
 /// Assembles a node in the child process: directory, journal, cores, loops, ports; and waits for the
 /// signal to stop.

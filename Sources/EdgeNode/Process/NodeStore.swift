@@ -3,10 +3,10 @@ import Glibc
 import Logging
 import NIOCore
 import NIOPosix
-import ObjectRuntime
 import Placement
 import Raft
 import Storage
+import StoreBinding
 
 /// Carries out what the loops ask of the object store, and brings its answers to them.
 ///
@@ -84,17 +84,9 @@ final class NodeStore: @unchecked Sendable {
             loop.eventLoop.execute { loop.input(.store(result)) }
         }
         switch request {
-        case .write(let job, let write):
-            apply(job, write.shard, answer) { .checkpoint(StoreCheckpoint(write, also: [])) }
-        case .split(let job, let parent, let child):
-            apply(job, parent.shard, answer) { .split(StoreSplit(parent, child)) }
-        case .merge(let job, let left, let right, let into):
-            apply(job, into.shard, answer) {
-                .merge(
-                    StoreMerge(
-                        left: left.rawValue, right: right.rawValue, into: into.shard.rawValue,
-                        head: HeadContent(into)))
-            }
+        case .write(let job, let write): apply(request, job, write.shard, answer)
+        case .split(let job, let parent, _): apply(request, job, parent.shard, answer)
+        case .merge(let job, _, _, let into): apply(request, job, into.shard, answer)
         case .erase(let job, let shard, let range): erase(job, shard, range, answer)
         case .findDue(let job, let beforeMs, let after, let limit):
             loop.findDue(job, beforeMs: beforeMs, after: after, limit: limit)
@@ -105,6 +97,18 @@ final class NodeStore: @unchecked Sendable {
     }
 
     // MARK: - Transactions
+
+    private func apply(
+        _ request: StoreRequest, _ job: Cluster.StoreJob, _ shard: ShardID,
+        _ answer: @escaping @Sendable (StoreResult) -> Void
+    ) {
+        apply(job, shard, answer) {
+            guard let transaction = StoreTransaction(request) else {
+                preconditionFailure("only what changes the store is asked of it")
+            }
+            return transaction
+        }
+    }
 
     private func apply(
         _ job: Cluster.StoreJob, _ shard: ShardID, _ answer: @escaping @Sendable (StoreResult) -> Void,
@@ -198,75 +202,5 @@ final class NodeStore: @unchecked Sendable {
                 }
             }
         }
-    }
-}
-
-// MARK: - Values of one module in terms of the other
-
-extension Storage.StoreKey {
-    init(_ key: ObjectRuntime.StoreKey) {
-        self.init(object: key.object, fingerprint: key.fingerprint)
-    }
-}
-
-extension ObjectRuntime.StoreKey {
-    init(_ key: Storage.StoreKey) {
-        self.init(object: key.object, fingerprint: key.fingerprint)
-    }
-}
-
-extension StoredRange {
-    init(_ range: ClosedRange<UInt64>) {
-        self.init(start: range.lowerBound, end: range.upperBound)
-    }
-}
-
-extension HeadContent {
-    init(_ write: StoredWrite) {
-        self.init(
-            index: write.base.position.index.rawValue, term: write.base.position.term.rawValue,
-            range: StoredRange(write.range), payload: write.payload())
-    }
-}
-
-extension StoreCheckpoint {
-    /// `other` are changes of the part that is about to be split off.
-    init(_ write: StoredWrite, also other: [StoredChange]) {
-        var puts: [Storage.StoredObject] = []
-        var removes: [Storage.StoreKey] = []
-        for change in write.changes() + other {
-            switch change {
-            case .put(let key, let expiresAtMs, let bytes):
-                puts.append(.init(key: .init(key), expiresAtMs: expiresAtMs, bytes: bytes))
-            case .remove(let key): removes.append(.init(key))
-            }
-        }
-        self.init(shard: write.shard.rawValue, puts: puts, removes: removes, head: HeadContent(write))
-    }
-}
-
-extension StoreSplit {
-    init(_ parent: StoredWrite, _ child: StoredWrite) {
-        self.init(
-            parent: StoreCheckpoint(parent, also: child.changes()), child: child.shard.rawValue,
-            childHead: HeadContent(child))
-    }
-}
-
-extension StoredReplica {
-    init(_ head: StoredHead) {
-        self.init(
-            shard: ShardID(rawValue: head.shard),
-            position: Position(term: Term(rawValue: head.term), index: LogIndex(rawValue: head.index)),
-            range: head.range.start...head.range.end, objectCount: head.objectCount, payload: head.payload)
-    }
-}
-
-extension SnapshotOffer {
-    init(_ snapshot: VerifiedSnapshot) {
-        let head = snapshot.manifest.head
-        self.init(
-            position: Position(term: Term(rawValue: head.term), index: LogIndex(rawValue: head.index)),
-            payload: head.payload, totalBytes: snapshot.byteCount, contentHash: snapshot.hash)
     }
 }

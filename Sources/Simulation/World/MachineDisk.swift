@@ -1,5 +1,6 @@
 import Cluster
 import Storage
+import StoreBinding
 
 /// One machine's disk: the journal's twin, and which batches wait for the sync that is under way.
 struct MachineDisk {
@@ -86,20 +87,4 @@ private struct DiskDraws: RandomNumberGenerator {
     var random: SeededGenerator
 
     mutating func next() -> UInt64 { random.next() }
-}
-
-extension JournalRecord {
-    fileprivate init(_ record: LogRecord) {
-        self.init(
-            kind: record.kind, group: record.group.rawValue, term: record.term, index: record.index,
-            payload: record.payload)
-    }
-}
-
-extension LogRecord {
-    fileprivate init(_ record: JournalRecord) {
-        self.init(
-            kind: record.kind, group: GroupID(rawValue: record.group), term: record.term,
-            index: record.index, payload: record.payload)
-    }
 }

@@ -81,6 +81,7 @@ struct Machine {
     let loops: Int
     var clock: MachineClock
     var disk: MachineDisk
+    let store = MachineStore()
     var process: RunningProcess?
     var generation: UInt64 = 0
     var standstill: Standstill?
@@ -107,6 +108,7 @@ enum WorldEvent {
     case tick(machine: Int, generation: UInt64, core: Int)
     case arrival(Envelope)
     case synced(machine: Int, generation: UInt64)
+    case stored(machine: Int, generation: UInt64)
     case linkRound(machine: Int, generation: UInt64)
     case start(machine: Int)
     case parentRound

@@ -245,7 +245,7 @@ extension World {
         case .slowTurns: machines[machine].turnDelayNs = random.pick([1_000_000, 20_000_000])
         case .fullDisk:
             guard downCount < faults.plan.downMax else { return }
-            machines[machine].disk.isFull = true
+            fillDisk(machine, true)
             schedule(
                 .endOfFault(.fullDisk(machine: machine)),
                 afterNs: 50_000_000 + random.exponential(meanNs: 1_000_000_000))
@@ -289,13 +289,18 @@ extension World {
         case .slowness(let machine):
             machines[machine].syncDelayNs = 0
             machines[machine].turnDelayNs = 0
-        case .fullDisk(let machine): machines[machine].disk.isFull = false
+        case .fullDisk(let machine): fillDisk(machine, false)
         case .slowLink(let from, let to): network.setExtraDelay(from: from, to: to, ns: 0)
         case .lateFence(let owner, let leader): endLateFence(owner: owner, leader: leader)
         case .clock(let machine):
             let drift = plan.driftPpm[machine]
             machines[machine].clock.setRates(bootPpm: drift, rawPpm: drift, trueNs: nowNs)
         }
+    }
+
+    private func fillDisk(_ machine: Int, _ isFull: Bool) {
+        machines[machine].disk.isFull = isFull
+        machines[machine].store.isFull = isFull
     }
 
     /// All faults are over: what is down comes back, what is cut is mended.
@@ -306,7 +311,7 @@ extension World {
         network.quality = VirtualNetwork.Quality()
         for machine in machines.indices {
             goOn(machine)
-            machines[machine].disk.isFull = false
+            fillDisk(machine, false)
             for end in [FaultEnd.slowness(machine: machine), .clock(machine: machine)] { endFault(end) }
             if machines[machine].process == nil {
                 planStart(machine, afterNs: random.below(UInt64(200_000_000)))

@@ -11,9 +11,11 @@ extension World {
         guard machines[machine].process == nil else { return }
         machines[machine].hasParent = true
         machines[machine].generation += 1
-        let recovered: RecoveredLogs
+        let recovered: RecoveredReplicas
         do {
-            recovered = try machines[machine].disk.recover(lostGroup: machines[machine].lostGroup)
+            let stored = try machines[machine].store.recover()
+            let logs = try machines[machine].disk.recover(lostGroup: machines[machine].lostGroup)
+            recovered = RecoveredReplicas(logs: logs, stored: stored)
         } catch {
             return fail(.correctness, "O12: \(machines[machine].name) cannot read its own journal: \(error)")
         }
@@ -31,7 +33,7 @@ extension World {
             afterNs: 1_000_000 + random.below(UInt64(10_000_000)))
     }
 
-    private func makeProcess(_ machine: Int, _ recovered: RecoveredLogs) -> RunningProcess {
+    private func makeProcess(_ machine: Int, _ recovered: RecoveredReplicas) -> RunningProcess {
         let host = machines[machine]
         let identity = NodeIdentity(
             nodeID: host.nodeID, name: host.name, peerAddress: host.address,
@@ -45,12 +47,12 @@ extension World {
                 initialNodes: plan.machines, shards: plan.shards, leaseDurationMs: plan.leaseDurationMs)
             : .join([machines[0].address])
         let node = NodeCore(
-            identity: identity, membership: membership, recovered: recovered, settings: settings,
+            identity: identity, membership: membership, recovered: recovered.logs, settings: settings,
             seed: random.next(), now: clocks)
         let loops = (0..<host.loops).map { loop in
             LoopCore(
                 loop: loop, identity: identity, recovered: recovered, settings: settings, seed: random.next(),
-                cold: MemoryColdObjects())
+                store: MachineObjects(host.store))
         }
         return RunningProcess(
             machine: machine, generation: host.generation, identity: identity, node: node, loops: loops,
@@ -73,6 +75,7 @@ extension World {
         machines[machine].standstill = nil
         machines[machine].deferred = []
         machines[machine].disk.crash(crash, &random)
+        machines[machine].store.crash(crash)
         if machines[machine].hasParent {
             machines[machine].unburied.append(
                 Obituary(node: process.identity.nodeID, nonce: process.identity.nonce))
@@ -144,6 +147,7 @@ extension World {
         guard let process = machines[machine].process else { return }
         process.pausedNs += nowNs - machines[machine].stoodStillSinceNs
         beginSync(process)
+        beginStoring(process)
     }
 
     // MARK: - Parents

@@ -136,6 +136,9 @@ extension World {
         for request in effects.toNode { give(.loop(request), to: process) }
         for answered in effects.answers { pass(answered, from: process) }
         for output in effects.sockets { carryOut(output, of: process, loop: loop) }
+        for request in effects.store { machines[process.machine].store.ask(request, from: loop) }
+        if !effects.store.isEmpty { beginStoring(process) }
+        for lost in effects.lost { note("\(process.identity.name) loses shard \(lost.shard): \(lost.what)") }
     }
 
     // MARK: - The disk
@@ -181,5 +184,27 @@ extension World {
             }
         }
         beginSync(process)
+    }
+
+    // MARK: - The store
+
+    func beginStoring(_ process: RunningProcess) {
+        let store = machines[process.machine].store
+        guard store.wantsTurn, machines[process.machine].standstill == nil else { return }
+        store.beginTurn(atMost: 1 + random.below(8))
+        let delayNs = 30_000 + random.exponential(meanNs: 2 * plan.syncMeanNs) + slowSyncNs(process.machine)
+        schedule(.stored(machine: process.machine, generation: process.generation), afterNs: delayNs)
+    }
+
+    func stored(_ machine: Int, _ generation: UInt64) {
+        guard let process = process(machine, generation) else { return }
+        if machines[machine].standstill == .suspended {
+            machines[machine].deferred.append(.stored(machine: machine, generation: generation))
+            return
+        }
+        for answer in machines[machine].store.finishTurn() {
+            give(.store(answer.result), to: process, loop: answer.loop)
+        }
+        beginStoring(process)
     }
 }

@@ -122,6 +122,7 @@ final class World {
             tick(process, core: core)
         case .arrival(let envelope): arrive(envelope)
         case .synced(let machine, let generation): synced(machine, generation)
+        case .stored(let machine, let generation): stored(machine, generation)
         case .linkRound(let machine, let generation): linkRound(machine, generation)
         case .start(let machine): start(machine)
         case .parentRound: parentRound()
