@@ -83,7 +83,7 @@ struct MachineDisk {
 }
 
 /// Lends the world's generator to the journal's twin.
-private struct DiskDraws: RandomNumberGenerator {
+struct DiskDraws: RandomNumberGenerator {
     var random: SeededGenerator
 
     mutating func next() -> UInt64 { random.next() }

@@ -171,7 +171,9 @@ final class MachineStore {
 
     /// Flips a bit of some object; what its replica reads fails from then on.
     func damage(using random: inout SeededGenerator) -> Bool {
-        twin.damage(using: &random) != nil
+        var draws = DiskDraws(random: random)
+        defer { random = draws.random }
+        return twin.damage(using: &draws) != nil
     }
 }
 
