@@ -109,7 +109,8 @@ let package = Package(
         .testTarget(name: "StorageTests", dependencies: ["Storage", "Binary"], swiftSettings: strict),
         .testTarget(
             name: "ClusterTests",
-            dependencies: ["Cluster", "Placement", "Raft", "ObjectRuntime", "Binary"], swiftSettings: strict),
+            dependencies: ["Cluster", "Placement", "Raft", "ObjectRuntime", "Simulation", "Binary"],
+            swiftSettings: strict),
         .testTarget(
             name: "SimulationTests", dependencies: ["Simulation", "Cluster", "Placement", "Raft", "ObjectRuntime"],
             swiftSettings: strict),

@@ -44,6 +44,16 @@ struct Swarm {
         // Last, so that the draws above are those of earlier versions.
         settings.hibernateAfterMs = random.pick([0, 20, 20, 200, 10_000])
         drawSockets(&random)
+        drawStorage(&random)
+    }
+
+    /// How eagerly shards are written to the store, and how little memory there is for objects.
+    private mutating func drawStorage(_ random: inout SeededGenerator) {
+        settings.checkpointIntervalMs = random.pick([20, 200, 2_000, 30_000])
+        settings.checkpointLogBytes = random.pick([1 << 10, 32 << 10, 8 << 20])
+        settings.loadedBytesMax = random.pick([4 << 10, 64 << 10, 256 << 20])
+        settings.expiryIntervalMs = random.pick([50, 1_000])
+        settings.raft.snapshotChunkBytes = random.pick([512, 4 << 10, 256 << 10])
     }
 
     private mutating func drawCluster(_ random: inout SeededGenerator) {

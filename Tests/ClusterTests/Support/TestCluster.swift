@@ -147,6 +147,7 @@ final class TestCluster {
             node.answers[answered.token.rawValue] = answered.answer
         }
         for output in effects.sockets { carryOut(output, at: node) }
+        node.serve(effects.store, now: now)
         for (_, message) in effects.toLoops { node.loop.step(.message(from: node.nodeID, message), now: now) }
         for request in effects.toNode { node.core.step(.loop(request), now: now) }
     }

@@ -4,6 +4,7 @@ import Placement
 import Raft
 
 @testable import Cluster
+@testable import Simulation
 
 /// One node of a `TestCluster`: both cores, and a disk that keeps what the test lets become durable.
 final class TestNode {
@@ -12,6 +13,8 @@ final class TestNode {
     let settings: NodeSettings
     private(set) var core: NodeCore
     private(set) var loop: LoopCore
+    /// Outlives crashes, as the disk does.
+    let store = MachineStore()
     /// What a crash leaves.
     private(set) var disk: [LogRecord] = []
     private var unwritten: [(isNode: Bool, batch: PersistBatch)] = []
@@ -34,7 +37,8 @@ final class TestNode {
         self.number = number
         self.settings = settings
         identity = TestNode.identity(number, nonce: UInt64(number) + 1000)
-        (core, loop) = TestNode.cores(identity, membership, RecoveredLogs(), settings, now)
+        let recovered = RecoveredReplicas(stored: (try? store.recover()) ?? [])
+        (core, loop) = TestNode.cores(identity, membership, recovered, store, settings, now)
     }
 
     static func identity(_ number: Int, nonce: UInt64) -> NodeIdentity {
@@ -45,15 +49,15 @@ final class TestNode {
     }
 
     private static func cores(
-        _ identity: NodeIdentity, _ membership: Membership, _ recovered: RecoveredLogs,
+        _ identity: NodeIdentity, _ membership: Membership, _ recovered: RecoveredReplicas, _ store: MachineStore,
         _ settings: NodeSettings, _ now: Clocks
     ) -> (NodeCore, LoopCore) {
         let core = NodeCore(
-            identity: identity, membership: membership, recovered: recovered, settings: settings,
+            identity: identity, membership: membership, recovered: recovered.logs, settings: settings,
             seed: identity.nonce, now: now)
         let loop = LoopCore(
             loop: 0, identity: identity, recovered: recovered, settings: settings, seed: identity.nonce,
-            cold: MemoryColdObjects())
+            store: MachineObjects(store))
         return (core, loop)
     }
 
@@ -63,6 +67,16 @@ final class TestNode {
     func crash() {
         isUp = false
         unwritten = []
+        store.crash(.process)
+    }
+
+    /// Carries out what the loop asks of the store, at once.
+    func serve(_ requests: [StoreRequest], now: Clocks) {
+        for request in requests { store.ask(request, from: 0) }
+        while isUp, store.wantsTurn {
+            store.beginTurn(atMost: 100)
+            for answer in store.finishTurn() { loop.step(.store(answer.result), now: now) }
+        }
     }
 
     /// The next process of the node, on what the disk holds.
@@ -70,10 +84,11 @@ final class TestNode {
         throws
     {
         disk.removeAll(where: isForgotten)
-        var recovered = RecoveredLogs()
-        for record in disk { try recovered.visit(record) }
+        var logs = RecoveredLogs()
+        for record in disk { try logs.visit(record) }
+        let recovered = RecoveredReplicas(logs: logs, stored: try store.recover())
         identity = TestNode.identity(number, nonce: nonce)
-        (core, loop) = TestNode.cores(identity, .join([]), recovered, settings, now)
+        (core, loop) = TestNode.cores(identity, .join([]), recovered, store, settings, now)
         holdsJournal = false
         isUp = true
         exit = nil
