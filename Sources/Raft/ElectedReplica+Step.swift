@@ -1,7 +1,9 @@
+import Binary
+
 /// Messages of peers: terms first, then what the role makes of them.
 extension ElectedReplica {
     public mutating func step(_ message: Message) {
-        guard core.holdsLog else { return core.counters.unansweredWithoutLog += 1 }
+        guard takesPart else { return core.counters.unansweredWithoutLog += 1 }
         guard message.to == id, message.from != id else { return core.counters.misdirected += 1 }
         switch message.body {
         case .voteRequest(let request): return stepVoteRequest(request, message)
@@ -13,6 +15,14 @@ extension ElectedReplica {
         if message.term < term { return stepLowerTerm(message) }
         if message.term > term { becomeFollower(term: message.term, leader: nil) }
         stepCurrentTerm(message)
+    }
+
+    /// A replica without its log is silent: it would vote for a log that lacks what it has forgotten (O9).
+    private var takesPart: Bool {
+        #if PLANTED_BUGS
+        if PlantedBug.isActive(.answerSealWithoutLog) { return true }
+        #endif
+        return core.holdsLog
     }
 
     /// Somebody leads a term that is over and does not know it: an answer with our term tells it. Without

@@ -90,6 +90,16 @@ public struct InitialState: Sendable {
     /// before a leader has sent it a snapshot.
     public static let joining = newGroup(Configuration(voters: []))
 
+    /// The same for a replica that comes back under its name after it has lost its log: `term` is the epoch in
+    /// which the configuration that takes it back was committed. What its former life had sealed is
+    /// forgotten; a leader below that epoch may not know that the replica was ever removed, and would count
+    /// it (O9).
+    public static func joining(sealedAt term: Term) -> InitialState {
+        InitialState(
+            hardState: HardState(term: term),
+            snapshot: Snapshot(index: .zero, term: .zero, configuration: Configuration(voters: [])))
+    }
+
     /// Whether the snapshot and the entries meet. The driver checks this before it starts a replica, and
     /// refuses loudly when they do not; the replica's own precondition is the second line.
     public var isJoined: Bool {

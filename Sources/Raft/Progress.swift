@@ -7,6 +7,9 @@ struct Progress: Sendable {
     enum State: Sendable, Equatable { case probe, replicate, snapshot }
 
     let peer: NodeID
+    /// The index of the entry by which this leader added it; zero if it was there before. What it acknowledges
+    /// below may be word of a former life, whose log is lost: it proves nothing (O9).
+    let since: LogIndex
     private(set) var state = State.probe
     /// Its log equals the leader's, durably, up to here.
     private(set) var match = LogIndex.zero
@@ -35,8 +38,9 @@ struct Progress: Sendable {
     private var ticksWaiting = 0
     private var retryAfter: Int
 
-    init(peer: NodeID, next: LogIndex, retryTicks: Int) {
+    init(peer: NodeID, since: LogIndex, next: LogIndex, retryTicks: Int) {
         self.peer = peer
+        self.since = since
         self.next = next
         retryAfter = retryTicks
     }
@@ -94,10 +98,19 @@ struct Progress: Sendable {
         retryAfter = settings.retryTicks
         knownCommit = .zero
         sentCommit = .zero
-        if state == .snapshot { transfer?.rewind() } else { becomeProbing(next: match.next) }
+        if state == .snapshot {
+            transfer?.rewind()
+        } else {
+            becomeProbing(next: match < since ? next : match.next)
+        }
     }
 
-    mutating func accepted(match newMatch: LogIndex, commit: LogIndex) {
+    /// False if it proves nothing yet.
+    mutating func accepted(match newMatch: LogIndex, commit: LogIndex) -> Bool {
+        guard newMatch >= since else {
+            tryNext(after: newMatch)
+            return false
+        }
         knownCommit = max(knownCommit, commit)
         let isNews = newMatch > match
         match = max(match, newMatch)
@@ -109,9 +122,24 @@ struct Progress: Sendable {
         case .probe, .replicate, .snapshot: break
         }
         next = max(next, match.next)
+        return true
     }
 
-    private var hasSnapshotArrived: Bool { transfer.map { $0.snapshot.index <= match } ?? false }
+    private var hasSnapshotArrived: Bool { hasSnapshotArrived(at: match) }
+
+    private func hasSnapshotArrived(at index: LogIndex) -> Bool {
+        transfer.map { $0.snapshot.index <= index } ?? false
+    }
+
+    /// Its log may reach `index`. If it does not, the next probe says so.
+    private mutating func tryNext(after index: LogIndex) {
+        guard state == .probe || hasSnapshotArrived(at: index) else { return }
+        ticksWaiting = 0
+        becomeProbing(next: index.next)
+    }
+
+    /// What it still needs lies above this.
+    var neededAbove: LogIndex { match < since ? next.previous : match }
 
     /// The follower has not got `previous`. False if the answer is an old one.
     mutating func rejected(previous: LogIndex, retryFrom: LogIndex) -> Bool {

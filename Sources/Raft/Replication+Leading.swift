@@ -5,7 +5,7 @@ extension Replication {
     mutating func lead() {
         isLeading = true
         peers = []
-        syncPeers()
+        syncPeers(addedAt: .zero)
     }
 
     mutating func stopLeading() {
@@ -15,12 +15,13 @@ extension Replication {
     }
 
     /// Makes `peers` follow the configuration. Those who left are no longer fed.
-    mutating func syncPeers() {
+    mutating func syncPeers(addedAt index: LogIndex) {
         guard isLeading else { return }
         let old = peers
         peers = configuration.members.filter { $0 != id }.map { member in
             old.first { $0.peer == member }
-                ?? Progress(peer: member, next: log.lastIndex.next, retryTicks: settings.retryTicks)
+                ?? Progress(
+                    peer: member, since: index, next: log.lastIndex.next, retryTicks: settings.retryTicks)
         }
     }
 
@@ -91,7 +92,7 @@ extension Replication {
         guard let position = peerPosition(node) else { return counters.staleMessages += 1 }
         guard answer.match <= log.lastIndex else { return counters.impossibleAnswers += 1 }
         peers[position].heard(settings: settings)
-        peers[position].accepted(match: answer.match, commit: answer.commit)
+        guard peers[position].accepted(match: answer.match, commit: answer.commit) else { return }
         if spreadsCommitAtOnce { peers[position].wantsCommit = true }
         releaseUnneededOffer()
         commitByCounting()

@@ -63,7 +63,7 @@ struct SnapshotExchange: Sendable {
         let offered = usableOffer(from: boundary)?.index ?? boundary
         var indexes = peers.filter { !$0.isUnreachable }.compactMap { peer in
             peer.state == .snapshot
-                ? peer.transfer?.snapshot.index ?? offered : peer.isCatchingUp ? peer.match : nil
+                ? peer.transfer?.snapshot.index ?? offered : peer.isCatchingUp ? peer.neededAbove : nil
         }
         if let pulled { indexes.append(pulled.transfer?.snapshot.index ?? offered) }
         return indexes.min()

@@ -100,7 +100,7 @@ struct Replication: Sendable {
             preconditionFailure("a configuration entry is checked before it is appended")
         }
         configurations.append(configuration, at: entry.index)
-        syncPeers()
+        syncPeers(addedAt: entry.index)
     }
 
     mutating func truncate(from index: LogIndex) {

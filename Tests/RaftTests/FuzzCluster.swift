@@ -10,6 +10,8 @@ struct FuzzCluster {
     let losesDisk: Bool
     /// Snapshots are files, written and read with delays.
     let usesFiles: Bool
+    let changesMembers: Bool
+    var membership = FuzzMembership()
     var random: Generator
     var nodes: [TestNode] = []
     var network: [Message] = []
@@ -23,8 +25,14 @@ struct FuzzCluster {
     var reads: [NodeID: [UInt64: LogIndex]] = [:]
     var deliveredCount = 0
     var answeredReads = 0
+    /// Snapshots that were installed.
+    var installedCount = 0
 
-    init(kind: Kind, seed: UInt64, voters: Int, joining: Int, losesDisk: Bool = false, usesFiles: Bool = false) {
+    init(
+        kind: Kind, seed: UInt64, voters: Int, joining: Int, losesDisk: Bool = false, usesFiles: Bool = false,
+        changesMembers: Bool = false
+    ) {
+        self.changesMembers = changesMembers
         self.kind = kind
         self.losesDisk = losesDisk
         self.usesFiles = usesFiles
@@ -72,6 +80,7 @@ struct FuzzCluster {
     // MARK: One step
 
     mutating func step() {
+        if changesMembers, chance(8) { return administer() }
         if usesFiles, chance(30) { return workOnFiles(anyNode()) }
         switch Int.random(in: 0..<1000, using: &random) {
         case 0..<400: deliverOne()
@@ -93,7 +102,7 @@ struct FuzzCluster {
         guard nodes[position].isUp else { return }
         nodes[position].pump(&rules)
         network += nodes[position].takeOutbox()
-        _ = nodes[position].takeEvents()
+        installedCount += nodes[position].takeEvents().filter { $0.hasPrefix("installs") }.count
         checkServing(position)
         checkReads(position)
         if network.count > 400 { network.removeFirst(network.count - 400) }
@@ -188,14 +197,15 @@ struct FuzzCluster {
         nodes[position].compact(keepingBytes: keep, through: nodes[position].replica.applied)
     }
 
-    private mutating func changeConfiguration() {
+    mutating func changeConfiguration() {
         guard !losesDisk, let leader = leaders.randomElement(using: &random) else { return }
         let shuffled = nodes.map(\.id).shuffled(using: &random)
         let count = Int.random(in: 1...min(4, shuffled.count), using: &random)
         // Voters only from those that have acknowledged something; the rest come as learners first.
         let own = nodes[leader].id
-        let known = shuffled.filter { $0 == own || matchIndex(of: $0, at: leader) > .zero }
-        let learners = chance(70) ? shuffled.suffix(2) : []
+        let usable = shuffled.filter { !membership.isLost($0) }
+        let known = usable.filter { $0 == own || matchIndex(of: $0, at: leader) > .zero }
+        let learners = chance(70) ? usable.suffix(2) : []
         let target = Configuration(voters: Array(known.prefix(count)), learners: Array(learners))
         _ = nodes[leader].replica.proposeConfiguration(target)
         collect(leader)

@@ -10,6 +10,13 @@ struct Invariants {
     private(set) var committed: [Entry] = []
     private var hardStates: [NodeID: HardState] = [:]
 
+    /// A group that begins at a base above zero: what came before is equal by definition.
+    mutating func begin(after position: Position) {
+        committed = (1...position.index.rawValue).map {
+            Entry(term: .zero, index: LogIndex($0), kind: .barrier, payload: [])
+        }
+    }
+
     mutating func violated(_ rule: String) { violations.append(rule) }
 
     /// Election safety, and leader completeness at the moment of becoming leader.
@@ -62,6 +69,9 @@ struct Invariants {
             violated("node \(node) applies \(entry.position), but only \(committed.count) are known")
         }
     }
+
+    /// Its former life and what it had sealed are over.
+    mutating func forget(_ node: NodeID) { hardStates[node] = nil }
 
     /// Terms and sealed epochs only grow, and each has one vote.
     mutating func observeDurable(_ state: HardState, of node: NodeID) {

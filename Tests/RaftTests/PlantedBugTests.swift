@@ -10,14 +10,17 @@ import Testing
         (PlantedBug.voteTwice, FuzzCluster.Kind.elected), (.voteTwice, .appointed),
         (.acknowledgeBeforeSync, .elected), (.acknowledgeBeforeSync, .appointed),
         (.skipEpochCheck, .appointed), (.serveBeforeBarrier, .appointed),
-        (.answerSealWithoutLog, .appointed),
+        (.answerSealWithoutLog, .appointed), (.answerSealWithoutLog, .elected), (.countLearner, .appointed),
+        (.countLearner, .elected), (.installOverNewer, .appointed), (.installOverNewer, .elected),
     ])
     func isFound(bug: PlantedBug, kind: FuzzCluster.Kind) {
         PlantedBug.active = bug
         defer { PlantedBug.active = nil }
         let found = (1...400 as ClosedRange<UInt64>).first { seed in
+            let changesMembers = bug == .countLearner || bug == .installOverNewer
             var cluster = FuzzCluster(
-                kind: kind, seed: seed, voters: 3, joining: 0, losesDisk: bug == .answerSealWithoutLog)
+                kind: kind, seed: seed, voters: 3, joining: changesMembers ? 2 : 0,
+                losesDisk: bug == .answerSealWithoutLog, changesMembers: changesMembers)
             for _ in 0..<4000 where cluster.rules.violations.isEmpty { cluster.step() }
             return !cluster.rules.violations.isEmpty
         }

@@ -4,8 +4,12 @@ import Raft
 /// A state machine that remembers every entry it has applied; its snapshot is that list.
 struct TestMachine {
     private(set) var applied: [Entry] = []
+    /// Where a group began whose base holds nothing.
+    private var base = LogIndex.zero
 
-    var index: LogIndex { LogIndex(UInt64(applied.count)) }
+    var index: LogIndex { base + applied.count }
+
+    mutating func begin(at index: LogIndex) { base = index }
 
     mutating func apply(_ entry: Entry) {
         precondition(entry.index == index.next, "applied out of order: \(entry.index) after \(index)")
@@ -24,7 +28,10 @@ struct TestMachine {
 
     mutating func install(_ snapshot: Snapshot) {
         applied = Self.decode(snapshot)
-        precondition(index == snapshot.index, "a snapshot of \(index) says that it is of \(snapshot.index)")
+        if applied.isEmpty { base = snapshot.index }
+        precondition(
+            index == snapshot.index || applied.isEmpty,
+            "a snapshot of \(index) says that it is of \(snapshot.index)")
     }
 
     private static func decode(_ snapshot: Snapshot) -> [Entry] {

@@ -66,6 +66,14 @@ struct TestNode {
         install(disk.snapshot)
     }
 
+    /// Begins anew under the same name, after its log was lost and it was taken out and in again.
+    mutating func rejoin(sealedAt term: Term) {
+        disk = TestDisk(.joining(sealedAt: term))
+        files = TestFiles()
+        outbox = []
+        restart()
+    }
+
     /// Takes everything that is ready.
     mutating func pump(_ rules: inout Invariants) {
         var rounds = 0

@@ -1,4 +1,4 @@
-import Raft
+@testable import Raft
 
 /// Either kind of replica, so that one cluster can drive both.
 enum TestReplica {
@@ -98,6 +98,15 @@ enum TestReplica {
     var firstIndex: LogIndex { read(\.firstIndex, \.firstIndex) }
     var lastTerm: Term { read(\.lastTerm, \.lastTerm) }
     var configuration: Configuration { read(\.configuration, \.configuration) }
+    var configurationIndex: LogIndex { read(\.configurationIndex, \.configurationIndex) }
+
+    /// All that may still be in force, as far as this replica knows.
+    var configurationsInForce: [Configuration] {
+        read(
+            { $0.core.configurations.inForce(from: $0.commit) },
+            { $0.core.configurations.inForce(from: $0.commit) })
+    }
+
     var counters: ReplicaCounters { read(\.counters, \.counters) }
 
     /// Leads its term: appends entries of its own.
