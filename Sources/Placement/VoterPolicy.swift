@@ -78,7 +78,11 @@ private struct VoterRound {
         registry.nodes.map(\.node).filter { registry.isActive($0) && fleet.departure(of: $0) == nil }
     }
 
-    private var wanted: Int { steady.count >= 5 ? 5 : min(max(steady.count, 1), 3) }
+    /// A dead node counts towards three: it keeps its vote while there is nobody else.
+    private var wanted: Int {
+        if steady.count >= 5 { return 5 }
+        return min(max(registry.nodes.count { registry.isActive($0.node) }, 1), 3)
+    }
 
     /// Live listeners that may vote.
     private var successors: [NodeID] {
