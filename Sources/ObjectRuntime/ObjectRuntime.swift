@@ -51,11 +51,27 @@
 // effect too; over the bound new keys are refused, none is dropped early. The age is carried by entries
 // and grows by the owner's raw clock only, so that a jump of a wall clock drops nothing.
 //
-// ## Hibernation
+// ## Objects rest in a store
 //
-// `ObjectTable` holds hot objects as values, in order of use, and cold ones as bytes behind `ColdObjects`.
-// Changing and executing wake an object, looking does not; what has uncommitted entries never leaves. Nothing
-// outside can tell: answers and snapshots are the same to the byte.
+// A shard's objects are durable behind an `ObjectSource`; `ObjectTable` holds those that are loaded, in order of use.
+// Executing and applying load an object, looking does not keep it. An entry of the table is clean (equal to what is
+// stored) or dirty; one without content hides what is stored. `beginCheckpoint` takes the committed state at
+// `committedIndex`: the changed objects by reference, without what is speculative (O3), and the head, which is
+// everything else whole. `ShardCheckpoint.changes` and `head` encode it, on any thread; `endCheckpoint` makes what has
+// not changed since clean, and only what is clean leaves memory, by idleness (`hibernate`) or for want of room
+// (`evict`). `ShardState(head:source:)` and the log behind it give the state that never stopped.
+//
+// Recorded answers in a head lean on each other, not on objects, so that neither writing nor reading one loads any.
+// A stored object that cannot be read marks the state as damaged, for good: nothing more is executed or applied, and
+// nothing may be let out (O12). Counts are kept by differences (`Tally`), never by looking at all.
+//
+// ## Split and merge (O13)
+//
+// `ShardBounds` says which keys are the shard's, and whether it is frozen; entries change it. The owner refuses the
+// upper keys from the moment it executes a split. When the entry is committed or applied, the child falls off with
+// its loaded objects, the ids of operations on them, sessions and history (`takeChildren`); how much is stored on
+// either side nobody knows until it is counted (`settleTally`). A merge joins two frozen states; what an edge had
+// settled for one half only is kept apart (`SettledFloor`), so that nothing new is taken for a late copy.
 //
 // ## Sessions and events (O14, O15)
 //

@@ -122,6 +122,22 @@ import Testing
         #expect(owner.state.evict(toBytes: 0, atMost: 9) == 0 && owner.state.loadedCount == 1)
     }
 
+    /// Beside what objects took of a process's memory, measured by its growth (x86-64 Linux, glibc).
+    @Test(arguments: [(64, 1, 443), (10_240, 1, 12_541), (64, 10, 2_442), (1_000, 2, 2_556)])
+    func whatIsLoadedIsEstimatedWell(valueBytes: Int, items: Int, measuredBytes: Int) throws {
+        var owner = TestOwner()
+        owner.comparesEachCommit = false
+        let value = Array("\"\(String(repeating: "v", count: valueBytes - 2))\"".utf8)
+        for number in 0..<50 {
+            let object = TestOwner.object("object-\(number)", project: "demo", objectClass: "counter")
+            for item in 0..<items {
+                try owner.run(.setItem(ItemWrite(name: ItemName("item\(item)"), value: value)), on: object)
+            }
+        }
+        let estimate = owner.state.loadedBytes / 50
+        #expect(measuredBytes * 85 / 100...measuredBytes * 115 / 100 ~= estimate)
+    }
+
     // MARK: Damage
 
     private mutating func damaged() throws -> Request {

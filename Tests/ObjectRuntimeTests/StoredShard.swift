@@ -43,7 +43,7 @@ struct StoredShard {
         case 9: abandonCheckpoint(isStored: operations.below(2) == 0)
         case 10: _ = state.evict(toBytes: operations.below(2) * state.loadedBytes / 2, atMost: operations.below(9))
         case 11, 12: hibernate()
-        case 13: if operations.below(4) == 0 { try restart() }
+        case 13: if operations.below(3) == 0 { try restart() }
         case 14: expire()
         case 15: retire()
         default: execute()
@@ -117,6 +117,14 @@ struct StoredShard {
         pending = nil
         source.take(checkpoint)
         try compareStored(with: twin)
+        state.endCheckpoint()
+    }
+
+    /// One that was begun before a split: nothing to compare it with.
+    mutating func endOldCheckpoint() {
+        guard let (checkpoint, _) = pending else { return }
+        pending = nil
+        source.take(checkpoint)
         state.endCheckpoint()
     }
 

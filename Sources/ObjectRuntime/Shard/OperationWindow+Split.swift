@@ -96,7 +96,8 @@ extension OperationWindow {
         var merged = OperationWindow()
         merged.retired = Set(left.retired + right.retired).sorted()
         merged.clientDroppedIndex = max(left.clientDroppedIndex, right.clientDroppedIndex)
-        for id in Set((left.streams + right.streams).map(\.id)).sorted() where !merged.retired.contains(id.incarnation) {
+        let ids = Set((left.streams + right.streams).map(\.id)).sorted()
+        for id in ids where !merged.retired.contains(id.incarnation) {
             let ofLeft = left.streams.first { $0.id == id } ?? Stream(id: id)
             let ofRight = right.streams.first { $0.id == id } ?? Stream(id: id)
             merged.streams.append(.merged(ofLeft, leftRange, ofRight, rightRange))

@@ -18,7 +18,7 @@ struct ShardHead: Sendable {
     var window: OperationWindow
 
     func encode() -> [UInt8] {
-        var writer = ByteWriter(reserving: 256 + window.clientBytes)
+        var writer = ByteWriter(reserving: 4_096)
         writer.write(ShardHead.version)
         bounds.encode(into: &writer)
         for number in [index, epoch, logTimeMs, windowAgeMs, versionFloor, emptiedIndex] {

@@ -36,8 +36,8 @@ extension ShardState {
         precondition(!isDamaged, "O12: a state that cannot read its objects is not stored")
         guard !isCheckpointing else { return nil }
         var head = ShardHead(
-            bounds: bounds, index: committedIndex, epoch: committedEpoch, logTimeMs: logTimeMs, windowAgeMs: windowAgeMs,
-            versionFloor: versionFloor, emptiedIndex: emptiedIndex, tally: tally, isTallySettled: isTallySettled,
+            bounds: bounds, index: committedIndex, epoch: committedEpoch, logTimeMs: logTimeMs,
+            windowAgeMs: windowAgeMs, versionFloor: versionFloor, emptiedIndex: emptiedIndex, tally: tally, isTallySettled: isTallySettled,
             sessions: sessionIndex, window: window)
         let committed = takeBack(from: &head)
         let checkpoint = ShardCheckpoint(head, objects.capture(committed: committed))

@@ -35,10 +35,15 @@ extension ShardState {
         guard bounds.range.contains(entry.object.key.rawValue) else {
             throw DecodingFailure("an entry is for an object of another shard")
         }
-        _ = objects.load(entry.object)
-        // What cannot be read is not absent: an edit of it would not fit.
+        let installed: Installed
+        do throws(DecodingFailure) {
+            installed = try install(entry, index: index, epoch: epoch, entryBytes: entryBytes, isSpeculative: false)
+        } catch {
+            // What cannot be read is not absent: an edit of it does not fit, and that is no fault of the log.
+            if isDamaged { return }
+            throw error
+        }
         if isDamaged { return }
-        let installed = try install(entry, index: index, epoch: epoch, entryBytes: entryBytes, isSpeculative: false)
         note(installed.record, emptiedAt: installed.leavesEmpty ? index : nil)
         drop(entry.id, settledBelow: entry.settledBelow, windowAgeMs: entry.windowAgeMs)
     }
