@@ -306,3 +306,55 @@ import Testing
         #expect(StoreWriter.meansFullDisk(code, freeBytes: freeBytes) == isFull)
     }
 }
+
+/// A real disk that is full: a small file system in memory, where the tests may mount one.
+@Suite(.enabled(if: SmallDisk.isPossible, "needs the right to mount")) struct StoreOnAFullDiskTests {
+    @Test func fullDiskIsSurvived() throws {
+        let disk = try #require(SmallDisk(bytes: 2 << 20))
+        let path = disk.path + "/store"
+        do {
+            let store = try ObjectStore.open(directory: path, options: smallOptions())
+            try store.perform(create(1))
+            try store.perform(checkpoint(1, index: 1, puts: [storedObject(1)]))
+            var index: UInt64 = 2
+            var failed: StoreError?
+            while failed == nil, index < 40 {
+                do throws(StoreError) {
+                    let large = storedObject(index, byteCount: 150_000)
+                    try store.perform(checkpoint(1, index: index, puts: [large]))
+                    index += 1
+                } catch {
+                    failed = error
+                }
+            }
+            #expect(failed?.kind == .noSpace)
+            #expect(try store.readHead(1)?.index == index - 1)
+            #expect(try store.makeReader().get(storeKey(1)) == storedObject(1).bytes)
+            // Smaller things still fit, and removing makes room.
+            try store.perform(checkpoint(1, index: index, puts: [storedObject(1, version: 2)]))
+            try store.perform(checkpoint(1, index: index + 1, removes: [storeKey(2), storeKey(3)]))
+            try store.perform(checkpoint(1, index: index + 2, removes: [storeKey(4)]))
+            try store.perform(
+                checkpoint(1, index: index + 3, puts: [storedObject(50, byteCount: 150_000)]))
+            #expect(store.statistics.refusedForSpace > 0)
+            store.close()
+        }
+        #expect(StoreInspector.inspect(directory: path) == .sound)
+        let store = try ObjectStore.open(directory: path, options: smallOptions())
+        #expect(try store.makeView().verify(1) == .whole(store.readHead(1)!))
+    }
+}
+
+/// A file system of its own for one test.
+final class SmallDisk {
+    private let directory = TemporaryDirectory()
+    var path: String { directory.path }
+
+    static let isPossible = SmallDisk(bytes: 1 << 20) != nil
+
+    init?(bytes: Int) {
+        guard mount("tmpfs", directory.path, "tmpfs", 0, "size=\(bytes)") == 0 else { return nil }
+    }
+
+    deinit { umount2(directory.path, Int32(MNT_DETACH)) }
+}

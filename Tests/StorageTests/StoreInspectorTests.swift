@@ -17,14 +17,14 @@ import Testing
         let store = try ObjectStore.open(directory: directory, options: smallOptions())
         for (shard, range) in ranges {
             try store.perform(create(shard, range))
-            let puts = (0..<14).map { number in
+            let puts = (0..<11).map { number in
                 storedObject(
                     range.start + number, expiresAtMs: number % 4 == 0 ? 500 + number : .max,
-                    byteCount: number == 7 ? 4500 : 120)
+                    byteCount: shard == 2 && number == 7 ? 2200 : 100)
             }
             try store.perform(checkpoint(shard, range, index: 1, puts: puts))
-            try store.perform(checkpoint(shard, range, index: 2, removes: [storeKey(range.start + 3)]))
         }
+        try store.perform(checkpoint(2, ranges[1].range, index: 2, removes: [storeKey(103)]))
         let contents = try StoreContents(store)
         store.close()
         return contents
@@ -82,10 +82,11 @@ import Testing
             var flipped = good
             for (place, mask) in harmless { flipped[place] ^= mask }
             placeStore(flipped, in: directory.path + "/flipped")
-            #expect(try Self.contents(of: directory.path + "/flipped") == expected, "flips before \(offset)")
+            let contents = try Self.contents(of: directory.path + "/flipped")
+            #expect(contents == expected, "flips before \(offset): \(harmless.keys.sorted())")
             harmless = [:]
         }
-        #expect(found > 5000)
+        #expect(found > 3000)
         #expect(named == [1, 2, 70000])
     }
 
@@ -93,10 +94,11 @@ import Testing
         let directory = TemporaryDirectory()
         _ = try Self.makeStore(in: directory.path)
         let good = readFile(directory.path + "/data.mdb")
-        // The content of an object of shard 2, wherever it stands.
-        let content = storedObject(105, byteCount: 120).bytes
+        // The value of an object of shard 2, wherever it stands: old pages have it too.
+        let value = RecordFormat.encode(storedObject(105, byteCount: 100))
         var places = 0
-        for offset in 0..<(good.count - content.count) where Array(good[offset..<offset + 120]) == content {
+        for offset in 0..<(good.count - value.count) where good[offset] == value[0] {
+            guard Array(good[offset..<offset + value.count]) == value else { continue }
             var bad = good
             bad[offset + 50] ^= 4
             placeStore(bad, in: directory.path + "/copy")
@@ -149,26 +151,33 @@ import Testing
         }
     }
 
-    /// An old state whose meta page claims to be newer.
-    @Test func oldStateCannotPassForTheNewest() throws {
+    /// An old state whose meta page claims to be newer, and the newest whose meta page claims to be older.
+    @Test(arguments: [true, false])
+    func oldStateCannotPassForTheNewest(_ raisesTheOlder: Bool) throws {
         let directory = TemporaryDirectory()
         _ = try Self.makeStore(in: directory.path)
-        var bytes = readFile(directory.path + "/data.mdb")
-        let place = 16 + 128
-        func transaction(_ page: Int) -> UInt64 {
-            bytes.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: page * 4096 + place, as: UInt64.self) }
+        // An even number on page 0 and an odd one on page 1, so both can be the newest.
+        for _ in 0..<2 {
+            var bytes = readFile(directory.path + "/data.mdb")
+            let place = 16 + 128
+            func transaction(_ page: Int) -> UInt64 {
+                bytes.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: page * 4096 + place, as: UInt64.self) }
+            }
+            let older = transaction(0) < transaction(1) ? 0 : 1
+            let page = raisesTheOlder ? older : 1 - older
+            let claimed = raisesTheOlder ? transaction(page) + 2 : transaction(page) - 2
+            bytes.withUnsafeMutableBytes {
+                $0.storeBytes(of: claimed, toByteOffset: page * 4096 + place, as: UInt64.self)
+            }
+            placeStore(bytes, in: directory.path + "/copy")
+            guard case .damaged(let error) = StoreInspector.inspect(directory: directory.path + "/copy") else {
+                Issue.record("an old state passed")
+                return
+            }
+            #expect(error.what.contains("another transaction"))
+            let store = try ObjectStore.open(directory: directory.path, options: smallOptions())
+            store.close()
         }
-        let older = transaction(0) < transaction(1) ? 0 : 1
-        let claimed = transaction(1 - older) + 1
-        bytes.withUnsafeMutableBytes {
-            $0.storeBytes(of: claimed, toByteOffset: older * 4096 + place, as: UInt64.self)
-        }
-        placeStore(bytes, in: directory.path + "/copy")
-        guard case .damaged(let error) = StoreInspector.inspect(directory: directory.path + "/copy") else {
-            Issue.record("an old state passed")
-            return
-        }
-        #expect(error.what.contains("old state"))
     }
 
     /// After many changes of every kind the inspector agrees with LMDB about its own file.
