@@ -134,6 +134,81 @@ import Testing
         #expect(places == 1)
     }
 
+    /// A damaged head leaves objects that no head claims: they go with it, whatever range the caller thinks it had.
+    @Test func damagedHeadNamesItsShardAndIsErasedWhole() throws {
+        let directory = TemporaryDirectory()
+        _ = try Self.makeStore(in: directory.path)
+        let environment = try StoreEnvironment(directory: directory.path, options: smallOptions())
+        do {
+            let transaction = try WriteTransaction(environment)
+            var value = try #require(try transaction.value(.head(2)))
+            value[value.count - 1] ^= 1
+            try transaction.write(.head(2), value)
+            try transaction.commit()
+        }
+        let result = StoreInspector.inspect(directory: directory.path)
+        guard case .damagedShards(let shards) = result else {
+            Issue.record("found as \(result)")
+            return
+        }
+        #expect(shards.map(\.shard) == [2])
+        let writer = StoreWriter(environment, smallOptions())
+        let snapshots = try SnapshotDirectory(directory.path + "/snapshots")
+        let found = try StoreOpening.finish(environment, writer, snapshots)
+        #expect(found.heads.map(\.shard) == [1, 70000])
+        #expect(found.lost.map(\.shard) == [2])
+        let small = StoredRange(start: 120, end: 130)
+        guard case .failure(let refused) = writer.apply([create(9, StoredRange(start: 100, end: 130))])[0] else {
+            Issue.record("a shard was made over objects of another")
+            return
+        }
+        #expect(refused.kind == .refused)
+        _ = try writer.apply([.erase(StoreErasure(shard: 2, range: small))])[0].get()
+        let marker = try #require(try ReadTransaction.begin(environment).read { (records) throws(StoreError) in
+            try records.markers().first
+        })
+        #expect(marker.range == Self.ranges[1].range)
+        var job = StoreJob(marker, source: nil)
+        while !job.isDone { _ = try writer.step(&job) }
+        #expect(StoreInspector.inspect(directory: directory.path) == .sound)
+    }
+
+    /// Power is lost before a commit's meta page is written: any of its other pages may be there.
+    @Test func tornCommitIsTheStateBefore() throws {
+        let source = TemporaryDirectory()
+        let expected = try Self.makeStore(in: source.path)
+        let before = readFile(source.path + "/data.mdb")
+        do {
+            let environment = try StoreEnvironment(directory: source.path, options: smallOptions())
+            let writer = StoreWriter(environment, smallOptions())
+            let puts = (0..<11).map { storedObject(100 + $0, version: 3, byteCount: $0 == 2 ? 9000 : 70) }
+            _ = try writer.apply([checkpoint(2, Self.ranges[1].range, index: 5, puts: puts)])[0].get()
+        }
+        let after = readFile(source.path + "/data.mdb")
+        let changed = stride(from: 2 * 4096, to: after.count, by: 4096).filter {
+            $0 >= before.count || before[$0..<$0 + 4096] != after[$0..<$0 + 4096]
+        }
+        #expect(changed.count > 4)
+        let directory = Self.fastDirectory()
+        var generator = SeededGenerator(state: 2)
+        for number in 0..<60 {
+            var torn = before
+            for page in changed where Bool.random(using: &generator) {
+                if torn.count < page + 4096 {
+                    torn.append(contentsOf: repeatElement(0, count: page + 4096 - torn.count))
+                }
+                torn.replaceSubrange(page..<page + 4096, with: after[page..<page + 4096])
+            }
+            if number % 3 == 0 { torn.append(contentsOf: after.suffix(700)) }
+            placeStore(torn, in: directory.path)
+            #expect(StoreInspector.inspect(directory: directory.path) == .sound)
+            #expect(try Self.contents(of: directory.path) == expected)
+        }
+        placeStore(after, in: directory.path)
+        #expect(StoreInspector.inspect(directory: directory.path) == .sound)
+        #expect(try Self.contents(of: directory.path) != expected)
+    }
+
     @Test func everyCutIsFoundOrHarmless() throws {
         let source = TemporaryDirectory()
         let expected = try Self.makeStore(in: source.path)
