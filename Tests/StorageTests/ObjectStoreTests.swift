@@ -87,7 +87,8 @@ import Testing
         try store.perform(create(1, Self.lower))
         try store.perform(create(2, Self.upper))
         let objects = (1...9).map { storedObject($0) }
-        try store.perform(checkpoint(1, Self.lower, index: 1, puts: objects.map { storedObject($0.key.object, version: 8) }))
+        let others = objects.map { storedObject($0.key.object, version: 8) }
+        try store.perform(checkpoint(1, Self.lower, index: 1, puts: others))
         try store.perform(checkpoint(1, Self.lower, index: 2, puts: objects.reversed()))
         let once = MemoryStore()
         var twin = once
@@ -141,6 +142,41 @@ import Testing
         // The range is free again, and truly empty.
         try store.perform(create(9, Self.lower))
         #expect(try store.makeView().verify(9) == .whole(store.readHead(9)!))
+    }
+
+    /// Stopped after any of its commits, an erasure never shows the shard again, and the next opening ends it.
+    @Test func erasureIsFinishedAfterACrashAtAnyCommit() throws {
+        var commits: UInt64 = 0
+        var wasDone = false
+        while !wasDone {
+            let directory = TemporaryDirectory(in: "/dev/shm")
+            let limit = CommitLimit()
+            var options = smallOptions()
+            options.survivesCommit = { _ in limit.takeOne() }
+            do {
+                let store = try ObjectStore.open(directory: directory.path, options: options)
+                try store.perform(create(1, Self.lower))
+                try store.perform(create(2, Self.upper))
+                let puts = (0..<20).map { storedObject($0, expiresAtMs: 9 + $0) }
+                try store.perform(checkpoint(1, Self.lower, index: 1, puts: puts))
+                try store.perform(checkpoint(2, Self.upper, index: 1, puts: [storedObject(100, expiresAtMs: 5)]))
+                limit.set(commits)
+                store.apply(.erase(StoreErasure(shard: 1, range: Self.lower))) { _ in limit.end() }
+                wasDone = limit.waitForEnd()
+                store.abandon()
+            }
+            #expect(StoreInspector.inspect(directory: directory.path) == .sound)
+            let store = try ObjectStore.open(directory: directory.path, options: smallOptions())
+            #expect(store.heads.map(\.shard) == [2])
+            // A new shard there waits for the rest of the erasure, and is truly empty.
+            try store.perform(create(3, Self.lower))
+            let contents = try StoreContents(store)
+            #expect(contents.objects == [storedObject(100, expiresAtMs: 5)])
+            #expect(contents.expiries.map(\.key.object) == [100])
+            #expect(try store.makeReader().keys(in: .all, limit: 99) == [storeKey(100)])
+            commits += 1
+        }
+        #expect(commits > 6)
     }
 
     @Test(arguments: [
@@ -265,7 +301,8 @@ import Testing
         let store = try open()
         try store.perform(create(1))
         for index in 1...40 {
-            try store.perform(checkpoint(1, index: UInt64(index), puts: [storedObject(UInt64(index), byteCount: 500_000)]))
+            let large = storedObject(UInt64(index), byteCount: 500_000)
+            try store.perform(checkpoint(1, index: UInt64(index), puts: [large]))
         }
         let reader = try store.makeReader()
         for index in 1...40 { #expect(try reader.get(storeKey(UInt64(index)))?.count == 500_000) }

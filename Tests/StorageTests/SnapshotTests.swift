@@ -180,7 +180,8 @@ import Testing
         let (bytes, hash) = try bytes(40)
         let store = try ObjectStore.open(directory: directory, options: options)
         try store.perform(create(1, range))
-        try store.perform(checkpoint(1, range, index: 7, puts: (20..<60).map { storedObject($0, version: 9, expiresAtMs: 3) }))
+        let old = (20..<60).map { storedObject($0, version: 9, expiresAtMs: 3) }
+        try store.perform(checkpoint(1, range, index: 7, puts: old))
         try store.perform(create(2, other))
         try store.perform(checkpoint(2, other, index: 3, puts: [storedObject(2000, expiresAtMs: 4)]))
         let intake = try store.snapshots.intake(title: "s1", byteCount: UInt64(bytes.count), hash: hash)
@@ -220,7 +221,7 @@ import Testing
         while true {
             let directory = TemporaryDirectory(in: "/dev/shm")
             var options = smallOptions()
-            let limit = Limit()
+            let limit = CommitLimit()
             options.survivesCommit = { _ in limit.takeOne() }
             var wasDone = false
             do {
@@ -253,7 +254,7 @@ import Testing
 
     @Test func lostFileIsNamedAndItsShardCanBeReplaced() throws {
         let directory = TemporaryDirectory(in: "/dev/shm")
-        let limit = Limit()
+        let limit = CommitLimit()
         var options = smallOptions()
         options.survivesCommit = { _ in limit.takeOne() }
         var good: [UInt8] = []
@@ -332,44 +333,5 @@ import Testing
             stops += 1
         }
         #expect(stops > 8)
-    }
-}
-
-/// Lets so many commits pass, and notices when one was stopped.
-private final class Limit: @unchecked Sendable {
-    private let monitor = Monitor()
-    private var left: UInt64?
-    private var hasEnded = false
-    private var isOver = false
-
-    /// The next `count` commits pass; before that, all do.
-    func set(_ count: UInt64) { monitor.locked { left = count } }
-
-    func takeOne() -> Bool {
-        monitor.locked {
-            guard let left else { return true }
-            guard left > 0 else {
-                isOver = true
-                monitor.signal()
-                return false
-            }
-            self.left = left - 1
-            return true
-        }
-    }
-
-    func end() {
-        monitor.locked {
-            hasEnded = true
-            monitor.signal()
-        }
-    }
-
-    /// True if it came to its end, false if it was stopped.
-    func waitForEnd() -> Bool {
-        monitor.locked {
-            while !hasEnded && !isOver { monitor.wait() }
-            return hasEnded
-        }
     }
 }

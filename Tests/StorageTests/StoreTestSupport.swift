@@ -129,7 +129,41 @@ func smallOptions() -> StoreOptions {
     return options
 }
 
-/// Runs a thread and waits for its end.
-func onThread(_ body: @escaping @Sendable () -> Void) {
-    WorkerThread(name: "test") { body() }.join()
+/// Lets so many commits pass, and notices when one was stopped.
+final class CommitLimit: @unchecked Sendable {
+    private let monitor = Monitor()
+    private var left: UInt64?
+    private var hasEnded = false
+    private var isOver = false
+
+    /// The next `count` commits pass; before that, all do.
+    func set(_ count: UInt64) { monitor.locked { left = count } }
+
+    func takeOne() -> Bool {
+        monitor.locked {
+            guard let left else { return true }
+            guard left > 0 else {
+                isOver = true
+                monitor.signal()
+                return false
+            }
+            self.left = left - 1
+            return true
+        }
+    }
+
+    func end() {
+        monitor.locked {
+            hasEnded = true
+            monitor.signal()
+        }
+    }
+
+    /// True if it came to its end, false if it was stopped.
+    func waitForEnd() -> Bool {
+        monitor.locked {
+            while !hasEnded && !isOver { monitor.wait() }
+            return hasEnded
+        }
+    }
 }
