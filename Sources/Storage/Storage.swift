@@ -49,7 +49,46 @@
 // An error of a write or a sync is final. Every later append fails with the same error, and the process
 // stops.
 //
-// ## The twin
+// ## The object store
+//
+// `ObjectStore` keeps the objects of all shards of a node in one LMDB environment, keyed so that a shard is a
+// range of keys (`RecordKey`). LMDB was chosen because a reader never waits for the writer, a commit is atomic
+// without a log of its own, and a view of one state costs nothing to hold.
+//
+// A shard's *head* says up to which log index its objects are; both change in one transaction, so the journal may
+// drop what the head covers. Transactions that wait share a commit. Whatever fails has changed nothing: on a full
+// disk the caller tries again later; after any other failed write nothing is tried any more (O12).
+//
+//     writer thread     queue → transactions → one commit → callbacks in order
+//     event loops       `StoreReader`: one read transaction per call, of the newest commit
+//     other threads     `StoreView`: one state, held; slices of it read at a time
+//
+// The *digest* of a shard is a sum of hashes, so it is kept in step by what changes, and a split or merge works it
+// out without copying an object. Equal objects at an equal index have equal digests on every replica.
+//
+// ### What takes longer than a commit
+//
+// Erasing a shard, and installing a snapshot over it, go on in slices (`StoreJob`), each a commit. The first one
+// removes the head and writes a *marker*; while that stands nobody is served from the range, and nothing else can
+// be made there. Whoever opens the store finishes what its markers say. A snapshot's file is whole and durable
+// before its marker is written, so there is always the old state or everything that makes the new one.
+//
+// ### Damage
+//
+// LMDB trusts its file: a flipped bit in a page could make it read anywhere. `StoreInspector` therefore reads the
+// file itself before every opening and names what is damaged: single shards where only their values are hit,
+// otherwise the whole store. Every value has a checksum over key and value, which each read compares.
+//
+// ### Snapshots
+//
+// A snapshot is a file (`SnapshotFormat`): the head, LZ4 frames of records with a checksum each, a hash of the
+// whole. It is made from a view while writes go on, sent by offset, taken in by `SnapshotIntake`, and installed only
+// as a `VerifiedSnapshot`. A backup consists of the same files.
+//
+// ## The twins
+//
+// `MemoryStore` is the object store on an ordered map in memory: `StoreLogic`, `StoreJob`, the formats of records
+// and snapshots and the inspection of records are the same code; LMDB, threads and files are not in it.
 //
 // `MemoryJournal` is the same journal on a disk in memory that loses, tears and flips what was not synced.
 // The bytes, the places (`JournalWriter`) and the rules of recovery are the same code; only carrying them
@@ -77,4 +116,5 @@
 // - Repair. A damaged journal stops the node, which comes back as a new replica. The checksum of a
 //   record covers its group, so knowing which groups are hit is possible where the heads are whole, and
 //   is not needed yet.
-// - A durable store of objects, and snapshots in files.
+// - Repair of a store: what is damaged is fetched anew from the other replicas.
+// - Giving back disk space: pages that are free stay in the store's file and are used again.

@@ -87,7 +87,8 @@ import Testing
         try store.perform(create(1, Self.lower))
         try store.perform(create(2, Self.upper))
         let objects = (1...9).map { storedObject($0) }
-        try store.perform(checkpoint(1, Self.lower, index: 1, puts: objects.map { storedObject($0.key.object, version: 8) }))
+        let others = objects.map { storedObject($0.key.object, version: 8) }
+        try store.perform(checkpoint(1, Self.lower, index: 1, puts: others))
         try store.perform(checkpoint(1, Self.lower, index: 2, puts: objects.reversed()))
         let once = MemoryStore()
         var twin = once
@@ -141,6 +142,41 @@ import Testing
         // The range is free again, and truly empty.
         try store.perform(create(9, Self.lower))
         #expect(try store.makeView().verify(9) == .whole(store.readHead(9)!))
+    }
+
+    /// Stopped after any of its commits, an erasure never shows the shard again, and the next opening ends it.
+    @Test func erasureIsFinishedAfterACrashAtAnyCommit() throws {
+        var commits: UInt64 = 0
+        var wasDone = false
+        while !wasDone {
+            let directory = TemporaryDirectory(in: "/dev/shm")
+            let limit = CommitLimit()
+            var options = smallOptions()
+            options.survivesCommit = { _ in limit.takeOne() }
+            do {
+                let store = try ObjectStore.open(directory: directory.path, options: options)
+                try store.perform(create(1, Self.lower))
+                try store.perform(create(2, Self.upper))
+                let puts = (0..<20).map { storedObject($0, expiresAtMs: 9 + $0) }
+                try store.perform(checkpoint(1, Self.lower, index: 1, puts: puts))
+                try store.perform(checkpoint(2, Self.upper, index: 1, puts: [storedObject(100, expiresAtMs: 5)]))
+                limit.set(commits)
+                store.apply(.erase(StoreErasure(shard: 1, range: Self.lower))) { _ in limit.end() }
+                wasDone = limit.waitForEnd()
+                store.abandon()
+            }
+            #expect(StoreInspector.inspect(directory: directory.path) == .sound)
+            let store = try ObjectStore.open(directory: directory.path, options: smallOptions())
+            #expect(store.heads.map(\.shard) == [2])
+            // A new shard there waits for the rest of the erasure, and is truly empty.
+            try store.perform(create(3, Self.lower))
+            let contents = try StoreContents(store)
+            #expect(contents.objects == [storedObject(100, expiresAtMs: 5)])
+            #expect(contents.expiries.map(\.key.object) == [100])
+            #expect(try store.makeReader().keys(in: .all, limit: 99) == [storeKey(100)])
+            commits += 1
+        }
+        #expect(commits > 6)
     }
 
     @Test(arguments: [
@@ -265,7 +301,8 @@ import Testing
         let store = try open()
         try store.perform(create(1))
         for index in 1...40 {
-            try store.perform(checkpoint(1, index: UInt64(index), puts: [storedObject(UInt64(index), byteCount: 500_000)]))
+            let large = storedObject(UInt64(index), byteCount: 500_000)
+            try store.perform(checkpoint(1, index: UInt64(index), puts: [large]))
         }
         let reader = try store.makeReader()
         for index in 1...40 { #expect(try reader.get(storeKey(UInt64(index)))?.count == 500_000) }
@@ -305,4 +342,56 @@ import Testing
     func tellsAFullDiskFromABadOne(_ code: Int32, _ freeBytes: UInt64, _ isFull: Bool) {
         #expect(StoreWriter.meansFullDisk(code, freeBytes: freeBytes) == isFull)
     }
+}
+
+/// A real disk that is full: a small file system in memory, where the tests may mount one.
+@Suite(.enabled(if: SmallDisk.isPossible, "needs the right to mount")) struct StoreOnAFullDiskTests {
+    @Test func fullDiskIsSurvived() throws {
+        let disk = try #require(SmallDisk(bytes: 2 << 20))
+        let path = disk.path + "/store"
+        do {
+            let store = try ObjectStore.open(directory: path, options: smallOptions())
+            try store.perform(create(1))
+            try store.perform(checkpoint(1, index: 1, puts: [storedObject(1)]))
+            var index: UInt64 = 2
+            var failed: StoreError?
+            while failed == nil, index < 40 {
+                do throws(StoreError) {
+                    let large = storedObject(index, byteCount: 150_000)
+                    try store.perform(checkpoint(1, index: index, puts: [large]))
+                    index += 1
+                } catch {
+                    failed = error
+                }
+            }
+            #expect(failed?.kind == .noSpace)
+            #expect(try store.readHead(1)?.index == index - 1)
+            #expect(try store.makeReader().get(storeKey(1)) == storedObject(1).bytes)
+            // Smaller things still fit, and removing makes room.
+            try store.perform(checkpoint(1, index: index, puts: [storedObject(1, version: 2)]))
+            try store.perform(checkpoint(1, index: index + 1, removes: [storeKey(2), storeKey(3)]))
+            try store.perform(checkpoint(1, index: index + 2, removes: [storeKey(4)]))
+            try store.perform(
+                checkpoint(1, index: index + 3, puts: [storedObject(50, byteCount: 150_000)]))
+            #expect(store.statistics.refusedForSpace > 0)
+            store.close()
+        }
+        #expect(StoreInspector.inspect(directory: path) == .sound)
+        let store = try ObjectStore.open(directory: path, options: smallOptions())
+        #expect(try store.makeView().verify(1) == .whole(store.readHead(1)!))
+    }
+}
+
+/// A file system of its own for one test.
+final class SmallDisk {
+    private let directory = TemporaryDirectory()
+    var path: String { directory.path }
+
+    static let isPossible = SmallDisk(bytes: 1 << 20) != nil
+
+    init?(bytes: Int) {
+        guard mount("tmpfs", directory.path, "tmpfs", 0, "size=\(bytes)") == 0 else { return nil }
+    }
+
+    deinit { umount2(directory.path, Int32(MNT_DETACH)) }
 }

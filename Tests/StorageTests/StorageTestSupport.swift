@@ -22,8 +22,10 @@ func randomRecords(_ number: inout UInt64, _ generator: inout SeededGenerator) -
 final class TemporaryDirectory {
     let path: String
 
-    init() {
-        var template = [CChar]("/tmp/holdfast-storage-XXXXXX".utf8CString)
+    /// In another place than /tmp, if there is such a place: one in memory, for tests that make many files.
+    init(in parent: String = "/tmp") {
+        let root = SystemDisk.isDirectory(parent) ? parent : "/tmp"
+        var template = [CChar]((root + "/holdfast-storage-XXXXXX").utf8CString)
         precondition(mkdtemp(&template) != nil)
         path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }

@@ -55,7 +55,10 @@ func storeKey(_ object: UInt64, _ fingerprint: UInt64 = 7) -> StoreKey {
 func storedObject(
     _ object: UInt64, version: Int = 1, expiresAtMs: UInt64 = .max, byteCount: Int = 40
 ) -> StoredObject {
-    let bytes = (0..<byteCount).map { UInt8(truncatingIfNeeded: UInt64($0) &* 37 &+ object &+ UInt64(version)) }
+    var bytes = (0..<min(byteCount, 256)).map {
+        UInt8(truncatingIfNeeded: UInt64($0) &* 37 &+ object &+ UInt64(version))
+    }
+    bytes += [UInt8](repeating: UInt8(truncatingIfNeeded: object), count: byteCount - bytes.count)
     return StoredObject(key: storeKey(object), expiresAtMs: expiresAtMs, bytes: bytes)
 }
 
@@ -76,6 +79,13 @@ func checkpoint(
     .checkpoint(StoreCheckpoint(shard: shard, puts: puts, removes: removes, head: headContent(index, range)))
 }
 
+/// Removes a data file's neighbours, so that a copy of it can be opened.
+func placeStore(_ bytes: [UInt8], in directory: String) {
+    _ = SystemDisk.makeDirectory(directory)
+    unlink(directory + "/lock.mdb")
+    writeFile(directory + "/data.mdb", bytes)
+}
+
 /// Everything that a store shows of itself.
 struct StoreContents: Equatable {
     var heads: [StoredHead]
@@ -83,7 +93,10 @@ struct StoreContents: Equatable {
     var expiries: [StoreExpiry]
 
     init(_ store: ObjectStore) throws {
-        let view = try store.makeView()
+        try self.init(store.makeView(), store.makeReader())
+    }
+
+    init(_ view: StoreView, _ reader: StoreReader) throws {
         heads = try view.heads()
         objects = []
         for head in heads.sorted(by: { $0.range.start < $1.range.start }) {
@@ -95,7 +108,7 @@ struct StoreContents: Equatable {
                 after = last.key
             }
         }
-        expiries = try store.makeReader().dueExpiries(before: .max, limit: .max)
+        expiries = try reader.dueExpiries(before: .max, limit: .max)
     }
 
     init(_ store: MemoryStore) throws {
@@ -116,7 +129,41 @@ func smallOptions() -> StoreOptions {
     return options
 }
 
-/// Runs a thread and waits for its end.
-func onThread(_ body: @escaping @Sendable () -> Void) {
-    WorkerThread(name: "test") { body() }.join()
+/// Lets so many commits pass, and notices when one was stopped.
+final class CommitLimit: @unchecked Sendable {
+    private let monitor = Monitor()
+    private var left: UInt64?
+    private var hasEnded = false
+    private var isOver = false
+
+    /// The next `count` commits pass; before that, all do.
+    func set(_ count: UInt64) { monitor.locked { left = count } }
+
+    func takeOne() -> Bool {
+        monitor.locked {
+            guard let left else { return true }
+            guard left > 0 else {
+                isOver = true
+                monitor.signal()
+                return false
+            }
+            self.left = left - 1
+            return true
+        }
+    }
+
+    func end() {
+        monitor.locked {
+            hasEnded = true
+            monitor.signal()
+        }
+    }
+
+    /// True if it came to its end, false if it was stopped.
+    func waitForEnd() -> Bool {
+        monitor.locked {
+            while !hasEnded && !isOver { monitor.wait() }
+            return hasEnded
+        }
+    }
 }

@@ -37,9 +37,6 @@ struct RecordInspection {
 
     /// What makes the whole store worthless; the first such thing.
     private(set) var fatal: StoreError?
-    /// The number of the transaction that wrote last.
-    private(set) var transaction: UInt64?
-    private(set) var recordCount: UInt64 = 0
     private var areas: [Area] = []
     private var areSorted = false
     private var current = 0
@@ -52,11 +49,7 @@ struct RecordInspection {
         self.place = place
     }
 
-    /// Heads whose values are whole, as far as they were met.
-    var heads: [StoredHead] { areas.compactMap(\.head) }
-
     mutating func add(_ key: RecordKey, _ value: UnsafeRawBufferPointer) {
-        recordCount += 1
         switch key.kind {
         case .internals: addInternal(key, value)
         case .head: addHead(key, value)
@@ -78,7 +71,7 @@ struct RecordInspection {
     private mutating func addInternal(_ key: RecordKey, _ value: UnsafeRawBufferPointer) {
         do throws(StoreError) {
             if key == .about {
-                transaction = try RecordFormat.readAbout([UInt8](value))
+                _ = try RecordFormat.readAbout([UInt8](value))
             } else if RecordKey.markers.contains(key) {
                 let marker = try RecordFormat.marker(key, [UInt8](value))
                 areas.append(Area(range: marker.range, shard: marker.shard, head: nil))
@@ -157,7 +150,7 @@ struct RecordInspection {
         return low < areas.count && areas[low].range.contains(object) ? low : nil
     }
 
-    /// After the last record. Whether the record about the store must be there, the caller knows.
+    /// After the last record. That the record about the store is there, the caller sees to.
     mutating func finish() -> StoreInspection {
         sortAreas()
         for area in areas {

@@ -4,8 +4,9 @@ import Glibc
 /// with bounds, and changes nothing; never traps, whatever the file holds.
 ///
 /// LMDB's pages have no checksums. What stands for them: every record has one of its own; every page is where its
-/// number says, belongs to one purpose, and has keys between those of its neighbours; and the newest record about
-/// the store names the transaction of the newest meta page, so that an old tree cannot pass for it.
+/// number says, belongs to one purpose, and has keys between those of its neighbours; and the record about the store
+/// names the transaction of its meta page, in both trees (LMDB keeps the one before whole), so that neither an old
+/// tree can pass for the newest, nor the newest for an old one.
 public enum StoreInspector {
     /// Looks at a store that is not open. Takes as long as reading the file does.
     public static func inspect(directory: String) -> StoreInspection {
@@ -37,7 +38,9 @@ public enum StoreInspector {
 
     private static func inspect(_ pages: PageFile, path: String) throws(InspectionFailure) -> StoreInspection {
         var file = pages
-        let meta = try newestMeta(file)
+        let (meta, before) = try metas(file)
+        try file.adopt(before)
+        try checkTransaction(of: before, file)
         try file.adopt(meta)
         file.warm()
         // Pages 0 and 1 are the metas.
@@ -52,11 +55,8 @@ public enum StoreInspector {
         }
         try walkFreePages(file, meta, used: &used)
         let result = inspection.finish()
-        if case .damaged = result { return result }
         if case .otherVersion = result { return result }
-        guard inspection.transaction == meta.transaction || meta.main.entries == 0 else {
-            throw "an old state stands as the newest"
-        }
+        try checkTransaction(of: meta, file)
         return result
     }
 
@@ -87,17 +87,42 @@ public enum StoreInspector {
         }
     }
 
-    /// Meta pages take turns, by the number of the transaction.
-    private static func newestMeta(_ file: PageFile) throws(InspectionFailure) -> MetaPage {
+    /// The newest and the one before. They take turns, by the number of the transaction.
+    private static func metas(_ file: PageFile) throws(InspectionFailure) -> (MetaPage, MetaPage) {
         let first = try meta(file, number: 0, pageBytes: 0)
         let second = try meta(file, number: 1, pageBytes: first.pageBytes)
         guard first.pageBytes == second.pageBytes else { throw "the meta pages differ in the size of pages" }
-        if first.transaction == 0 && second.transaction == 0 { return first }
+        if first.transaction == 0 && second.transaction == 0 { return (first, second) }
         let (low, high) = first.transaction < second.transaction ? (first, second) : (second, first)
         guard high.transaction == low.transaction &+ 1, first.transaction % 2 == 0 else {
             throw "the meta pages are not of two transactions in a row"
         }
-        return high
+        return (high, low)
+    }
+
+    /// The first record of a tree is the one about the store.
+    private static func checkTransaction(of meta: MetaPage, _ file: PageFile) throws(InspectionFailure) {
+        guard (meta.transaction == 0) == (meta.main.root == PageFormat.noRoot) else {
+            throw "a meta page has another transaction than its tree"
+        }
+        guard meta.transaction > 0 else { return }
+        guard meta.main.depth >= 1, meta.main.depth <= PageFormat.maximumDepth else {
+            throw "a tree's depth cannot be"
+        }
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: file.pageBytes, alignment: 8)
+        defer { buffer.deallocate() }
+        var number = meta.main.root
+        for level in (1...meta.main.depth).reversed() {
+            try file.read(number, into: buffer)
+            let page = try NodePage(UnsafeRawBufferPointer(buffer), number: number, isLeaf: level == 1)
+            guard level == 1 else {
+                number = page.child(0)
+                continue
+            }
+            guard RecordKey(page.key(0)) == .about, case .here(let value) = try page.data(0),
+                let transaction = try? RecordFormat.readAbout([UInt8](value)), transaction == meta.transaction
+            else { throw "a meta page has another transaction than its tree" }
+        }
     }
 
     private static func meta(

@@ -14,6 +14,9 @@ enum StoreLogic {
             return [try write(checkpoint, over: old, to: &table)]
         case .create(let creation):
             try checkFree(creation.head.range, for: creation.shard, in: table)
+            guard try table.keys(in: creation.head.range, after: nil, limit: 1).isEmpty else {
+                throw .refused("\(creation.head.range) has objects of a damaged shard", shard: creation.shard)
+            }
             return [try put(StoredHead(shard: creation.shard, content: creation.head, tally: .none), in: &table)]
         case .split(let split): return try apply(split, to: &table)
         case .merge(let merge): return try apply(merge, to: &table)
@@ -22,7 +25,8 @@ enum StoreLogic {
             guard old == nil || old?.range == erasure.range else {
                 throw .refused("the shard has another range than is to be erased", shard: erasure.shard)
             }
-            try begin(StoreMarker(shard: erasure.shard, range: erasure.range, plan: nil), in: &table)
+            let range = try claim(erasure.range, for: erasure.shard, in: table)
+            try begin(StoreMarker(shard: erasure.shard, range: range, plan: nil), in: &table)
             return []
         case .install(let install):
             try begin(marker(for: install, in: table), in: &table)
@@ -183,25 +187,41 @@ enum StoreLogic {
         try table.write(.marker(marker.shard), RecordFormat.encode(marker))
     }
 
-    /// The range to empty contains what the shard had before and what it gets.
+    /// The range to empty: with all that the shard had, or was about to have. Where its head cannot be read, that is
+    /// whatever belongs to no other shard.
+    private static func claim(
+        _ range: StoredRange, for shard: UInt32, in table: some StoreReading
+    ) throws(StoreError) -> StoredRange {
+        let heads = try table.heads()
+        let markers = try table.markers()
+        var claimed = range
+        let own =
+            heads.whole.filter { $0.shard == shard }.map(\.range)
+            + markers.filter { $0.shard == shard }.map(\.range)
+        for before in own {
+            claimed = StoredRange(start: min(claimed.start, before.start), end: max(claimed.end, before.end))
+        }
+        guard heads.damaged.contains(where: { $0.shard == shard }) else { return claimed }
+        var (start, end) = (UInt64.min, UInt64.max)
+        let others = heads.whole.map(\.range) + markers.filter { $0.shard != shard }.map(\.range)
+        for other in others {
+            if other.end < claimed.start { start = max(start, other.end + 1) }
+            if other.start > claimed.end { end = min(end, other.start - 1) }
+        }
+        return StoredRange(start: start, end: end)
+    }
+
     private static func marker(
         for install: StoreInstall, in table: some StoreReading
     ) throws(StoreError) -> StoreMarker {
-        var range = install.head.range
-        // A head that cannot be read is replaced like any other.
         let old = try table.heads().whole.first { $0.shard == install.shard }
         if let old, old.index > install.head.index {
             throw .refused("a snapshot at \(install.head.index) is older than \(old.index)", shard: old.shard)
         }
-        let unfinished = try table.markers().first { $0.shard == install.shard }
-        for before in [old?.range, unfinished?.range].compactMap(\.self) {
-            range = StoredRange(start: min(range.start, before.start), end: max(range.end, before.end))
-        }
-        let manifest = install.snapshot.manifest
-        let head = StoredHead(shard: install.shard, content: install.head, tally: manifest.tally)
         let snapshot = install.snapshot
+        let head = StoredHead(shard: install.shard, content: install.head, tally: snapshot.manifest.tally)
         return StoreMarker(
-            shard: install.shard, range: range,
+            shard: install.shard, range: try claim(install.head.range, for: install.shard, in: table),
             plan: InstallPlan(
                 name: snapshot.name, byteCount: snapshot.byteCount, hash: snapshot.hash, head: head))
     }

@@ -28,6 +28,7 @@ public struct StoreOptions: Sendable {
 public struct StoreStatistics: Sendable, Equatable {
     public var transactions: UInt64 = 0
     public var commits: UInt64 = 0
+    /// About how much was written, before LMDB makes pages of it.
     public var valueBytes: UInt64 = 0
     /// Commits that failed for want of space.
     public var refusedForSpace: UInt64 = 0

@@ -52,7 +52,9 @@ extension StoreReading {
             do throws(StoreError) {
                 heads.whole.append(try RecordFormat.head(key, value))
             } catch {
-                heads.damaged.append(.damaged(error.what, place: error.place, shard: key.shard))
+                heads.damaged.append(
+                    StoreError(
+                        error.kind, error.what, place: error.place, remedy: error.remedy, shard: key.shard))
             }
         }
         return heads

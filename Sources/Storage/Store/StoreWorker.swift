@@ -99,7 +99,6 @@ final class StoreWorker: @unchecked Sendable {
             process(taken)
             taken.removeAll(keepingCapacity: taken.count <= 1024)
             if !jobs.isEmpty && !writer.isAbandoned { stepFirstJob() }
-            monitor.locked { statistics = writer.statistics }
         }
         if !writer.isAbandoned && monitor.locked({ ending == .closing }) {
             for running in jobs { running.done?(.failure(.closed(path: environment.path))) }
@@ -162,6 +161,7 @@ final class StoreWorker: @unchecked Sendable {
         guard !batch.isEmpty, !writer.isAbandoned else { return }
         defer { batch = [] }
         let results = writer.apply(batch.map(\.transaction))
+        publishStatistics()
         if writer.isAbandoned { return }
         for (waiting, result) in zip(batch, results) {
             if case .success = result, let marked = marked(waiting.transaction) {
@@ -170,6 +170,10 @@ final class StoreWorker: @unchecked Sendable {
                 waiting.done(result)
             }
         }
+    }
+
+    private func publishStatistics() {
+        monitor.locked { statistics = writer.statistics }
     }
 
     private func marked(_ transaction: StoreTransaction) -> UInt32? {
@@ -205,6 +209,7 @@ final class StoreWorker: @unchecked Sendable {
     private func stepFirstJob() {
         do throws(StoreError) {
             let head = try writer.step(&jobs[0].job)
+            publishStatistics()
             guard jobs[0].job.isDone, !writer.isAbandoned else { return }
             let finished = jobs.removeFirst()
             if let plan = finished.job.marker.plan { snapshots.remove(plan.name) }

@@ -33,6 +33,9 @@ final class StoreWriter {
                     failed = nil
                 }
                 statistics.transactions += UInt64(transactions.count - refused.count)
+                for (position, transaction) in transactions.enumerated() where !refused.contains(position) {
+                    statistics.valueBytes += UInt64(transaction.valueBytes)
+                }
                 break
             } catch {
                 if let failed, isOfOne(error) {
@@ -122,9 +125,7 @@ final class StoreWriter {
     /// A full disk is survived: LMDB has written to free pages only, and no meta page names them. Everything
     /// else is final.
     private func judge(_ error: StoreError, _ code: Int32) -> StoreError {
-        let isFull =
-            Self.meansFullDisk(code, freeBytes: Self.freeBytes(environment.directory))
-        guard isFull else {
+        guard Self.meansFullDisk(code, freeBytes: Self.freeBytes(environment.directory)) else {
             failure = error
             return error
         }
