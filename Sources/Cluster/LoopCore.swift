@@ -24,6 +24,7 @@ public final class LoopCore {
     var replicas: [ShardID: ShardReplica] = [:]
     /// The shards of `replicas`, rising: whatever iterates does so in this order.
     private(set) var shardOrder: [ShardID] = []
+    let quotas: QuotaBook
     private var router: EdgeRouter
     private(set) var hub: SocketHub
     private var persist = PersistQueue()
@@ -41,6 +42,7 @@ public final class LoopCore {
     private var lastAgedMs: UInt64 = 0
     /// Zero while there is a lease.
     private var nextListenMs: UInt64 = 0
+    private var lastUsageMs: UInt64 = 0
     /// The raw clock of the input at hand, in milliseconds.
     private var nowMs: UInt64 = 0
 
@@ -55,7 +57,8 @@ public final class LoopCore {
         entropy = SipHash(key0: seed, key1: seed &* 0x9E37_79B9_7F4A_7C15 &+ UInt64(loop))
         self.cold = settings.hibernateAfterMs > 0 ? cold : nil
         hibernation = HibernationRounds(settings)
-        router = EdgeRouter(nodeID: identity.nodeID, loop: loop, settings: settings)
+        quotas = QuotaBook(loop: loop, limits: settings.limits)
+        router = EdgeRouter(nodeID: identity.nodeID, loop: loop, settings: settings, quotas: quotas)
         hub = SocketHub(nodeID: identity.nodeID, loop: loop, entropy: entropy)
     }
 
@@ -78,12 +81,15 @@ public final class LoopCore {
             observe(view, now: now)
         case .lease(let lease):
             self.lease = lease
+        case .quota(let standing):
+            quotas.adopt(standing, nowMs: nowMs)
         case .linkUp(let node):
             forEachReplica {
                 $0.raft.reportReachable(node)
                 $0.linkUp(node)
             }
             router.linkUp(node, nowMs: nowMs)
+            hub.linkUp(node)
         case .linkDown(let node):
             forEachReplica { $0.raft.reportUnreachable(node) }
         case .tick:
@@ -115,6 +121,8 @@ public final class LoopCore {
             mark(replica)
         case .feedEnd(let end):
             replicas[end.shard]?.listeners.remove(end.feed, of: sender, from: end.object, nowMs: nowMs)
+        case .feedSeats(let seats):
+            replicas[seats.shard]?.listeners.keepSeats(seats, of: sender)
         case .events(let push):
             hub.receive(push, from: sender)
         case .broadcast(let push):
@@ -178,6 +186,7 @@ public final class LoopCore {
     private func observe(_ newView: ClusterView, now: Clocks) {
         view = newView
         guard let state = newView.state else { return }
+        quotas.observe(state.tenants)
         let lifetimes = defaultLifetimes(state.tenants)
         for record in state.table.records where isHome(record) {
             if replicas[record.shard] == nil { restore(record) }
@@ -223,7 +232,7 @@ public final class LoopCore {
         do {
             replicas[record.shard] = try ShardReplica(
                 shard: record.shard, nodeID: identity.nodeID, initial: initial, record: record,
-                settings: settings, entropy: entropy, cold: cold)
+                settings: settings, entropy: entropy, quotas: quotas, cold: cold)
         } catch {
             preconditionFailure("O12: the snapshot of shard \(record.shard.rawValue) cannot be read: \(error)")
         }
@@ -243,6 +252,7 @@ public final class LoopCore {
         hub.tick(nowMs: nowMs)
         listenIfCutOff(now: now)
         ageEventHistories()
+        reportUsage()
         if isDraining, !hasReportedDrain, router.pendingCount == 0,
             shardOrder.allSatisfy({ replicas[$0]?.isDrained ?? true })
         {
@@ -273,6 +283,14 @@ public final class LoopCore {
         lastAgedMs = nowMs
         for shard in shardOrder { replicas[shard]?.state.ageEventHistory() }
         hub.forgetMessages()
+    }
+
+    /// Without quotas nobody wants to know.
+    private func reportUsage() {
+        guard !quotas.limited.isEmpty, nowMs >= lastUsageMs + NodeCore.usageIntervalMs else { return }
+        let loads = usage(intervalMs: nowMs - lastUsageMs)
+        lastUsageMs = nowMs
+        effects.toNode.append(.usage(loop: loop, loads))
     }
 
     // MARK: - Effects
@@ -343,6 +361,10 @@ public final class LoopCore {
             guard home == loop else { return effects.toLoops.append((loop: home, message: message)) }
             replicas[end.shard]?.listeners.remove(
                 end.feed, of: identity.nodeID, from: end.object, nowMs: nowMs)
+        case .feedSeats(let seats):
+            let home = homeLoop(of: seats.shard, loops: settings.loops)
+            guard home == loop else { return effects.toLoops.append((loop: home, message: message)) }
+            replicas[seats.shard]?.listeners.keepSeats(seats, of: identity.nodeID)
         default: preconditionFailure("a core sends nothing else to itself")
         }
     }
@@ -417,6 +439,7 @@ public final class LoopCore {
         var counters = router.counters
         hub.report(into: &counters)
         counters.rejectedMessages += rejected
+        counters.quotaRefusals.merge(quotas.refusals, uniquingKeysWith: +)
         let shards = shardOrder.compactMap { replicas[$0]?.report() }
         for shard in shardOrder { counters.add(replicas[shard]?.allCounters ?? NodeCounters()) }
         return (shards, counters)

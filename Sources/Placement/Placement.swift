@@ -118,7 +118,8 @@ public struct PlacementState: Sendable, Equatable {
             yield(shard, expected: expected, proposer: proposer, reached: reached)
         case .setLeaseDuration, .settleLeaseDuration, .setClockDrift, .setReadMode:
             changeSetting(command)
-        case .createProject, .createKey, .revokeKey, .setClass, .addSigningKey, .setAdmin:
+        case .createProject, .createKey, .revokeKey, .setClass, .addSigningKey, .setAdmin, .setQuota,
+            .setObjectLimits:
             tenants.apply(command)
         }
     }

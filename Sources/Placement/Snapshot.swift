@@ -3,7 +3,9 @@ import Raft
 
 /// The whole state as bytes: what the placement group's snapshots carry.
 extension PlacementState: BinaryCoded {
-    static let formatVersion: UInt8 = 1
+    static let formatVersion: UInt8 = 2
+    /// Of 0.2.0, which knew no quotas.
+    private static let formatVersionWithoutBounds: UInt8 = 1
 
     public func encode(into writer: inout ByteWriter) {
         writer.write(Self.formatVersion)
@@ -17,7 +19,10 @@ extension PlacementState: BinaryCoded {
 
     /// Refuses bytes that would make a state in which an invariant is broken.
     public init(from reader: inout ByteReader) throws(DecodingFailure) {
-        try reader.readVersion(Self.formatVersion, of: "a placement snapshot")
+        let version = try reader.readUInt8()
+        guard version == Self.formatVersion || version == Self.formatVersionWithoutBounds else {
+            throw DecodingFailure("a placement snapshot has version \(version), not \(Self.formatVersion)")
+        }
         let genesis = try Genesis(from: &reader)
         let index = LogIndex(rawValue: try reader.readVariable())
         let registry = try Registry(from: &reader)
@@ -25,7 +30,8 @@ extension PlacementState: BinaryCoded {
         let settings = try ClusterSettings(from: &reader)
         self.init(
             genesis: genesis, appliedIndex: index, registry: registry, table: table, settings: settings,
-            tenants: try Tenants(from: &reader))
+            tenants: version == Self.formatVersion
+                ? try Tenants(from: &reader) : try Tenants(withoutBounds: &reader))
         guard namesNoFencedOwner else {
             throw DecodingFailure("the table names an owner that is not live (I5)")
         }

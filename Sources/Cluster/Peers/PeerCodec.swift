@@ -7,7 +7,7 @@ import Raft
 /// writes the length. Bytes that do not decode close the link; they never trap.
 extension PeerMessage {
     /// Raised with every change that an older node could not read.
-    public static let wireVersion: UInt16 = 2
+    public static let wireVersion: UInt16 = 3
     /// A longer frame is refused before it is read. The longest are answers that list a whole object.
     public static let frameBytesMax = 80 << 20
     /// An answer above this is refused at the owner, so that it never meets the bound of a frame.
@@ -16,6 +16,7 @@ extension PeerMessage {
     private enum Kind: UInt8 {
         case placement = 1, join, welcome, propose, leaseRequest, leaseGrant, obituary, fenceMe
         case reportRequest, report, shard, execute, move, outcome, events, broadcast, feedEnd
+        case usage, feedSeats
     }
 
     public func encode(into writer: inout ByteWriter) {
@@ -45,6 +46,9 @@ extension PeerMessage {
         case .feedEnd(let end):
             writer.write(Kind.feedEnd.rawValue)
             end.encode(into: &writer)
+        case .feedSeats(let seats):
+            writer.write(Kind.feedSeats.rawValue)
+            seats.encode(into: &writer)
         default:
             encodeMembership(into: &writer)
         }
@@ -80,7 +84,10 @@ extension PeerMessage {
             writer.write(Kind.report.rawValue)
             writer.write(id)
             report.encode(into: &writer)
-        case .shard, .execute, .outcome, .placement, .move, .events, .broadcast, .feedEnd:
+        case .usage(let report):
+            writer.write(Kind.usage.rawValue)
+            report.encode(into: &writer)
+        case .shard, .execute, .outcome, .placement, .move, .events, .broadcast, .feedEnd, .feedSeats:
             preconditionFailure("encoded by encode(into:)")
         }
     }
@@ -99,6 +106,8 @@ extension PeerMessage {
         case .events: self = .events(try EventPush(from: &reader))
         case .broadcast: self = .broadcast(try MessagePush(from: &reader))
         case .feedEnd: self = .feedEnd(try FeedEnd(from: &reader))
+        case .feedSeats: self = .feedSeats(try FeedSeats(from: &reader))
+        case .usage: self = .usage(try UsageReport(from: &reader))
         case .join: self = .join(try JoinRequest(from: &reader))
         case .welcome: self = .welcome(try Genesis(from: &reader))
         case .propose: self = .propose(try reader.readBytes(limit: 1 << 20))

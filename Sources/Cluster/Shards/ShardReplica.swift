@@ -21,6 +21,8 @@ final class ShardReplica {
     /// The placement state that named the record: lease duration, live processes.
     private(set) var placement: PlacementState?
     let entropy: SipHash
+    /// Limits and quotas, as the loop knows them.
+    let quotas: QuotaBook
     /// Default lifetimes of items, by project and class; only of classes that have one.
     var defaultLifetimesMs: [ClassName: UInt64] = [:]
     /// O8: having proposed to give the shard away at this epoch, never start or resume it.
@@ -82,9 +84,10 @@ final class ShardReplica {
 
     init(
         shard: ShardID, nodeID: NodeID, initial: InitialState, record: ShardRecord, settings: NodeSettings,
-        entropy: SipHash, cold: (any ColdObjects)? = nil
+        entropy: SipHash, quotas: QuotaBook, cold: (any ColdObjects)? = nil
     ) throws(DecodingFailure) {
         self.entropy = entropy
+        self.quotas = quotas
         self.shard = shard
         self.nodeID = nodeID
         self.settings = settings
@@ -352,7 +355,7 @@ final class ShardReplica {
         guard !fenced.isEmpty else { return }
         let context = ExecutionContext(
             nowMs: state.logTimeMs, windowAgeMs: state.windowAgeMs, epoch: raft.sealedTerm.rawValue,
-            nextIndex: raft.lastIndex.next.rawValue, random: (0, 0), limits: settings.limits)
+            nextIndex: raft.lastIndex.next.rawValue, random: (0, 0), limits: limits)
         executedThrough = raft.propose(state.executeRetirement(of: fenced, context).payload)
     }
 
