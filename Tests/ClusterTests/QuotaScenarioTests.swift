@@ -110,7 +110,7 @@ struct QuotaScenarioTests {
 
     @Test func whoDemandsMoreGetsMore() {
         let cluster = cluster(Quota(operationsPerSecond: 120))
-        for _ in 0..<300 {
+        for _ in 0..<600 {
             for node in [0, 0, 1] { _ = cluster.submit(.getItem("n"), at: node) }
             cluster.advance(ms: 10)
         }

@@ -12,12 +12,12 @@ struct OperationShareTests {
         // Nobody wants anything: equal parts.
         (600, [0, 0, 0], [200, 200, 200]),
         // There is enough for all: what they want (or what is theirs anyway), and an equal part of the rest.
-        (600, [100, 0, 20], [226, 176, 176]),
+        (600, [100, 0, 20], [233, 183, 183]),
         // One alone gets all but what is guaranteed to the others.
         (600, [9_999, 0, 0], [500, 50, 50]),
         // Too much is wanted: by demand, above the guaranteed parts.
         (600, [600, 600, 0], [275, 275, 50]),
-        (1_200, [1_200, 400, 100], [825, 275, 100]),
+        (1_200, [1_200, 400, 100], [807, 292, 100]),
         (0, [5, 5], [0, 0]), (7, [7], [7]), (7, [], []),
     ] as [(UInt64, [UInt64], [UInt64])])
     func sharesFollowDemand(_ rate: UInt64, _ demands: [UInt64], _ shares: [UInt64]) {
