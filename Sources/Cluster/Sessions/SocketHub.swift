@@ -156,7 +156,9 @@ struct SocketHub {
     }
 
     mutating func connect(_ session: Session, nowMs: UInt64) {
-        guard session.phase == .opening, !session.isGone, !session.isRefused, let cursor = session.feed.cursor else { return }
+        guard session.phase == .opening, !session.isGone, !session.isRefused, let cursor = session.feed.cursor else {
+            return
+        }
         deliver(FrameRendering.connected(session.connection, at: cursor), to: session)
         session.phase = .greeting(since: cursor)
         session.connectedAt = cursor
