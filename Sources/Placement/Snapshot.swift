@@ -4,8 +4,6 @@ import Raft
 /// The whole state as bytes: what the placement group's snapshots carry.
 extension PlacementState: BinaryCoded {
     static let formatVersion: UInt8 = 2
-    /// Of 0.2.0, which knew no quotas.
-    private static let formatVersionWithoutBounds: UInt8 = 1
 
     public func encode(into writer: inout ByteWriter) {
         writer.write(Self.formatVersion)
@@ -20,8 +18,8 @@ extension PlacementState: BinaryCoded {
     /// Refuses bytes that would make a state in which an invariant is broken.
     public init(from reader: inout ByteReader) throws(DecodingFailure) {
         let version = try reader.readUInt8()
-        guard version == Self.formatVersion || version == Self.formatVersionWithoutBounds else {
-            throw DecodingFailure("a placement snapshot has version \(version), not \(Self.formatVersion)")
+        guard version == 1 || version == Self.formatVersion else {
+            throw DecodingFailure("a placement snapshot has version \(version), not 1 or \(Self.formatVersion)")
         }
         let genesis = try Genesis(from: &reader)
         let index = LogIndex(rawValue: try reader.readVariable())
@@ -31,7 +29,7 @@ extension PlacementState: BinaryCoded {
         self.init(
             genesis: genesis, appliedIndex: index, registry: registry, table: table, settings: settings,
             tenants: version == Self.formatVersion
-                ? try Tenants(from: &reader) : try Tenants(withoutBounds: &reader))
+                ? try Tenants(from: &reader) : try Tenants(fromFirstFormat: &reader))
         guard namesNoFencedOwner else {
             throw DecodingFailure("the table names an owner that is not live (I5)")
         }

@@ -104,12 +104,12 @@ extension Tenants: BinaryCoded {
     }
 
     public init(from reader: inout ByteReader) throws(DecodingFailure) {
-        try self.init(withoutBounds: &reader)
+        try self.init(fromFirstFormat: &reader)
         try readBounds(from: &reader)
     }
 
     /// As 0.2.0 wrote it: no quotas, and no limits of objects but the standard ones.
-    init(withoutBounds reader: inout ByteReader) throws(DecodingFailure) {
+    init(fromFirstFormat reader: inout ByteReader) throws(DecodingFailure) {
         let projects: [Project] = try reader.readAll(limit: PlacementLimits.projects)
         guard isStrictlyRising(projects, by: { ExactText($0.id) < ExactText($1.id) }) else {
             throw DecodingFailure("the projects are out of order")

@@ -82,7 +82,7 @@ struct QuotaTests {
     @Test("bytes of another version are refused by name")
     func otherVersion() {
         let bytes = [3] + withDemo().state.encode().dropFirst()
-        #expect(throws: DecodingFailure("a placement snapshot has version 3, not 2")) {
+        #expect(throws: DecodingFailure("a placement snapshot has version 3, not 1 or 2")) {
             try PlacementState.decode(bytes)
         }
     }

@@ -9,9 +9,10 @@ extension LoopCore {
         var loads: [String: LoopLoad] = [:]
         for shard in shardOrder {
             guard let replica = replicas[shard], replica.isServing else { continue }
-            for (project, usage) in replica.state.usage(of: names) {
-                loads[project, default: LoopLoad()].objects += usage.objects
-                loads[project]?.bytes += usage.bytes
+            for usage in replica.state.usage where names.contains(usage.project) {
+                // While a count is being settled it may be off, even below zero.
+                loads[usage.project, default: LoopLoad()].objects += UInt64(max(0, usage.objects))
+                loads[usage.project]?.bytes += UInt64(max(0, usage.bytes))
             }
         }
         for (project, count) in hub.socketCounts where names.contains(project) {

@@ -1,26 +1,21 @@
-/// What objects of one project take in one shard.
+/// What a project has in a shard.
 public struct ProjectUsage: Sendable, Equatable {
-    public var objects: UInt64
+    public var project: String
+    public var objects: Int
     /// Names and values of all items.
-    public var bytes: UInt64
-
-    public init(objects: UInt64 = 0, bytes: UInt64 = 0) {
-        self.objects = objects
-        self.bytes = bytes
-    }
+    public var bytes: Int
 }
 
 extension ShardState {
-    /// What each of `projects` has here; projects without objects are left out. Looks at every object of the
-    /// shard, so it is for once a second at most, and for shards of projects with quotas only.
-    public func usage(of projects: Set<String>) -> [String: ProjectUsage] {
-        var usage: [String: ProjectUsage] = [:]
+    /// By project, in order of name. Looks at every object of the shard: for once a second, and only while
+    /// there are quotas.
+    public var usage: [ProjectUsage] {
+        var byProject: [String: ProjectUsage] = [:]
         for object in objects.ids() {
             let project = object.project
-            guard projects.contains(project) else { continue }
-            usage[project, default: ProjectUsage()].objects += 1
-            usage[project]?.bytes += UInt64(objects[object]?.byteCount ?? 0)
+            byProject[project, default: ProjectUsage(project: project, objects: 0, bytes: 0)].objects += 1
+            byProject[project]?.bytes += objects[object]?.byteCount ?? 0
         }
-        return usage
+        return byProject.values.sorted { $0.project < $1.project }
     }
 }
