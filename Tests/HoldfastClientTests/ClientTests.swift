@@ -81,22 +81,19 @@ import Testing
         #expect(try await server.requests.count == 2)
     }
 
-    @Test func waitsForAQuotaThatSaysWhenAndForNoOther() async throws {
-        func refusal(_ quota: String, _ more: String) -> ScriptedServer.Step {
-            ScriptedServer.json(
-                429, #"{"message":"no","cause":{"code":"rateLimitError.quota.\#(quota)"},"applied":"no"\#(more)}"#)
+    @Test func aQuotaIsTemporaryIfItSaysWhen() async throws {
+        let cases = [("operations", #","retryAfterMs":1200"#, true), ("objects", "", false), ("sockets", "", false)]
+        for (quota, more, isTemporary) in cases {
+            let body =
+                #"{"message":"no","cause":{"code":"rateLimitError.quota.\#(quota)"},"applied":"no"\#(more)}"#
+            let server = try await ScriptedServer([ScriptedServer.json(429, body)])
+            let error = await #expect(throws: HoldfastError.self) {
+                try await client([server.endpoint]).increment("n", of: Self.object)
+            }
+            #expect(error?.isTemporary == isTemporary, "\(quota)")
+            #expect(error?.applied == .no && error?.status == 429)
+            #expect(error?.retryAfterMs == (isTemporary ? 1_200 : nil))
         }
-        let busy = try await ScriptedServer([
-            refusal("operations", #","retryAfterMs":1"#), ScriptedServer.json(200, Self.item),
-        ])
-        _ = try await client([busy.endpoint]).increment("n", of: Self.object)
-        #expect(try await busy.requests.count == 2)
-        let full = try await ScriptedServer([refusal("objects", ""), ScriptedServer.json(200, Self.item)])
-        let error = await #expect(throws: HoldfastError.self) {
-            try await client([full.endpoint]).increment("n", of: Self.object)
-        }
-        #expect(error?.kind == .refused && error?.applied == .no && error?.status == 429)
-        #expect(try await full.requests.count == 1)
     }
 
     @Test func reportsAConflictAsOne() async throws {
