@@ -196,7 +196,7 @@ def _(cluster):
 
 @check("a project's quota of operations: what is beyond is refused, and says when to come again")
 def _(cluster):
-    key = limited(cluster, operationsPerSecond=60)
+    key = limited(cluster, operationsPerSecond=12)
     some = cluster.new_object(key=key)
     passed = refused = 0
     began = time.monotonic()
@@ -211,8 +211,8 @@ def _(cluster):
         refused += 1
     seconds = time.monotonic() - began
     # A second's worth is there at once, and another may pass while shares move.
-    expect(passed <= 60 * (seconds + 2), f"{passed} operations in {seconds:.1f} s")
-    expect(refused > 0 or passed <= 60 * seconds, "nothing was refused")
+    expect(passed <= 12 * (seconds + 2), f"{passed} operations in {seconds:.1f} s")
+    expect(refused > 0, f"nothing was refused of {passed}")
 
 
 @check("a quota that is taken away binds nobody")
