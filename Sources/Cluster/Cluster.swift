@@ -20,5 +20,10 @@
 // owner's side is `Listeners` and `ShardReplica+Listening`; who has joined is replicated state of the object
 // (O15), in ObjectRuntime.
 //
+// Quotas (`Quota/`): each node tells all others once a second what projects with quotas take at it, and its
+// `UsageLedger` makes of that where each project stands. A loop's `QuotaBook` applies it: growth is refused by
+// owners, sockets and operations at the edge. Sockets of one object are another matter: their seats are granted
+// by its owner (`SocketHub+Seats`, `Listeners`).
+//
 // Left out, so far: changes of a shard's replicas (O9), splits and merges (O13). The table's replicas are
 // those of the genesis record.

@@ -89,6 +89,8 @@ public enum LoopRequest: Sendable {
     case drained(loop: Int)
     /// Said regularly: a node whose loops hang gets no new lease (O2).
     case alive(loop: Int)
+    /// What projects with quotas take here, once a second.
+    case usage(loop: Int, [String: LoopLoad])
 }
 
 /// What a loop is told.
@@ -107,6 +109,8 @@ public enum LoopInput: Sendable {
     case store(StoreResult)
     /// The journal is longer than it should be; these shards hold it back. Empty: no longer.
     case journalPressure([ShardID])
+    /// Where projects with quotas stand in the whole cluster.
+    case quota(QuotaStanding)
     /// The link to a node has come up or has broken: what was in flight may be lost.
     case linkUp(NodeID)
     case linkDown(NodeID)
@@ -127,6 +131,8 @@ public struct NodeEffects: Sendable {
     public var formed: Genesis?
     public var view: ClusterView?
     public var lease: Deadline?
+    /// For every loop.
+    public var quota: QuotaStanding?
     public var toLoops: [PeerMessage] = []
     public var drainLoops = false
     public var proposals: [(token: RequestToken, result: Result<CommandResult, ProposalFailure>)] = []

@@ -19,6 +19,7 @@ extension LoopCore {
     func observe(_ newView: ClusterView, now: Clocks) {
         view = newView
         guard let state = newView.state else { return }
+        quotas.observe(state.tenants)
         if let recovered { restoreReplicas(recovered, state) }
         recovered = nil
         lifetimes = defaultLifetimes(state.tenants)
@@ -60,7 +61,7 @@ extension LoopCore {
         precondition(replicas[record.shard] == nil, "a node has one replica of a shard")
         replicas[record.shard] = ShardReplica(
             shard: record.shard, nodeID: identity.nodeID, origin: origin, record: record, settings: settings,
-            entropy: entropy, source: store)
+            entropy: entropy, quotas: quotas, source: store)
         let place = shardOrder.firstIndex { $0 > record.shard } ?? shardOrder.endIndex
         shardOrder.insert(record.shard, at: place)
     }
@@ -117,7 +118,9 @@ extension LoopCore {
         else { return }
         persist.add(
             .created(Configuration(voters: []), at: record.configuredAt, group: .shard(record.shard)))
-        add(record, .joining(range: range, source: store, at: record.configuredAt))
+        add(
+            record,
+            .joining(range: range, source: store, at: record.configuredAt, sealedAt: record.epoch))
         guard let replica = replicas[record.shard], let view else { return }
         replica.defaultLifetimesMs = lifetimes
         replica.observe(record, in: state, process: view.process, now: clocks)

@@ -32,6 +32,7 @@ public final class LoopCore {
     var replicas: [ShardID: ShardReplica] = [:]
     /// The shards of `replicas`, rising: whatever iterates does so in this order.
     var shardOrder: [ShardID] = []
+    let quotas: QuotaBook
     var router: EdgeRouter
     var hub: SocketHub
     var persist = PersistQueue()
@@ -49,6 +50,7 @@ public final class LoopCore {
     private var lastAgedMs: UInt64 = 0
     /// Zero while there is a lease.
     private var nextListenMs: UInt64 = 0
+    private var lastUsageMs: UInt64 = 0
     /// The raw clock of the input at hand, in milliseconds.
     var nowMs: UInt64 = 0
     private(set) var clocks = Clocks.zero
@@ -65,7 +67,8 @@ public final class LoopCore {
         self.store = store
         hibernation = HibernationRounds(settings)
         checkpoints = CheckpointRounds(settings)
-        router = EdgeRouter(nodeID: identity.nodeID, loop: loop, settings: settings)
+        quotas = QuotaBook(loop: loop, limits: settings.limits)
+        router = EdgeRouter(nodeID: identity.nodeID, loop: loop, settings: settings, quotas: quotas)
         hub = SocketHub(nodeID: identity.nodeID, loop: loop, entropy: entropy)
     }
 
@@ -93,12 +96,15 @@ public final class LoopCore {
             take(result)
         case .journalPressure(let shards):
             journalPressure = shards
+        case .quota(let standing):
+            quotas.adopt(standing, nowMs: nowMs)
         case .linkUp(let node):
             forEachReplica {
                 $0.raft.reportReachable(node)
                 $0.linkUp(node)
             }
             router.linkUp(node, nowMs: nowMs)
+            hub.linkUp(node)
         case .linkDown(let node):
             forEachReplica { $0.raft.reportUnreachable(node) }
         case .tick:
@@ -134,6 +140,8 @@ public final class LoopCore {
             mark(replica)
         case .feedEnd(let end):
             replicas[end.shard]?.listeners.remove(end.feed, of: sender, from: end.object, nowMs: nowMs)
+        case .feedSeats(let seats):
+            replicas[seats.shard]?.listeners.keepSeats(seats, of: sender)
         case .events(let push):
             hub.receive(push, from: sender)
         case .broadcast(let push):
@@ -200,6 +208,7 @@ public final class LoopCore {
         hub.tick(nowMs: nowMs)
         listenIfCutOff(now: now)
         ageEventHistories()
+        reportUsage()
         if isDraining, !hasReportedDrain, router.pendingCount == 0,
             shardOrder.allSatisfy({ replicas[$0]?.isDrained ?? true })
         {
@@ -230,6 +239,14 @@ public final class LoopCore {
         lastAgedMs = nowMs
         for shard in shardOrder { replicas[shard]?.state.ageEventHistory() }
         hub.forgetMessages()
+    }
+
+    /// Without quotas nobody wants to know.
+    private func reportUsage() {
+        guard !quotas.limited.isEmpty, nowMs >= lastUsageMs + NodeCore.usageIntervalMs else { return }
+        let loads = usage(intervalMs: nowMs - lastUsageMs)
+        lastUsageMs = nowMs
+        effects.toNode.append(.usage(loop: loop, loads))
     }
 
     // MARK: - Effects
@@ -300,6 +317,10 @@ public final class LoopCore {
             guard home == loop else { return effects.toLoops.append((loop: home, message: message)) }
             replicas[end.shard]?.listeners.remove(
                 end.feed, of: identity.nodeID, from: end.object, nowMs: nowMs)
+        case .feedSeats(let seats):
+            let home = homeLoop(of: seats.shard, loops: settings.loops)
+            guard home == loop else { return effects.toLoops.append((loop: home, message: message)) }
+            replicas[seats.shard]?.listeners.keepSeats(seats, of: identity.nodeID)
         default: preconditionFailure("a core sends nothing else to itself")
         }
     }
@@ -383,6 +404,7 @@ public final class LoopCore {
         var counters = router.counters
         hub.report(into: &counters)
         counters.rejectedMessages += rejected
+        counters.quotaRefusals.merge(quotas.refusals, uniquingKeysWith: +)
         let shards = shardOrder.compactMap { replicas[$0]?.report() }
         for shard in shardOrder { counters.add(replicas[shard]?.allCounters ?? NodeCounters()) }
         return (shards, counters)

@@ -97,6 +97,8 @@ public struct NodeCounters: Sendable {
     public var wokenObjects: UInt64 = 0
     /// Objects that stayed in memory because their file did not take them.
     public var failedHibernations: UInt64 = 0
+    /// By quota, and `object_sockets` for objects that had as many sockets as they may.
+    public var quotaRefusals: [String: UInt64] = [:]
     public var takeovers: [String: UInt64] = [:]
     /// Seconds from the table's entry to serving, of each takeover; bounded buckets.
     public var takeoverDurations = DurationHistogram()
@@ -128,6 +130,7 @@ public struct NodeCounters: Sendable {
         hibernatedObjects += other.hibernatedObjects
         wokenObjects += other.wokenObjects
         failedHibernations += other.failedHibernations
+        quotaRefusals.merge(other.quotaRefusals, uniquingKeysWith: +)
         takeovers.merge(other.takeovers, uniquingKeysWith: +)
         takeoverDurations.add(other.takeoverDurations)
     }

@@ -67,6 +67,9 @@ public struct HoldfastError: Error, Sendable, Hashable, CustomStringConvertible 
         switch answer.status {
         case 409 where stated == .unknown: kind = .outcomeUnknown
         case 409: kind = .conflict
+        // A quota that says no time is used up for a while: asking again at once would not help.
+        case 429 where code?.hasPrefix("rateLimitError.quota.") == true && body?["retryAfterMs"] == nil:
+            kind = .refused
         case 500...599, 429: kind = .unavailable
         default: kind = .refused
         }

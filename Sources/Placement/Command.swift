@@ -56,6 +56,8 @@ public enum Command: Sendable, Equatable {
     /// The key signs from now on; the oldest of more than four is forgotten.
     case addSigningKey(SigningKey)
     case setAdmin(Credential)
+    case setQuota(project: String, Quota)
+    case setObjectLimits(ObjectLimits)
 
     /// Whether applying it may end a process.
     var mayFence: Bool {

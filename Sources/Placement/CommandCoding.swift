@@ -30,6 +30,8 @@ extension Command {
         case setClass = 35
         case addSigningKey = 36
         case setAdmin = 37
+        case setQuota = 38
+        case setObjectLimits = 39
     }
 }
 
@@ -73,7 +75,8 @@ extension Command: BinaryCoded {
         case .setLeaseDuration, .settleLeaseDuration, .setClockDrift, .setReadMode, .setReplacement,
             .setReplicasPerShard:
             self = try Self.readSetting(kind, from: &reader)
-        case .createProject, .createKey, .revokeKey, .setClass, .addSigningKey, .setAdmin:
+        case .createProject, .createKey, .revokeKey, .setClass, .addSigningKey, .setAdmin, .setQuota,
+            .setObjectLimits:
             self = try Self.readTenancy(kind, from: &reader)
         }
     }
@@ -160,6 +163,13 @@ extension Command: BinaryCoded {
         case .setAdmin(let credential):
             writer.write(Kind.setAdmin.rawValue)
             writer.write(credential)
+        case .setQuota(let project, let quota):
+            writer.write(Kind.setQuota.rawValue)
+            writer.writeString(project)
+            writer.write(quota)
+        case .setObjectLimits(let limits):
+            writer.write(Kind.setObjectLimits.rawValue)
+            writer.write(limits)
         default:
             preconditionFailure("a command without an encoding")
         }
@@ -224,6 +234,11 @@ extension Command: BinaryCoded {
             return .setClass(project: project, name: name, settings: try ClassSettings(from: &reader))
         case .addSigningKey:
             return .addSigningKey(try SigningKey(from: &reader))
+        case .setQuota:
+            let project = try reader.readText()
+            return .setQuota(project: project, try Quota(from: &reader))
+        case .setObjectLimits:
+            return .setObjectLimits(try ObjectLimits(from: &reader))
         default:
             return .setAdmin(try Credential(from: &reader))
         }

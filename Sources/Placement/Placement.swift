@@ -148,7 +148,8 @@ public struct PlacementState: Sendable, Equatable {
         case .setLeaseDuration, .settleLeaseDuration, .setClockDrift, .setReadMode, .setReplacement,
             .setReplicasPerShard:
             changeSetting(command)
-        case .createProject, .createKey, .revokeKey, .setClass, .addSigningKey, .setAdmin:
+        case .createProject, .createKey, .revokeKey, .setClass, .addSigningKey, .setAdmin, .setQuota,
+            .setObjectLimits:
             tenants.apply(command)
         }
     }

@@ -32,7 +32,8 @@ extension PlacementState: BinaryCoded {
             : try ClusterSettings(from: &reader)
         self.init(
             genesis: genesis, appliedIndex: index, registry: registry, table: table, settings: settings,
-            tenants: try Tenants(from: &reader))
+            tenants: version == Self.formatVersion
+                ? try Tenants(from: &reader) : try Tenants(fromFirstFormat: &reader))
         guard namesNoFencedOwner else {
             throw DecodingFailure("the table names an owner that is not live (I5)")
         }

@@ -14,6 +14,10 @@ extension Tenants {
             addSigningKey(key)
         case .setAdmin(let credential):
             setAdmin(credential)
+        case .setQuota(let project, let quota):
+            setQuota(quota, of: ExactText(project))
+        case .setObjectLimits(let limits):
+            setObjectLimits(limits)
         default:
             preconditionFailure("not a command about tenants")
         }

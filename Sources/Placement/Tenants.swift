@@ -6,6 +6,7 @@ public struct Project: Sendable, Equatable {
     public let createdAtMs: UInt64
     var keysByID = SharedMap<APIKey>()
     var classesByName = SharedMap<ClassSettings>()
+    public internal(set) var quota = Quota.unlimited
 
     init(id: String, createdAtMs: UInt64) {
         self.id = id
@@ -30,6 +31,7 @@ public struct Tenants: Sendable, Equatable {
     public internal(set) var signingKeys: [SigningKey]
     /// Whoever knows its secret administers the cluster; nil until one is set.
     public internal(set) var admin: Credential?
+    public internal(set) var objectLimits = ObjectLimits.standard
 
     init(signingKey: SigningKey) {
         signingKeys = [signingKey]
@@ -98,9 +100,16 @@ extension Tenants: BinaryCoded {
         writer.writeAll(projects)
         writer.writeAll(signingKeys)
         writer.writePresent(admin)
+        encodeBounds(into: &writer)
     }
 
     public init(from reader: inout ByteReader) throws(DecodingFailure) {
+        try self.init(fromFirstFormat: &reader)
+        try readBounds(from: &reader)
+    }
+
+    /// As 0.2.0 wrote it: no quotas, and no limits of objects but the standard ones.
+    init(fromFirstFormat reader: inout ByteReader) throws(DecodingFailure) {
         let projects: [Project] = try reader.readAll(limit: PlacementLimits.projects)
         guard isStrictlyRising(projects, by: { ExactText($0.id) < ExactText($1.id) }) else {
             throw DecodingFailure("the projects are out of order")

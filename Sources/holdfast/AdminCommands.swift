@@ -4,7 +4,7 @@ import HoldfastClient
 struct ClusterCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cluster", abstract: "Look at the cluster as a whole.",
-        subcommands: [ClusterStatusCommand.self, ClusterMembersCommand.self])
+        subcommands: [ClusterStatusCommand.self, ClusterMembersCommand.self, ClusterLimitsCommand.self])
 }
 
 struct ClusterStatusCommand: ClusterVerb {

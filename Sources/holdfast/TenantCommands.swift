@@ -4,7 +4,7 @@ import HoldfastClient
 struct ProjectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "project", abstract: "Projects: each has its own objects and keys.",
-        subcommands: [ProjectCreateCommand.self, ProjectListCommand.self])
+        subcommands: [ProjectCreateCommand.self, ProjectListCommand.self, ProjectQuotaCommand.self])
 }
 
 struct ProjectCreateCommand: ClusterVerb {
@@ -32,7 +32,12 @@ struct ProjectListCommand: ClusterVerb {
         let answer = try await admin.client().get("projects")
         if output.json { return print(answer) }
         for project in answer["projects"]?.elements ?? [] {
-            print(project.text ?? cell(project["project"]))
+            let shares = ProjectQuotaCommand.figures.compactMap { name -> String? in
+                let quota = cell(project["quota"]?[name])
+                return quota == "-" ? nil : "\(name) \(cell(project["usage"]?[name])) of \(quota)"
+            }
+            let quotas = shares.isEmpty ? "" : "  " + shares.joined(separator: ", ")
+            print(cell(project["project"]) + quotas)
         }
     }
 }

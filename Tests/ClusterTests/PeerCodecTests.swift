@@ -17,7 +17,7 @@ struct PeerCodecTests {
             #expect(Samples.bytes(back) == bytes)
             #expect(back.destination == message.destination)
         }
-        #expect(kinds == Set(1...14), "every kind has a sample")
+        #expect(kinds == Set(1...19), "every kind has a sample")
     }
 
     private func isReport(_ message: PeerMessage) -> Bool {
@@ -36,7 +36,7 @@ struct PeerCodecTests {
     }
 
     @Test func unknownKindsAreRefused() {
-        for kind in (0...UInt8.max) where !(1...14).contains(kind) {
+        for kind in (0...UInt8.max) where !(1...19).contains(kind) {
             #expect(Samples.decode([kind] + Array(repeating: 0, count: 64)) == nil)
         }
     }
@@ -65,7 +65,7 @@ struct PeerCodecTests {
         var random = RandomSource(seed: 20)
         for round in 0..<20_000 {
             var bytes = random.bytes(Int(random.next() % 120) + 1)
-            bytes[0] = UInt8(1 + round % 14)
+            bytes[0] = UInt8(1 + round % 19)
             _ = Samples.decode(bytes)
         }
     }

@@ -397,10 +397,10 @@ struct SocketScenarioTests {
         var listeners = Listeners()
         let object = ObjectID(project: "p", objectClass: "c", id: "o", key: ObjectKey(rawValue: 1))
         for number in [5, 3, 5] as [UInt64] {
-            listeners.add(
+            _ = listeners.add(
                 Listeners.Listener(
                     node: NodeID(rawValue: 1), incarnation: 1, feed: FeedAddress(loop: 0, number: number),
-                    told: EventPoint(epoch: 1, index: 1)), to: object)
+                    told: EventPoint(epoch: 1, index: 1)), to: object, SeatRequest(), limit: 10)
             #expect(listeners[object].map(\.feed.number) == [5])
         }
     }

@@ -81,6 +81,21 @@ import Testing
         #expect(try await server.requests.count == 2)
     }
 
+    @Test func aQuotaIsTemporaryIfItSaysWhen() async throws {
+        let cases = [("operations", #","retryAfterMs":1200"#, true), ("objects", "", false), ("sockets", "", false)]
+        for (quota, more, isTemporary) in cases {
+            let body =
+                #"{"message":"no","cause":{"code":"rateLimitError.quota.\#(quota)"},"applied":"no"\#(more)}"#
+            let server = try await ScriptedServer([ScriptedServer.json(429, body)])
+            let error = await #expect(throws: HoldfastError.self) {
+                try await client([server.endpoint]).increment("n", of: Self.object)
+            }
+            #expect(error?.isTemporary == isTemporary, "\(quota)")
+            #expect(error?.applied == .no && error?.status == 429)
+            #expect(error?.retryAfterMs == (isTemporary ? 1_200 : nil))
+        }
+    }
+
     @Test func reportsAConflictAsOne() async throws {
         let body =
             #"{"message":"no","status":409,"cause":{"code":"conflictError.updatedAt.mismatch"},"applied":"no"}"#

@@ -176,7 +176,8 @@ struct SessionTests {
             .message(SocketPayload(json: Array("1".utf8), keyVersion: 4), sender: Self.bob),
             .listen(
                 ListenRequest(
-                    after: EventPoint(epoch: 1, index: 2, ordinal: 3), feed: FeedAddress(loop: 1, number: 9))),
+                    after: EventPoint(epoch: 1, index: 2, ordinal: 3), feed: FeedAddress(loop: 1, number: 9),
+                    seats: SeatRequest(revision: 5, held: 6, wanted: 7))),
             .listen(ListenRequest(after: nil, feed: nil)),
         ]
         for operation in operations {
@@ -191,7 +192,7 @@ struct SessionTests {
             events: [
                 FeedEvent(point: EventPoint(epoch: 1, index: 3), content: .frame([1, 2])),
                 FeedEvent(point: EventPoint(epoch: 1, index: 4), content: .moved(Self.ada, Self.first)),
-            ])
+            ], seats: 7)
         var writer = ByteWriter()
         Reply.hearing(hearing).encode(into: &writer)
         var reader = ByteReader(writer.bytes)

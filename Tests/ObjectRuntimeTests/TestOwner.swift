@@ -11,6 +11,7 @@ struct TestOwner {
     var windowAgeMs: UInt64 = 0
     var index: UInt64 = 0
     var limits = Limits()
+    var room: ProjectRoom?
     var defaultTTLMs: UInt64?
     var payloads: [(index: UInt64, payload: [UInt8])] = []
     var random = SplitMix(seed: 7)
@@ -24,9 +25,11 @@ struct TestOwner {
     }
 
     mutating func context() -> ExecutionContext {
-        ExecutionContext(
+        var context = ExecutionContext(
             nowMs: nowMs, windowAgeMs: windowAgeMs, epoch: 1, nextIndex: index + 1,
             random: (random.next(), random.next()), defaultTTLMs: defaultTTLMs, limits: limits)
+        context.room = room
+        return context
     }
 
     /// Executes and, for a write, keeps the payload; nothing is committed.

@@ -127,7 +127,7 @@ extension Dice {
     private mutating func tenancy(_ state: PlacementState) -> Command {
         let project = pick(["demo", "shop", "a.b", "", "p-\(below(20))"])
         let keyID = "k\(below(12))"
-        switch below(6) {
+        switch below(8) {
         case 0: return .createProject(id: project, createdAtMs: UInt64(below(1_000)))
         case 1: return .createKey(apiKey(keyID, project: project, hash: UInt8(below(3))))
         case 2: return .revokeKey(project: project, keyID: keyID)
@@ -138,8 +138,24 @@ extension Dice {
             let id = state.tenants.newestSigningKey.id &- 1 &+ UInt64(below(3))
             return .addSigningKey(
                 SigningKey(id: id, secret: bytes(8 + below(32)), createdAtMs: UInt64(below(9))))
+        case 5: return .setQuota(project: project, quota())
+        case 6: return .setObjectLimits(objectLimits())
         default: return .setAdmin(Credential(salt: bytes(below(20)), secretHash: bytes(below(40))))
         }
+    }
+
+    private mutating func figure() -> UInt64? {
+        if chance(50) { return nil }
+        return chance(10) ? draw() : UInt64(below(70_000))
+    }
+
+    private mutating func quota() -> Quota {
+        Quota(objects: figure(), bytes: figure(), sockets: figure(), operationsPerSecond: figure())
+    }
+
+    private mutating func objectLimits() -> ObjectLimits {
+        ObjectLimits(
+            valueBytes: figure(), itemsPerObject: figure(), objectBytes: figure(), socketsPerObject: figure())
     }
 
     private mutating func classSettings() -> ClassSettings {

@@ -26,6 +26,10 @@ public final class NodeCore {
     var granter: LeaseGranter?
     var burials = Burials()
     var reports = ReportCollection()
+    var usage: UsageLedger
+    var usageAtMs: UInt64 = 0
+    /// The loops have been told of quotas.
+    var hasStanding = false
     /// Nodes with a link up, rising.
     private(set) var reachable: [NodeID] = []
     private var loopAliveMs: [UInt64]
@@ -57,6 +61,7 @@ public final class NodeCore {
         proposals = Proposals(nodeID: identity.nodeID, firstCounter: random.next() >> 16, settings: settings)
         loopAliveMs = Array(repeating: now.rawNs / 1_000_000, count: settings.loops)
         drainedLoops = Array(repeating: false, count: settings.loops)
+        usage = UsageLedger(loops: settings.loops)
         if let genesis = recovered.genesis {
             let initial = recovered.placement ?? genesis.firstPlacement(at: identity.nodeID)
             start(genesis, initial: initial)
@@ -105,6 +110,7 @@ public final class NodeCore {
         case .loop(.propose(let command)): proposals.add(command, token: nil, nowMs: nowMs)
         case .loop(.drained(let loop)): drainedLoops[loop] = true
         case .loop(.alive(let loop)): loopAliveMs[loop] = nowMs
+        case .loop(.usage(let loop, let loads)): usage.take(loads, ofLoop: loop)
         case .propose(let token, let command): proposals.add(command, token: token, nowMs: nowMs)
         case .report(let token, let wholeCluster): beginReport(token, wholeCluster: wholeCluster, now: now)
         case .collected(let id, let shards, let counters):
@@ -132,7 +138,8 @@ public final class NodeCore {
             fence(process, cause: .requested, now: now)
         case .reportRequest(let id): beginReport(id, for: sender)
         case .report(let id, let report): reports.add(report, to: id)
-        case .shard, .execute, .outcome, .move, .replicas, .events, .broadcast, .feedEnd: reject()
+        case .usage(let report): receive(report, from: sender)
+        case .shard, .execute, .outcome, .move, .replicas, .events, .broadcast, .feedEnd, .feedSeats: reject()
         }
     }
 
@@ -214,6 +221,7 @@ public final class NodeCore {
         repeatBurials(now: now)
         lead(now: now)
         advanceDrain(now: now)
+        exchangeUsage(nowMs: nowMs)
         for failed in proposals.expired(nowMs: nowMs) {
             effects.proposals.append((failed.token, .failure(failed.failure)))
         }

@@ -15,7 +15,8 @@ extension PeerMessage {
 
     private enum Kind: UInt8 {
         case placement = 1, join, welcome, propose, leaseRequest, leaseGrant, obituary, fenceMe
-        case reportRequest, report, shard, execute, move, outcome, events, broadcast, feedEnd, replicas
+        case reportRequest, report, shard, execute, move, outcome, events, broadcast, feedEnd
+        case usage, feedSeats, replicas
     }
 
     public func encode(into writer: inout ByteWriter) {
@@ -48,6 +49,9 @@ extension PeerMessage {
         case .feedEnd(let end):
             writer.write(Kind.feedEnd.rawValue)
             end.encode(into: &writer)
+        case .feedSeats(let seats):
+            writer.write(Kind.feedSeats.rawValue)
+            seats.encode(into: &writer)
         default:
             encodeMembership(into: &writer)
         }
@@ -83,7 +87,10 @@ extension PeerMessage {
             writer.write(Kind.report.rawValue)
             writer.write(id)
             report.encode(into: &writer)
-        case .shard, .execute, .outcome, .placement, .move, .events, .broadcast, .feedEnd, .replicas:
+        case .usage(let report):
+            writer.write(Kind.usage.rawValue)
+            report.encode(into: &writer)
+        case .shard, .execute, .outcome, .placement, .move, .events, .broadcast, .feedEnd, .feedSeats, .replicas:
             preconditionFailure("encoded by encode(into:)")
         }
     }
@@ -103,6 +110,8 @@ extension PeerMessage {
         case .events: self = .events(try EventPush(from: &reader))
         case .broadcast: self = .broadcast(try MessagePush(from: &reader))
         case .feedEnd: self = .feedEnd(try FeedEnd(from: &reader))
+        case .feedSeats: self = .feedSeats(try FeedSeats(from: &reader))
+        case .usage: self = .usage(try UsageReport(from: &reader))
         case .join: self = .join(try JoinRequest(from: &reader))
         case .welcome: self = .welcome(try Genesis(from: &reader))
         case .propose: self = .propose(try reader.readBytes(limit: 1 << 20))

@@ -17,6 +17,8 @@ public enum PeerMessage: Sendable {
     case fenceMe(NodeProcess)
     case reportRequest(UInt64)
     case report(UInt64, NodeReport)
+    /// What projects with quotas take at the sender.
+    case usage(UsageReport)
 
     // For the loop of a shard.
     case shard(ShardID, Raft.Message)
@@ -28,6 +30,8 @@ public enum PeerMessage: Sendable {
 
     /// A feed is over.
     case feedEnd(FeedEnd)
+    /// A feed is for fewer sockets than it has seats.
+    case feedSeats(FeedSeats)
 
     // For the loop where a client waits.
     case outcome(TryOutcome)
@@ -170,11 +174,12 @@ extension PeerMessage {
         case .move(let request): return .shard(request.shard)
         case .replicas(let request): return .shard(request.shard)
         case .feedEnd(let end): return .shard(end.shard)
+        case .feedSeats(let seats): return .shard(seats.shard)
         case .outcome(let outcome): return .loop(Int(outcome.loop))
         case .events(let push): return .loop(Int(push.feed.loop))
         case .broadcast(let push): return .loop(Int(push.feed.loop))
         case .placement, .join, .welcome, .propose, .leaseRequest, .leaseGrant, .obituary, .fenceMe,
-            .reportRequest, .report:
+            .reportRequest, .report, .usage:
             return .node
         }
     }

@@ -45,6 +45,7 @@ struct EdgeRouter {
     private var nextSequence: UInt64 = 1
     private var shards: [ShardID: EdgeShard] = [:]
     private var held: HeldBudget
+    private let quotas: QuotaBook
 
     /// Taken by the loop after each step.
     var dispatches: [Dispatch] = []
@@ -53,11 +54,12 @@ struct EdgeRouter {
     var hubAnswers: [AnsweredRequest] = []
     var counters = NodeCounters()
 
-    init(nodeID: NodeID, loop: Int, settings: NodeSettings) {
+    init(nodeID: NodeID, loop: Int, settings: NodeSettings, quotas: QuotaBook) {
         self.nodeID = nodeID
         self.loop = UInt16(loop)
         self.settings = settings
         held = HeldBudget(settings: settings)
+        self.quotas = quotas
     }
 
     private var nextCounter: UInt64 { firstCounter + UInt64(operations.count) }
@@ -71,6 +73,7 @@ struct EdgeRouter {
             // O10: an edge without an incarnation admits nothing.
             return refuse(token, .notReady(node: "this node has not joined its cluster yet"))
         }
+        guard isWithinQuota(token, request.project, nowMs: nowMs) else { return }
         let object = ObjectID(
             project: request.project, objectClass: request.objectClass, id: request.objectID,
             hashKey: state.genesis.hashKey)
@@ -92,6 +95,7 @@ struct EdgeRouter {
         }
         let isCounted = request.operation.carriesData
         if isCounted {
+            guard isWithinQuota(request.token, request.feed.project, nowMs: nowMs) else { return }
             let bytes = request.operation.byteCount + request.feed.object.canonical.count
             guard held.admits(project: request.feed.project, bytes: bytes) else {
                 return refuse(request.token, .overloaded)
@@ -127,6 +131,13 @@ struct EdgeRouter {
             return .client(apiKey: key.apiKey, key: key.key, requestHash: key.requestHash)
         }
         return .edge(stream: stream, counter: nextCounter)
+    }
+
+    /// Answers for itself if the project has had its operations of this second.
+    private mutating func isWithinQuota(_ token: RequestToken, _ project: String, nowMs: UInt64) -> Bool {
+        guard let (refusal, retryAfterMs) = quotas.admitOperation(of: project, nowMs: nowMs) else { return true }
+        give(token, ClientAnswer(reply: .refused(refusal), applied: .no, retryAfterMs: retryAfterMs))
+        return false
     }
 
     private mutating func refuse(_ token: RequestToken, _ refusal: Refusal) {

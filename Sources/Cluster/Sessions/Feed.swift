@@ -22,6 +22,12 @@ final class Feed {
     var askedAfter: EventPoint?
     /// The last request to listen had no answer: nobody is connected before one has.
     var isCutOff = false
+    /// The request under way is for seats only: the sockets that are connected do not depend on it.
+    var isForSeatsOnly = false
+    /// Of the request under way, or of the last one.
+    var seatRequest = SeatRequest()
+    /// How many sockets may be connected.
+    var seats: UInt64 = 0
     private(set) var sessions: [Session] = []
     /// Newest message of each edge that was handed to the sockets: copies are dropped.
     private var newestMessage: [EdgeStream: UInt64] = [:]
@@ -38,6 +44,17 @@ final class Feed {
     }
 
     var isEmpty: Bool { sessions.isEmpty }
+
+    /// What to ask the owner for.
+    func nextSeatRequest() -> SeatRequest {
+        var held: UInt64 = 0
+        var opening: UInt64 = 0
+        for session in sessions where !session.isGone && !session.isRefused {
+            if session.phase == .opening { opening += 1 } else { held += 1 }
+        }
+        seatRequest = SeatRequest(revision: seatRequest.revision + 1, held: held, wanted: held + opening)
+        return seatRequest
+    }
 
     func add(_ session: Session) {
         sessions.append(session)
@@ -115,6 +132,8 @@ final class Session {
     var isBusy = false
     /// The socket is gone. The session ends when the object has forgotten it.
     var isGone = false
+    /// It is told to close, and was never connected: it gets no seat any more.
+    var isRefused = false
     /// Messages under way: a client that floods waits, and then is closed.
     var openMessages = 0
     var openMessageBytes = 0

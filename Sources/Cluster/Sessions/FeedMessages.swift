@@ -89,3 +89,27 @@ extension FeedEnd {
         feed = try FeedAddress(from: &reader)
     }
 }
+
+/// A feed is for fewer sockets than it has seats: the others may be given to other nodes.
+public struct FeedSeats: Sendable {
+    public var shard: ShardID
+    public var object: ObjectID
+    public var feed: FeedAddress
+    public var seats: SeatRequest
+
+    func encode(into writer: inout ByteWriter) {
+        writer.write(shard.rawValue)
+        object.encode(into: &writer)
+        feed.encode(into: &writer)
+        seats.encode(into: &writer)
+    }
+}
+
+extension FeedSeats {
+    init(from reader: inout ByteReader) throws(DecodingFailure) {
+        shard = ShardID(rawValue: try reader.readUInt32())
+        object = try ObjectID(from: &reader)
+        feed = try FeedAddress(from: &reader)
+        seats = try SeatRequest(from: &reader)
+    }
+}

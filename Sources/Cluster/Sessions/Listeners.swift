@@ -11,6 +11,9 @@ struct Listeners {
         var feed: FeedAddress
         /// Everything up to here has been told to it, or is on its way (O14).
         var told: EventPoint
+        /// How many sockets it may have, and which word of it that follows.
+        var seats: UInt64 = 0
+        var seatRevision: UInt64 = 0
     }
 
     /// How long an object counts as watched when nobody listens any more: its clients may come back, at
@@ -48,7 +51,39 @@ struct Listeners {
 
     /// A feed of the same process replaces the one before. What an earlier one had asked may come late: it
     /// must not take the place of the one that is there.
-    mutating func add(_ listener: Listener, to object: ObjectID) {
+    ///
+    /// Answers how many sockets the feed may have, so that those of all feeds are no more than `limit`.
+    mutating func add(_ listener: Listener, to object: ObjectID, _ request: SeatRequest, limit: Int) -> UInt64 {
+        var listener = listener
+        var others: UInt64 = 0
+        for known in byObject[object] ?? [] {
+            if known.incarnation != listener.incarnation || known.feed.loop != listener.feed.loop {
+                others += known.seats
+            } else if known.feed == listener.feed, known.seatRevision > request.revision {
+                // A copy that comes late. What the feed has said since holds.
+                (listener.seats, listener.seatRevision) = (known.seats, known.seatRevision)
+            }
+        }
+        if listener.seatRevision <= request.revision {
+            listener.seats = request.granted(others: others, limit: UInt64(limit))
+            listener.seatRevision = request.revision
+        }
+        place(listener, on: object)
+        return listener.seats
+    }
+
+    /// A feed has sockets less.
+    mutating func keepSeats(_ seats: FeedSeats, of node: NodeID) {
+        guard
+            let place = byObject[seats.object]?.firstIndex(where: {
+                $0.feed == seats.feed && $0.node == node && $0.seatRevision < seats.seats.revision
+            })
+        else { return }
+        byObject[seats.object]?[place].seats = seats.seats.held
+        byObject[seats.object]?[place].seatRevision = seats.seats.revision
+    }
+
+    private mutating func place(_ listener: Listener, on object: ObjectID) {
         let isLate = byObject[object]?.contains {
             $0.incarnation == listener.incarnation && $0.feed.loop == listener.feed.loop
                 && $0.feed.number > listener.feed.number

@@ -5,11 +5,15 @@ import Raft
 /// How feeds hear, and sockets catch up (O14).
 extension SocketHub {
     /// Asks the owner for what the feed lacks, and to be told what comes.
-    mutating func listen(_ feed: Feed) {
+    /// Asks for seats at the same time, since every socket needs one.
+    mutating func listen(_ feed: Feed, forSeatsOnly: Bool = false) {
+        if !forSeatsOnly { feed.isForSeatsOnly = false }
         guard !feed.isListening else { return }
         feed.isListening = true
+        feed.isForSeatsOnly = forSeatsOnly
         feed.askedAfter = feed.cursor
-        ask(.listen(feed), feed, .listen(ListenRequest(after: feed.cursor, feed: feed.address)))
+        let request = ListenRequest(after: feed.cursor, feed: feed.address, seats: feed.nextSeatRequest())
+        ask(.listen(feed), feed, .listen(request))
     }
 
     /// This node may be cut off: feeds whom nobody answers in time end their sockets, whose clients would
@@ -23,11 +27,7 @@ extension SocketHub {
     mutating func heard(_ feed: Feed, _ answer: ClientAnswer, nowMs: UInt64) {
         feed.isListening = false
         guard feeds[feed.address.number] === feed else { return endLate(feed, answer) }
-        guard case .hearing(let hearing) = answer.reply else {
-            feed.isCutOff = true
-            for session in feed.sessions { end(session, .noOwner) }
-            return
-        }
+        guard case .hearing(let hearing) = answer.reply else { return endUnheard(feed) }
         feed.isCutOff = false
         feed.epoch = max(feed.epoch, Epoch(rawValue: answer.epoch))
         if hearing.isGap, let cursor = feed.cursor {
@@ -36,10 +36,17 @@ extension SocketHub {
             if cursor < hearing.through { tellGap(feed, behind: cursor, through: hearing.through) }
         }
         tell(feed, hearing.events, through: hearing.through)
-        for session in feed.sessions where session.phase == .opening { connect(session, nowMs: nowMs) }
+        seat(feed, hearing.seats, nowMs: nowMs)
         // The table may name a newer owner by now.
         let record = view?.state?.table.shard(forKey: feed.object.key.rawValue)
         if let record, record.epoch > feed.epoch, record.owner != nil { listen(feed) }
+    }
+
+    private mutating func endUnheard(_ feed: Feed) {
+        if !feed.isForSeatsOnly { feed.isCutOff = true }
+        for session in feed.sessions where !feed.isForSeatsOnly || session.phase == .opening {
+            end(session, .noOwner)
+        }
     }
 
     /// The feed ended while its question was under way: the owner learns it now.

@@ -58,7 +58,11 @@ struct SocketHub {
 
     var feeds: [UInt64: Feed] = [:]
     private var feedOfObject: [ObjectID: Feed] = [:]
-    var sessions: [SocketID: Session] = [:]
+    private(set) var sessions: [SocketID: Session] = [:]
+    /// Open sockets, by project.
+    private(set) var socketCounts: [String: UInt64] = [:]
+    /// Numbers of feeds that may have given seats back.
+    var feedsWithSeatsLeft: [UInt64] = []
     private var questions: [RequestToken: Question] = [:]
     private var greetings: Deque<(session: Session, untilMs: UInt64)> = []
     private var retries: Deque<(session: Session, atMs: UInt64)> = []
@@ -76,9 +80,10 @@ struct SocketHub {
     }
 
     /// Nothing waits for the router or for other nodes.
-    var isIdle: Bool { requests.isEmpty && messages.isEmpty }
+    var isIdle: Bool { requests.isEmpty && messages.isEmpty && feedsWithSeatsLeft.isEmpty }
 
     mutating func takeQuestions() -> (requests: [Request], messages: [(node: NodeID, message: PeerMessage)]) {
+        giveSeatsBack()
         defer {
             requests = []
             messages = []
@@ -96,8 +101,14 @@ struct SocketHub {
             take(frame, from: session)
         case .closed(let socket, let end):
             guard let session = sessions.removeValue(forKey: socket) else { return }
+            uncount(session.feed.project)
             close(session, end)
         }
+    }
+
+    private mutating func uncount(_ project: String) {
+        let count = socketCounts[project] ?? 0
+        socketCounts[project] = count > 1 ? count - 1 : nil
     }
 
     private mutating func open(_ opening: SocketOpening, nowMs: UInt64) {
@@ -116,8 +127,9 @@ struct SocketHub {
             connection: ConnectionID(
                 unique: unique(number), object: object, keyID: opening.keyID, secret: state.genesis.hashKey))
         sessions[opening.socket] = session
+        socketCounts[opening.project, default: 0] += 1
         feed.add(session)
-        if feed.cursor == nil || feed.isCutOff { listen(feed) } else { connect(session, nowMs: nowMs) }
+        listen(feed, forSeatsOnly: feed.cursor != nil && !feed.isCutOff)
     }
 
     private mutating func makeFeed(_ object: ObjectID, _ project: String, _ state: PlacementState) -> Feed {
@@ -144,7 +156,9 @@ struct SocketHub {
     }
 
     mutating func connect(_ session: Session, nowMs: UInt64) {
-        guard session.phase == .opening, !session.isGone, let cursor = session.feed.cursor else { return }
+        guard session.phase == .opening, !session.isGone, !session.isRefused, let cursor = session.feed.cursor else {
+            return
+        }
         deliver(FrameRendering.connected(session.connection, at: cursor), to: session)
         session.phase = .greeting(since: cursor)
         session.connectedAt = cursor
@@ -153,6 +167,7 @@ struct SocketHub {
     }
 
     private mutating func close(_ session: Session, _ end: SocketEnd) {
+        if session.phase != .opening { feedsWithSeatsLeft.append(session.feed.address.number) }
         session.isGone = true
         session.waiting = []
         session.waitingBytes = 0
@@ -254,6 +269,7 @@ struct SocketHub {
     /// Closes the socket; its `closed` follows.
     mutating func end(_ session: Session, _ closing: SocketClosing) {
         guard !session.isGone else { return }
+        session.isRefused = session.phase == .opening
         outputs.append(.close(session.socket, closing))
     }
 
@@ -367,6 +383,7 @@ extension Session {
 
 extension SocketClosing {
     static let notReady = SocketClosing(code: 1013, reason: "this node has not joined its cluster; try another one")
+    static let fullObject = SocketClosing(code: 1013, reason: "the object has as many sockets as it may have")
     static let tooManyFrames = SocketClosing(code: 1013, reason: "too many frames wait to be done")
     static let noOwner = SocketClosing(code: 1013, reason: "no node could serve this object in time")
     /// 1008 makes the SDK forget its id: else two clients with one id would chase each other for ever.

@@ -51,13 +51,13 @@ extension ShardReplica {
         }
         counters.executedOperations += 1
         let next = raft.lastIndex.next
-        let context = ExecutionContext(
+        var context = ExecutionContext(
             nowMs: now.wallMs, windowAgeMs: windowAge.reached(now), epoch: raft.sealedTerm.rawValue,
             nextIndex: next.rawValue,
             random: random(attempt.request.operation, index: next.rawValue, now: now),
-            defaultTTLMs: defaultLifetimeMs(attempt.request.object), limits: settings.limits,
+            defaultTTLMs: defaultLifetimeMs(attempt.request.object), limits: limits,
             isWatched: isWatched(attempt.request.object, nowMs: now.rawNs / 1_000_000))
-        switch state.execute(attempt.request, context) {
+        switch executeWithinQuota(attempt.request, &context) {
         case .write(let payload, let answer):
             let index = raft.propose(payload)
             precondition(index == next, "O3: an entry gets the index that its execution was told")

@@ -64,8 +64,9 @@ extension ShardReplica {
         var hearing = Hearing(through: through, isGap: false, events: [])
         if let after = request.after { look(back: after, object, request, into: &hearing) }
         if let feed = request.feed {
-            listeners.add(
-                Listeners.Listener(node: node, incarnation: incarnation, feed: feed, told: through), to: object)
+            hearing.seats = listeners.add(
+                Listeners.Listener(node: node, incarnation: incarnation, feed: feed, told: through), to: object,
+                request.seats, limit: limits.socketsPerObject)
         }
         return hearing
     }
@@ -146,7 +147,7 @@ extension ShardReplica {
         let next = raft.lastIndex.next
         let context = ExecutionContext(
             nowMs: now.wallMs, windowAgeMs: windowAge.reached(now), epoch: raft.sealedTerm.rawValue,
-            nextIndex: next.rawValue, random: (0, 0), limits: settings.limits,
+            nextIndex: next.rawValue, random: (0, 0), limits: limits,
             isWatched: isWatched(object, nowMs: now.rawNs / 1_000_000))
         guard let payload = state.executeDeparture(of: records, from: object, context) else { return }
         let index = raft.propose(payload)

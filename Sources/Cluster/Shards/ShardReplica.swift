@@ -23,6 +23,8 @@ final class ShardReplica {
     /// The placement state that named the record: lease duration, live processes.
     private(set) var placement: PlacementState?
     let entropy: SipHash
+    /// Limits and quotas, as the loop knows them.
+    let quotas: QuotaBook
     /// Default lifetimes of items, by project and class; only of classes that have one.
     var defaultLifetimesMs: [ClassName: UInt64] = [:]
     /// O8: having proposed to give the shard away at this epoch, never start or resume it.
@@ -93,9 +95,10 @@ final class ShardReplica {
 
     init(
         shard: ShardID, nodeID: NodeID, origin: ReplicaOrigin, record: ShardRecord, settings: NodeSettings,
-        entropy: SipHash, source: any ObjectSource
+        entropy: SipHash, quotas: QuotaBook, source: any ObjectSource
     ) {
         self.entropy = entropy
+        self.quotas = quotas
         self.shard = shard
         self.nodeID = nodeID
         self.settings = settings
@@ -374,7 +377,7 @@ final class ShardReplica {
         guard !fenced.isEmpty else { return }
         let context = ExecutionContext(
             nowMs: state.logTimeMs, windowAgeMs: state.windowAgeMs, epoch: raft.sealedTerm.rawValue,
-            nextIndex: raft.lastIndex.next.rawValue, random: (0, 0), limits: settings.limits)
+            nextIndex: raft.lastIndex.next.rawValue, random: (0, 0), limits: limits)
         guard let (payload, _) = state.executeRetirement(of: fenced, context) else { return }
         executedThrough = raft.propose(payload)
     }

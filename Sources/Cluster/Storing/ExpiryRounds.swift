@@ -65,6 +65,6 @@ extension ShardReplica {
     func context(next: LogIndex, now: Clocks, isWatched: Bool = false) -> ExecutionContext {
         ExecutionContext(
             nowMs: now.wallMs, windowAgeMs: windowAge.reached(now), epoch: raft.sealedTerm.rawValue,
-            nextIndex: next.rawValue, random: (0, 0), limits: settings.limits, isWatched: isWatched)
+            nextIndex: next.rawValue, random: (0, 0), limits: limits, isWatched: isWatched)
     }
 }

@@ -43,10 +43,13 @@ struct ReplicaOrigin {
             joinedAt: .genesis)
     }
 
-    /// Of a group that exists elsewhere: it knows nothing and says nothing before it has a snapshot (O9).
-    static func joining(range: ClosedRange<UInt64>, source: any ObjectSource, at point: LogPoint) -> ReplicaOrigin {
+    /// Of a group that exists elsewhere: it knows nothing, says nothing before it has a snapshot, and follows
+    /// nobody below the epoch at which the table took it in (O9).
+    static func joining(
+        range: ClosedRange<UInt64>, source: any ObjectSource, at point: LogPoint, sealedAt epoch: Epoch
+    ) -> ReplicaOrigin {
         ReplicaOrigin(
-            log: .joining, state: ShardState(range: range, source: source), stored: .zero, joinedAt: point)
+            log: .joining(sealedAt: epoch.term), state: ShardState(range: range, source: source), stored: .zero, joinedAt: point)
     }
 
     /// The disk has lost it: silent in this name, for good (O9).

@@ -8,6 +8,7 @@ extension AdminCall {
         switch request.method {
         case .GET:
             let projects = try state().tenants.projects
+            let standing = edge.gateway.quotaStanding
             answer(
                 .json(
                     JSONOutput.object { page in
@@ -16,6 +17,7 @@ extension AdminCall {
                             page.object {
                                 $0.member("project", project.id)
                                 $0.member("createdAt", project.createdAtMs)
+                                $0.writeQuota(project.quota, standing.lines[project.id])
                             }
                         }
                     }))

@@ -1,4 +1,5 @@
 import Cluster
+import ObjectRuntime
 
 /// Writes `/metrics` in the Prometheus text format. Holds only what was measured, and never an object
 /// id in a label.
@@ -103,6 +104,11 @@ struct MetricsPage {
         counter(
             "holdfast_failed_hibernations_total", "Objects that stayed because their file took no more.",
             counters.failedHibernations)
+        let quotas = QuotaKind.allCases.map(\.rawValue) + ["object_sockets"]
+        family(
+            "holdfast_quota_refusals_total", "counter",
+            "What was refused for a project's quota, or for the sockets of one object.",
+            quotas.map { (["quota": $0], "\(counters.quotaRefusals[$0] ?? 0)") })
         family(
             "holdfast_takeovers_total", "counter", "Shards taken over, by cause.",
             counters.takeovers.sorted { $0.key < $1.key }.map { (["cause": $0.key], "\($0.value)") })

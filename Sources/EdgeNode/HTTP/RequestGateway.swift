@@ -1,4 +1,5 @@
 import Cluster
+import ObjectRuntime
 import Placement
 
 /// What the HTTP edge needs from the node behind it; the shell implements it once per event loop.
@@ -11,6 +12,10 @@ public protocol RequestGateway: AnyObject {
     /// Which loop of the node this is, and how many there are.
     var loopIndex: Int { get }
     var loopCount: Int { get }
+    /// Why the project may have no further socket; nil if it may, and then that one is counted.
+    func refusesSocket(of project: String) -> Refusal?
+    /// Where projects with quotas stand, a second old.
+    var quotaStanding: QuotaStanding { get }
     /// Hands what happened to a socket of this loop to the loop that keeps its object's feed, in order.
     func tell(_ input: SocketInput, hub: Int)
     /// Puts a command through the placement leader; answers after it is applied on this node.

@@ -100,6 +100,9 @@ final class NodeBrain: @unchecked Sendable {
         if let lease = effects.lease {
             for loop in node.loops { loop.eventLoop.execute { loop.input(.lease(lease)) } }
         }
+        if let quota = effects.quota {
+            for loop in node.loops { loop.eventLoop.execute { loop.input(.quota(quota)) } }
+        }
         for message in effects.toLoops {
             guard case .shard(let shard) = message.destination else { continue }
             let loop = node.loops[homeLoop(of: shard, loops: node.loops.count)]

@@ -172,6 +172,10 @@ extension NodeLoop: RequestGateway {
 
     var loopCount: Int { node.loops.count }
 
+    func refusesSocket(of project: String) -> Refusal? { core.admitSocket(of: project) }
+
+    var quotaStanding: QuotaStanding { core.quotaStanding }
+
     func tell(_ input: SocketInput, hub: Int) {
         let loop = node.loops[hub]
         if loop === self {

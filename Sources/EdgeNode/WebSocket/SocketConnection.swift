@@ -170,7 +170,8 @@ extension SocketConnection {
         do throws(HTTPFault) {
             open(admission.route, caller: try edge.http.caller(of: admission, token: token))
         } catch {
-            let code = error.status == 503 ? CloseCode.tryAgainLater : CloseCode.policy
+            let isLasting = error.status != 503 && error.status != 429
+            let code = isLasting ? CloseCode.policy : CloseCode.tryAgainLater
             close(SocketClosing(code: code, reason: error.message), .unauthenticated)
         }
     }
@@ -198,6 +199,7 @@ extension HTTPEdge {
             project: admission.route.project, view: gateway.view, nowMs: gateway.wallMs())
         try checkSocketIDSignature(
             admission.route, signature: admission.idSignature, keyVersion: admission.idSignatureKeyVersion)
+        try checkSocketQuota(admission.route.project)
         return caller
     }
 }

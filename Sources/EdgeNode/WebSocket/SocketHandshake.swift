@@ -71,10 +71,17 @@ extension HTTPEdge {
                 authorization: authorization, origin: headers.origin, project: route.project,
                 view: gateway.view, nowMs: gateway.wallMs())
             try checkSocketIDSignature(route, signature: signature, keyVersion: version)
+            try checkSocketQuota(route.project)
         }
         return SocketAdmission(
             route: route, caller: caller, origin: headers.origin, idSignature: signature,
             idSignatureKeyVersion: version, acceptKey: acceptKey, namesProtocol: offer.namesOurs)
+    }
+
+    /// Once for each socket, when its caller is known.
+    func checkSocketQuota(_ project: String) throws(HTTPFault) {
+        guard let refusal = gateway.refusesSocket(of: project) else { return }
+        throw HTTPFault(refusal, applied: .no)
     }
 
     private func checkLengths(_ route: SocketRoute) throws(HTTPFault) {

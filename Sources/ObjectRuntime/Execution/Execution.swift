@@ -14,6 +14,8 @@ public struct ExecutionContext: Sendable {
     public var limits: Limits
     /// Somebody listens to the object, or did until just now.
     public var isWatched: Bool
+    /// What the object's project may still take; nil without a quota.
+    public var room: ProjectRoom?
 
     public init(
         nowMs: UInt64, windowAgeMs: UInt64, epoch: UInt64, nextIndex: UInt64, random: (UInt64, UInt64),

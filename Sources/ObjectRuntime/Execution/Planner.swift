@@ -4,6 +4,8 @@ struct Draft {
     /// What a write answers; a read carries its reply with it.
     var outcome: EntryOutcome
     var reply: Reply?
+    /// A refusal of the moment: nothing is written, and it is not remembered.
+    var isPassing = false
 
     static func read(_ reply: Reply) -> Draft { Draft(outcome: .read, reply: reply) }
 }
@@ -40,9 +42,14 @@ struct Planner {
         do throws(Refusal) {
             draft = try planner.plan(operation)
             try planner.checkObjectLimits()
+            try planner.checkQuota()
         } catch {
             draft = Draft(outcome: .refused(error))
             planner.changes = []
+            if error.quotaKind != nil {
+                draft.isPassing = true
+                return draft
+            }
         }
         draft.changes = planner.changes
         if !planner.expired.isEmpty {
@@ -191,6 +198,12 @@ extension Planner {
                 "object.tooManyItems", "The object would have more than \(limits.itemsPerObject) items.")
         }
         throw .tooLarge("object.tooLarge", "The object would have more than \(limits.objectBytes) bytes.")
+    }
+
+    private func checkQuota() throws(Refusal) {
+        guard let room = context.room else { return }
+        let makesObject = object.isEmpty && changes.contains { $0.makesObject }
+        try room.check(newObjects: makesObject ? 1 : 0, newBytes: addedBytes)
     }
 
     private var isOverLimits: Bool {

@@ -7,6 +7,8 @@ public struct Limits: Sendable, Equatable {
     public var itemsPerObject = 10_000
     /// Names and values of an object together.
     public var objectBytes = 64 << 20
+    /// Sockets of clients on all nodes that listen to an object.
+    public var socketsPerObject = 1_000
     /// Connections of an object that have joined or were resumed.
     public var sessionsPerObject = 10_000
     /// What all of them have joined with, together. What is less than one connection's share always fits.

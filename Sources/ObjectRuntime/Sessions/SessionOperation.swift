@@ -48,20 +48,25 @@ public struct ListenRequest: Sendable, Equatable {
     public var after: EventPoint?
     /// Where events are to be sent from now on; nil for a single look back.
     public var feed: FeedAddress?
+    /// How many sockets the feed is for.
+    public var seats: SeatRequest
 
-    public init(after: EventPoint?, feed: FeedAddress?) {
+    public init(after: EventPoint?, feed: FeedAddress?, seats: SeatRequest = SeatRequest()) {
         self.after = after
         self.feed = feed
+        self.seats = seats
     }
 
     func encode(into writer: inout ByteWriter) {
         writer.writeOptional(after) { $1.encode(into: &$0) }
         writer.writeOptional(feed) { $1.encode(into: &$0) }
+        seats.encode(into: &writer)
     }
 
     init(from reader: inout ByteReader) throws(DecodingFailure) {
         after = try reader.readOptional { (reader) throws(DecodingFailure) in try EventPoint(from: &reader) }
         feed = try reader.readOptional { (reader) throws(DecodingFailure) in try FeedAddress(from: &reader) }
+        seats = try SeatRequest(from: &reader)
     }
 }
 
@@ -93,23 +98,28 @@ public struct Hearing: Sendable, Equatable {
     /// Events behind the point that was asked for may be missing, and nobody can tell which.
     public var isGap: Bool
     public var events: [FeedEvent]
+    /// How many sockets the feed may have connected; zero for a look back.
+    public var seats: UInt64
 
-    public init(through: EventPoint, isGap: Bool, events: [FeedEvent]) {
+    public init(through: EventPoint, isGap: Bool, events: [FeedEvent], seats: UInt64 = 0) {
         self.through = through
         self.isGap = isGap
         self.events = events
+        self.seats = seats
     }
 
     public func encode(into writer: inout ByteWriter) {
         through.encode(into: &writer)
         writer.write(isGap)
         writer.writeArray(events) { $1.encode(into: &$0) }
+        writer.writeVariable(seats)
     }
 
     public init(from reader: inout ByteReader) throws(DecodingFailure) {
         through = try EventPoint(from: &reader)
         isGap = try reader.readBool()
         events = try reader.readArray { (reader) throws(DecodingFailure) in try FeedEvent(from: &reader) }
+        seats = try reader.readVariable()
     }
 }
 

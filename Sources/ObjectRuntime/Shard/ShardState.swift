@@ -147,7 +147,7 @@ extension ShardState {
             Planner(
                 object: object ?? ObjectState(), context: context, nowMs: nowMs,
                 versionFloor: versionFloor))
-        if draft.changes.isEmpty, !ShardState.isRecordedAlways(writeID) {
+        if draft.isPassing || draft.changes.isEmpty && !ShardState.isRecordedAlways(writeID) {
             return read(draft.reply ?? reply(to: draft.outcome, request.object), request.object)
         }
         let entry = OperationEntry(

@@ -16,6 +16,8 @@ enum Samples {
             body: .seal)
     }
 
+    static let feed = FeedAddress(loop: 1, number: 77)
+
     static var attempt: Try {
         let table = TestTable()
         let object = ObjectID(project: "p", objectClass: "c", id: "o", hashKey: table.state.genesis.hashKey)
@@ -88,6 +90,26 @@ enum Samples {
             .outcome(outcome(.answered(answer))), .outcome(outcome(.unchanged(answer))),
             .outcome(outcome(.refused)),
             .outcome(outcome(.overloaded)),
+            .events(
+                EventPush(
+                    shard: shard, feed: feed, epoch: Epoch(rawValue: 4), previous: .end(epoch: 4, index: 8),
+                    through: .end(epoch: 4, index: 9),
+                    events: [FeedEvent(point: .end(epoch: 4, index: 9), content: .frame([123, 125]))])),
+            .broadcast(
+                MessagePush(
+                    shard: shard, feed: feed, stream: attempt.stream, counter: 6, sender: nil, frame: [123, 125])),
+            .feedEnd(FeedEnd(shard: shard, object: attempt.request.object, feed: feed)),
+            .usage(
+                UsageReport(
+                    process: process,
+                    lines: [
+                        UsageReport.Line(project: "a", objects: 1, bytes: 2_000, sockets: 3, demands: [4, 500]),
+                        UsageReport.Line(project: "b", objects: 0, bytes: 0, sockets: 0, demands: []),
+                    ])),
+            .feedSeats(
+                FeedSeats(
+                    shard: shard, object: attempt.request.object, feed: feed,
+                    seats: SeatRequest(revision: 9, held: 3, wanted: 4))),
         ]
     }
 

@@ -129,6 +129,7 @@ final class TestCluster {
             node.lease = lease
             node.loop.step(.lease(lease), now: now)
         }
+        if let quota = effects.quota { node.loop.step(.quota(quota), now: now) }
         for message in effects.toLoops { node.loop.step(.message(from: node.nodeID, message), now: now) }
         if effects.drainLoops, !node.isLoopHung { node.loop.step(.drain, now: now) }
         for (token, result) in effects.proposals { node.proposals[token.rawValue] = result }

@@ -14,7 +14,8 @@ struct TestEdge {
     init(adjust: (inout NodeSettings) -> Void = { _ in }) {
         var settings = NodeSettings()
         adjust(&settings)
-        router = EdgeRouter(nodeID: NodeID(rawValue: 1), loop: 0, settings: settings)
+        router = EdgeRouter(nodeID: NodeID(rawValue: 1), loop: 0, settings: settings,
+            quotas: QuotaBook(loop: 0, limits: settings.limits))
     }
 
     /// With the shard owned by a node, and the table seen.

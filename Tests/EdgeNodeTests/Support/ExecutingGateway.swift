@@ -25,6 +25,20 @@ final class ExecutingGateway: RequestGateway {
     /// What every request is answered, instead of being executed.
     var scriptedAnswer: ClientAnswer?
 
+    var quotaStanding = QuotaStanding()
+    /// What every socket is refused with, if anything.
+    var socketRefusal: Refusal?
+    private(set) var admittedSockets: [String] = []
+    var room: ProjectRoom?
+
+    func refusesSocket(of project: String) -> Refusal? {
+        guard let socketRefusal else {
+            admittedSockets.append(project)
+            return nil
+        }
+        return socketRefusal
+    }
+
     var loopIndex = 2
     var loopCount = 4
     /// What sockets have told the loops of their objects' feeds.
@@ -101,10 +115,11 @@ final class ExecutingGateway: RequestGateway {
         let id = request.idempotency.map {
             OperationID.client(apiKey: $0.apiKey, key: $0.key, requestHash: $0.requestHash)
         }
-        let context = ExecutionContext(
+        var context = ExecutionContext(
             nowMs: nowMs, windowAgeMs: 0, epoch: epoch, nextIndex: shard.lastIndex + 1, random: (1, 2),
             defaultTTLMs: state.classSettings(project: request.project, class: request.objectClass)
                 .defaultTTLMs)
+        context.room = room
         let execution = shard.execute(
             Request(object: object, operation: request.operation, id: id), context)
         shard.committed(through: shard.lastIndex)
