@@ -289,13 +289,19 @@ extension World {
         case .slowness(let machine):
             machines[machine].syncDelayNs = 0
             machines[machine].turnDelayNs = 0
-        case .fullDisk(let machine): machines[machine].disk.isFull = false
+        case .fullDisk(let machine): makeRoom(machine)
         case .slowLink(let from, let to): network.setExtraDelay(from: from, to: to, ns: 0)
         case .lateFence(let owner, let leader): endLateFence(owner: owner, leader: leader)
         case .clock(let machine):
             let drift = plan.driftPpm[machine]
             machines[machine].clock.setRates(bootPpm: drift, rawPpm: drift, trueNs: nowNs)
         }
+    }
+
+    /// A full disk has room again: what has waited is written.
+    func makeRoom(_ machine: Int) {
+        machines[machine].disk.isFull = false
+        if let process = machines[machine].process { beginSync(process) }
     }
 
     /// All faults are over: what is down comes back, what is cut is mended.
@@ -306,7 +312,7 @@ extension World {
         network.quality = VirtualNetwork.Quality()
         for machine in machines.indices {
             goOn(machine)
-            machines[machine].disk.isFull = false
+            makeRoom(machine)
             for end in [FaultEnd.slowness(machine: machine), .clock(machine: machine)] { endFault(end) }
             if machines[machine].process == nil {
                 planStart(machine, afterNs: random.below(UInt64(200_000_000)))
