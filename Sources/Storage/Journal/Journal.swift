@@ -70,7 +70,8 @@ public final class Journal: Sendable {
 
     /// Queues `records`; they come back together after a crash, or not at all. `durable` is called on
     /// the journal's thread after the fdatasync, in the order of the appends. After a failure every
-    /// append fails. A full disk is no failure: `durable` waits until there is room. After `close`, `durable` is called at once, on the caller's thread.
+    /// append fails. A full disk is no failure: `durable` waits until there is room. After `close`, `durable`
+    /// is called at once, on the caller's thread.
     public func append(
         _ records: [JournalRecord], durable: @escaping @Sendable (Result<Void, JournalError>) -> Void
     ) {
