@@ -47,7 +47,33 @@
 // clean.
 //
 // An error of a write or a sync is final. Every later append fails with the same error, and the process
-// stops.
+// stops. The exception is a full disk, below.
+//
+// ### What is dropped
+//
+// The journal knows what its records are for (`JournalKind`). An entry is needed until its group says that it
+// is covered, void or replaced; of all other records the newest of each group and kind is. So the first
+// batch of a segment begins with its anchor: a floor record, which names the lowest segment that is needed,
+// and all these newest records again. Reading can begin at any segment with an anchor, in the right order, and
+// only entries hold a segment. `JournalLedger` counts them, of durable batches only. When the anchor is
+// durable, the segments below its floor go, the oldest first; one of the right size becomes the spare.
+//
+// `JournalSpan` decides at the start what belongs to the journal: the segments without a gap up to the last
+// one, of which the newest anchor says where they must begin. A gap above that is damage, as a lost segment at
+// the end is by its predecessor's seal. What is below is left over from a dropping that was cut short; it is not
+// read, and goes.
+//
+// Who appends sees more than once what it wrote once, and may see the later part of a log only. It has to check
+// that what is missing is covered in the end (`RecoveredLogs.finish`). Holding back is reported: `pressure`
+// names the groups that have to cover something for the journal to become smaller.
+//
+// ### When the disk is full
+//
+// Room for the next segment is taken while the present one is written. If there is none, the journal says `low`
+// at once and goes on; if it comes to the end of the segment like that, it is `stalled`: the batch and all
+// behind it wait, and are tried again until there is room. No append fails, none is lost and none overtakes
+// another, so those who wait need not know. Nothing of a waiting batch counts, as its sync has not been tried;
+// a sync that fails is final on a full disk, too.
 //
 // ## The object store
 //
@@ -108,13 +134,10 @@
 //
 // ## What is left out
 //
-// - Dropping segments. Nothing is compacted yet, so nothing may be dropped, and recovery insists on
-//   segment 1. The seams: a dropped segment is renamed to `spare` and becomes the next one as it is,
-//   whatever it holds; which segments may go follows from the highest index per group that `visit` and
-//   `append` see; and the lowest live sequence number has to be in a record of its own before a file
-//   goes, so that a missing one is still noticed.
 // - Repair. A damaged journal stops the node, which comes back as a new replica. The checksum of a
 //   record covers its group, so knowing which groups are hit is possible where the heads are whole, and
 //   is not needed yet.
 // - Repair of a store: what is damaged is fetched anew from the other replicas.
 // - Giving back disk space: pages that are free stay in the store's file and are used again.
+// - Archiving: a segment that somebody still wants to copy would hold the floor down (`limit` of the ledger's
+//   `floor`).

@@ -329,19 +329,7 @@ private func append(_ numbers: ClosedRange<UInt64>, to journal: Journal, payload
         again.close()
     }
 
-    @Test func aFullDiskIsADistinctError() throws {
-        let disk = FaultyDisk()
-        let (journal, _) = try open(directory, disk: disk)
-        disk.fail(.write, with: ENOSPC)
-        let outcomes = Outcomes()
-        journal.append([record(1)], durable: outcomes.callback(1))
-        let error = try #require(outcomes.wait(1).first?.error)
-        #expect(error.kind == .diskFull)
-        #expect(error.description.contains("Free space"))
-        journal.close()
-    }
-
-    @Test func aFullDiskAtTheChangeOfSegmentLosesNothing() throws {
+    @Test func aFailedSyncOfAFullDiskAtTheChangeOfSegmentLosesNothing() throws {
         let disk = FaultyDisk()
         let (journal, _) = try open(directory, disk: disk)
         append(1...1, to: journal)

@@ -21,8 +21,8 @@ private struct Model {
         }
     }
 
-    mutating func sync() throws {
-        try journal.sync()
+    mutating func sync() {
+        journal.sync()
         synced += unsynced
         unsynced = []
     }
@@ -45,10 +45,10 @@ private struct Model {
             for _ in 0..<Int.random(in: 2...6, using: &generator) {
                 for _ in 0..<Int.random(in: 0...12, using: &generator) {
                     model.append(&generator)
-                    try model.sync()
+                    model.sync()
                 }
                 model.append(&generator)
-                if Bool.random(using: &generator) { try model.journal.write() }
+                if Bool.random(using: &generator) { model.journal.write() }
                 model.journal.crash(Bool.random(using: &generator) ? .power : .process, using: &generator)
                 try model.recoverAndCheck()
             }
@@ -60,10 +60,10 @@ private struct Model {
         var model = Model(seed: 1)
         for _ in 0..<3 {
             model.append(&generator)
-            try model.sync()
+            model.sync()
         }
         model.append(&generator)
-        try model.journal.write()
+        model.journal.write()
         let range = try #require(model.journal.unsyncedRange)
         for cut in range.lowerBound...range.upperBound {
             var crashed = model
@@ -71,7 +71,7 @@ private struct Model {
             try crashed.recoverAndCheck()
             // The journal goes on, and what is left of the torn batch does not come back.
             crashed.append(&generator)
-            try crashed.sync()
+            crashed.sync()
             crashed.journal.crash(.power, using: &generator)
             try crashed.recoverAndCheck()
         }
@@ -81,9 +81,9 @@ private struct Model {
         var journal = MemoryJournal(seed: 3)
         for number in 1...3 as ClosedRange<UInt64> {
             journal.append([record(number, payloadBytes: 900)])
-            if number < 3 { try journal.sync() }
+            if number < 3 { journal.sync() }
         }
-        try journal.write()
+        journal.write()
         var generator = SeededGenerator(state: 3)
         journal.crash(.process, using: &generator)
         let second = MemoryJournal.batches(in: journal.segments[0])[1]
@@ -95,12 +95,12 @@ private struct Model {
         // Same sizes, same numbers: the new batch's head with the old batch's records must not pass.
         var journal = MemoryJournal(seed: 8)
         journal.append([record(1, payloadBytes: 600)])
-        try journal.write()
+        journal.write()
         let range = try #require(journal.unsyncedRange)
         journal.tear(step: 0) { $0 >= range.lowerBound + BatchFormat.headerBytes }
         try journal.recover { _ in Issue.record("the torn batch came back") }
         journal.append([record(2, payloadBytes: 600)])
-        try journal.write()
+        journal.write()
         journal.tear(step: 0) { $0 < range.lowerBound + BatchFormat.headerBytes }
         try journal.recover { _ in Issue.record("a batch made of two came back") }
     }
@@ -110,16 +110,16 @@ private struct Model {
             for cutAt in 0..<100 {
                 var journal = MemoryJournal(segmentBytes: 4600, seed: 2)
                 journal.append([record(1, payloadBytes: 300)])
-                try journal.sync()
+                journal.sync()
                 journal.append([record(2, payloadBytes: 300)])
-                try journal.write()
+                journal.write()
                 #expect(journal.unsyncedSteps == 3, "successor, seal, batch")
                 let expected: [UInt64] = step == 3 ? [1, 2] : [1]
                 journal.tear(step: step) { $0 % 4096 < cutAt }
                 #expect(try indexes(of: &journal) == expected)
                 journal.append([record(3, payloadBytes: 300)])
-                try journal.sync()
-                try journal.close()
+                journal.sync()
+                journal.close()
                 #expect(try indexes(of: &journal) == expected + [3])
             }
         }
@@ -129,7 +129,7 @@ private struct Model {
         var journal = MemoryJournal(segmentBytes: 5000, seed: 2)
         for number in 1...3 as ClosedRange<UInt64> {
             journal.append([record(number, payloadBytes: 20_000)])
-            try journal.sync()
+            journal.sync()
         }
         var generator = SeededGenerator(state: 0)
         journal.crash(.power, using: &generator)
@@ -142,7 +142,7 @@ private struct Model {
         var generator = SeededGenerator(state: 0)
         var journal = MemoryJournal(seed: 1)
         journal.append([record(1)])
-        try journal.write()
+        journal.write()
         journal.append([record(2)])
         journal.crash(.process, using: &generator)
         #expect(try indexes(of: &journal) == [1])
@@ -151,23 +151,34 @@ private struct Model {
         #expect(try indexes(of: &journal) == [1])
     }
 
-    @Test func aFullDiskIsNamedAndKeepsWhatIsThere() throws {
-        var journal = MemoryJournal(seed: 1)
-        journal.append([record(1)])
-        try journal.sync()
+    @Test func aFullDiskStallsAtTheEndOfTheSegmentAndNothingIsLost() throws {
+        var journal = MemoryJournal(segmentBytes: 5000, seed: 1)
         journal.isFull = true
-        journal.append([record(2)])
-        let error = #expect(throws: JournalError.self) { try journal.sync() }
-        #expect(error?.kind == .diskFull)
+        var number: UInt64 = 0
+        while journal.space != .stalled {
+            #expect(journal.space == .low)
+            number += 1
+            journal.append([record(number, payloadBytes: 100)])
+            journal.sync()
+        }
+        #expect(number > 4 && journal.hasQueued && !journal.hasUnsynced)
+        journal.append([record(number + 1, payloadBytes: 100)])
+        journal.sync()
+        var crashed = journal
         var generator = SeededGenerator(state: 0)
+        crashed.crash(.power, using: &generator)
+        #expect(try indexes(of: &crashed) == Array(1..<number))
+        journal.isFull = false
+        #expect(journal.space == .roomy)
+        journal.sync()
         journal.crash(.power, using: &generator)
-        #expect(try indexes(of: &journal) == [1])
+        #expect(try indexes(of: &journal) == Array(1...number + 1))
     }
 
     @Test func recordsOfOneGroupCanBeLeftOut() throws {
         var journal = MemoryJournal(seed: 1)
         journal.append((1...9).map { record($0) })
-        try journal.close()
+        journal.close()
         var groups: Set<UInt64> = []
         try journal.recover(withoutGroup: 1) { groups.insert($0.group) }
         #expect(groups == [0, 2])
@@ -177,7 +188,7 @@ private struct Model {
         struct Refusal: Error {}
         var journal = MemoryJournal(seed: 1)
         journal.append([record(1)])
-        try journal.close()
+        journal.close()
         let error = #expect(throws: JournalError.self) { try journal.recover { _ in throw Refusal() } }
         #expect(error?.kind == .refused)
     }
@@ -188,10 +199,10 @@ private struct Model {
             var model = Model(seed: 6)
             for _ in 0..<40 {
                 model.append(&generator)
-                try model.sync()
+                model.sync()
             }
             model.append(&generator)
-            try model.journal.write()
+            model.journal.write()
             model.journal.crash(.power, using: &generator)
             try model.recoverAndCheck()
             return model.journal.segments
@@ -207,7 +218,7 @@ private struct Model {
             var model = Model(seed: seed)
             for _ in 0..<Int.random(in: 2...30, using: &generator) {
                 model.append(&generator)
-                try model.sync()
+                model.sync()
             }
             model.journal.crash(.power, using: &generator)
             let isDamaged = model.journal.damage(using: &generator)
@@ -221,9 +232,9 @@ private struct Model {
         var journal = MemoryJournal(segmentBytes: 4500, seed: 5)
         for number in 1...3 as ClosedRange<UInt64> {
             journal.append([record(number, payloadBytes: 50), record(number + 10, payloadBytes: 3)])
-            try journal.sync()
+            journal.sync()
         }
-        try journal.close()
+        journal.close()
         #expect(journal.segments.count == 2)
         var named = 0
         for segment in 0..<2 {
@@ -251,7 +262,7 @@ private struct Model {
         var journal = MemoryJournal(seed: 5)
         for number in 1...2 as ClosedRange<UInt64> {
             journal.append([record(number)])
-            try journal.sync()
+            journal.sync()
         }
         var generator = SeededGenerator(state: 0)
         journal.crash(.power, using: &generator)
@@ -267,9 +278,9 @@ private struct Model {
     @Test func aFlippedBitInATornTailIsStillATornTail() throws {
         var journal = MemoryJournal(seed: 5)
         journal.append([record(1)])
-        try journal.sync()
+        journal.sync()
         journal.append([record(2, payloadBytes: 700)])
-        try journal.write()
+        journal.write()
         let range = try #require(journal.unsyncedRange)
         for position in range {
             var crashed = journal
@@ -320,13 +331,13 @@ private func indexes(of journal: inout MemoryJournal) throws -> [UInt64] {
             var unsynced = LogView()
             for _ in 0..<12 {
                 for step in 0...Int.random(in: 0...25, using: &generator) {
-                    if step > 0 { try journal.sync() }
+                    if step > 0 { journal.sync() }
                     synced = unsynced
                     let records = maker.next()
                     for record in records { unsynced.take(record) }
                     journal.append(records)
                 }
-                if Bool.random(using: &generator) { try journal.write() }
+                if Bool.random(using: &generator) { journal.write() }
                 journal.crash(Bool.random(using: &generator) ? .power : .process, using: &generator)
                 let found = try replay(&journal)
                 #expect(found == synced || found == unsynced)
@@ -353,7 +364,7 @@ private func indexes(of journal: inout MemoryJournal) throws -> [UInt64] {
                 var next = synced
                 for record in records { next.take(record) }
                 journal.append(records)
-                try journal.write()
+                journal.write()
                 removals = max(removals, journal.unsyncedSteps - 3)
                 for step in 0...journal.unsyncedSteps where journal.unsyncedSteps > 1 {
                     for cut in stride(from: 0, to: 7000, by: step < 3 ? 701 : 7000) {
@@ -363,11 +374,11 @@ private func indexes(of journal: inout MemoryJournal) throws -> [UInt64] {
                         #expect(found == synced || found == next)
                         if step > 2 { #expect(found == next) }
                         crashed.append(records)
-                        try crashed.sync()
+                        crashed.sync()
                         #expect(crashed.liveSegments <= journal.liveSegments + 2)
                     }
                 }
-                try journal.sync()
+                journal.sync()
                 synced = next
             }
         }
@@ -380,7 +391,7 @@ private func indexes(of journal: inout MemoryJournal) throws -> [UInt64] {
             journal.append([
                 JournalRecord(kind: 1, group: 3, term: 1, index: index, payload: [UInt8](repeating: 1, count: 300))
             ])
-            try journal.sync()
+            journal.sync()
         }
         #expect(journal.liveBytes == journal.liveSegments * 5000)
         #expect(journal.pressure(aboveBytes: 5000) == [3])

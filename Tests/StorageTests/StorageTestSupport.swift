@@ -81,6 +81,7 @@ final class FaultyDisk: Disk, @unchecked Sendable {
     private var offsets: [Int] = []
     private var callsUntilDeath = Int.max
     private var tearsAt: Int?
+    private var fullFrom: Int?
 
     /// Where the writes went.
     var writes: [Int] { monitor.locked { offsets } }
@@ -93,8 +94,9 @@ final class FaultyDisk: Disk, @unchecked Sendable {
         }
     }
 
-    /// All calls succeed again.
-    func mend() { monitor.locked { fault = nil } }
+    /// No write finds room; with `largeFilesOnly`, none of more than a batch of small records: making files.
+    func fillUp(largeFilesOnly: Bool) { monitor.locked { fullFrom = largeFilesOnly ? 32 << 10 : 0 } }
+    func makeRoom() { monitor.locked { fullFrom = nil } }
 
     /// From the call after the next `calls` ones on, none does anything. If that one is a write, its first
     /// `tornBytes` bytes are written.
@@ -128,6 +130,7 @@ final class FaultyDisk: Disk, @unchecked Sendable {
 
     func write(_ bytes: UnsafeRawBufferPointer, to file: Int32, at offset: Int) -> Int32 {
         monitor.locked { offsets.append(offset) }
+        if let least = monitor.locked({ fullFrom }), bytes.count >= least { return ENOSPC }
         guard let code = code(for: .write) else { return real.write(bytes, to: file, at: offset) }
         let torn = min(tornBytes, bytes.count)
         _ = real.write(UnsafeRawBufferPointer(rebasing: bytes[..<torn]), to: file, at: offset)

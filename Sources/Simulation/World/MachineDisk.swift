@@ -19,6 +19,8 @@ struct MachineDisk {
         get { journal.isFull }
         set { journal.isFull = newValue }
     }
+    /// Nothing can be written until the disk has room again.
+    var isStalled: Bool { journal.space == .stalled }
 
     init(seed: UInt64) {
         journal = MemoryJournal(seed: seed)
@@ -35,24 +37,22 @@ struct MachineDisk {
     }
 
     /// Whether a sync should be begun now.
-    var wantsSync: Bool { !isSyncing && !queued.isEmpty }
+    var wantsSync: Bool { !isSyncing && !queued.isEmpty && !isStalled }
 
-    /// Writes all that is queued as one batch. Throws on a full disk: the node stops (O12).
-    mutating func beginSync() throws {
+    /// Writes all that is queued as one batch. False on a full disk: what is queued waits for room.
+    mutating func beginSync() -> Bool {
         precondition(wantsSync, "one sync at a time")
-        try journal.write()
+        journal.write()
+        guard !isStalled else { return false }
         underWay = queued
         queued = []
         isSyncing = true
+        return true
     }
 
     /// The sync has returned: these batches are durable.
     mutating func finishSync() -> [Waiting] {
-        do {
-            try journal.sync()
-        } catch {
-            preconditionFailure("a written batch can be synced: \(error)")
-        }
+        journal.sync()
         isSyncing = false
         defer { underWay = [] }
         return underWay

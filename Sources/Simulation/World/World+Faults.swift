@@ -245,7 +245,7 @@ extension World {
         case .slowTurns: machines[machine].turnDelayNs = random.pick([1_000_000, 20_000_000])
         case .fullDisk:
             guard downCount < faults.plan.downMax else { return }
-            fillDisk(machine, true)
+            fillDisk(machine)
             schedule(
                 .endOfFault(.fullDisk(machine: machine)),
                 afterNs: 50_000_000 + random.exponential(meanNs: 1_000_000_000))
@@ -289,7 +289,7 @@ extension World {
         case .slowness(let machine):
             machines[machine].syncDelayNs = 0
             machines[machine].turnDelayNs = 0
-        case .fullDisk(let machine): fillDisk(machine, false)
+        case .fullDisk(let machine): makeRoom(machine)
         case .slowLink(let from, let to): network.setExtraDelay(from: from, to: to, ns: 0)
         case .lateFence(let owner, let leader): endLateFence(owner: owner, leader: leader)
         case .clock(let machine):
@@ -298,9 +298,16 @@ extension World {
         }
     }
 
-    private func fillDisk(_ machine: Int, _ isFull: Bool) {
-        machines[machine].disk.isFull = isFull
-        machines[machine].store.isFull = isFull
+    private func fillDisk(_ machine: Int) {
+        machines[machine].disk.isFull = true
+        machines[machine].store.isFull = true
+    }
+
+    /// A full disk has room again: what has waited is written.
+    func makeRoom(_ machine: Int) {
+        machines[machine].disk.isFull = false
+        machines[machine].store.isFull = false
+        if let process = machines[machine].process { beginSync(process) }
     }
 
     /// All faults are over: what is down comes back, what is cut is mended.
@@ -311,7 +318,7 @@ extension World {
         network.quality = VirtualNetwork.Quality()
         for machine in machines.indices {
             goOn(machine)
-            fillDisk(machine, false)
+            makeRoom(machine)
             for end in [FaultEnd.slowness(machine: machine), .clock(machine: machine)] { endFault(end) }
             if machines[machine].process == nil {
                 planStart(machine, afterNs: random.below(UInt64(200_000_000)))

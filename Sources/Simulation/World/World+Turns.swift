@@ -153,12 +153,7 @@ extension World {
     func beginSync(_ process: RunningProcess) {
         let machine = process.machine
         guard machines[machine].disk.wantsSync, machines[machine].standstill == nil else { return }
-        do {
-            try machines[machine].disk.beginSync()
-        } catch {
-            note("\(machines[machine].name) stops: \(error)")
-            return end(process, crash: .process)
-        }
+        guard machines[machine].disk.beginSync() else { return note("\(machines[machine].name) has no space") }
         statistics.syncs += 1
         let delayNs = 30_000 + random.exponential(meanNs: plan.syncMeanNs) + slowSyncNs(machine)
         schedule(.synced(machine: machine, generation: process.generation), afterNs: delayNs)

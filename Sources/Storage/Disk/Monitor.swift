@@ -7,7 +7,12 @@ final class Monitor: @unchecked Sendable {
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
 
     init() {
-        let made = pthread_mutex_init(mutex, nil) == 0 && pthread_cond_init(condition, nil) == 0
+        var attributes = pthread_condattr_t()
+        let made =
+            pthread_condattr_init(&attributes) == 0
+            && pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0
+            && pthread_mutex_init(mutex, nil) == 0 && pthread_cond_init(condition, &attributes) == 0
+        pthread_condattr_destroy(&attributes)
         precondition(made, "the system cannot make a mutex")
     }
 
@@ -27,6 +32,16 @@ final class Monitor: @unchecked Sendable {
     /// Only inside `locked`: gives the mutex up until somebody signals.
     func wait() {
         pthread_cond_wait(condition, mutex)
+    }
+
+    /// The same, but no longer than `milliseconds`. False when the time is over.
+    func wait(milliseconds: Int) -> Bool {
+        var deadline = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &deadline)
+        let nanoseconds = deadline.tv_nsec + milliseconds % 1000 * 1_000_000
+        deadline.tv_sec += milliseconds / 1000 + nanoseconds / 1_000_000_000
+        deadline.tv_nsec = nanoseconds % 1_000_000_000
+        return pthread_cond_timedwait(condition, mutex, &deadline) == 0
     }
 
     func signal() {

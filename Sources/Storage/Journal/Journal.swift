@@ -7,11 +7,14 @@ public final class Journal: Sendable {
 
     /// Opens the journal in `directory`, which is made if it does not exist. `visit` gets every record,
     /// oldest first. On an error nothing on disk was changed, and what was visited must be thrown away.
+    /// `onSpace` is told of each change of `space`, on one of the journal's threads; it returns soon and
+    /// calls nothing of the journal.
     public static func open(
         directory: String, options: JournalOptions = JournalOptions(),
+        onSpace: @escaping @Sendable (JournalSpace) -> Void = { _ in },
         visit: (JournalRecord) throws -> Void
     ) throws(JournalError) -> Journal {
-        try open(directory: directory, options: options, disk: SystemDisk(), visit: visit)
+        try open(directory: directory, options: options, disk: SystemDisk(), onSpace: onSpace, visit: visit)
     }
 
     /// For salts and sessions, which only have to differ.
@@ -19,6 +22,7 @@ public final class Journal: Sendable {
 
     static func open(
         directory: String, options: JournalOptions, disk: any Disk,
+        onSpace: @escaping @Sendable (JournalSpace) -> Void = { _ in },
         visit: (JournalRecord) throws -> Void
     ) throws(JournalError) -> Journal {
         let code = SystemDisk.makeDirectory(directory)
@@ -28,33 +32,31 @@ public final class Journal: Sendable {
         let start = try JournalStart.make(files, recovery, options, session: randomNumber())
         for sequence in leftover { try files.remove(sequence) }
         return Journal(
-            worker: JournalWorker(files: files, options: options, start: start), contents: recovery.contents)
+            worker: JournalWorker(
+                files: files, options: options, start: start, gauge: SpaceGauge(onChange: onSpace)),
+            contents: recovery.contents)
     }
 
     private static func recover(
         _ files: SegmentFiles, visit: (JournalRecord) throws -> Void
     ) throws(JournalError) -> (JournalRecovery, leftover: [UInt64]) {
+        let span = try span(of: files, try files.sequences())
         var buffer: [UInt8] = []
-        let span = try JournalSpan(try files.sequences()) { sequence throws(JournalError) in
+        let recovery = try JournalRecovery.run(span) { recovery, sequence, isVisited throws(JournalError) in
+            try recovery.read(files, sequence, buffer: &buffer) { if isVisited { try visit($0) } }
+        }
+        return (recovery, span.leftover)
+    }
+
+    /// Which segments are the journal, by what they say at their starts.
+    static func span(of files: SegmentFiles, _ sequences: [UInt64]) throws(JournalError) -> JournalSpan {
+        var buffer: [UInt8] = []
+        return try JournalSpan(sequences) { sequence throws(JournalError) in
             let size = try files.read(sequence, into: &buffer)
             return buffer.withUnsafeBytes { bytes in
                 SegmentStart(reading: UnsafeRawBufferPointer(rebasing: bytes[0..<size]), fileBytes: size)
             }
         }
-        let recovery = try JournalRecovery.run(span) { recovery, sequence, isVisited throws(JournalError) in
-            let size = try files.read(sequence, into: &buffer)
-            // A `rethrows` closure would lose the error's type.
-            let result = buffer.withUnsafeBytes { bytes in
-                Result<Void, JournalError> { () throws(JournalError) in
-                    try recovery.read(
-                        UnsafeRawBufferPointer(rebasing: bytes[0..<size]), fileBytes: size,
-                        file: files.path(of: sequence), sequence: sequence,
-                        visit: { if isVisited { try visit($0) } })
-                }
-            }
-            try result.get()
-        }
-        return (recovery, span.leftover)
     }
 
     private init(worker: JournalWorker, contents: JournalContents) {
@@ -68,7 +70,8 @@ public final class Journal: Sendable {
 
     /// Queues `records`; they come back together after a crash, or not at all. `durable` is called on
     /// the journal's thread after the fdatasync, in the order of the appends. After a failure every
-    /// append fails. After `close`, `durable` is called at once, on the caller's thread.
+    /// append fails. A full disk is no failure: `durable` waits until there is room. After `close`, `durable`
+    /// is called at once, on the caller's thread.
     public func append(
         _ records: [JournalRecord], durable: @escaping @Sendable (Result<Void, JournalError>) -> Void
     ) {
@@ -76,7 +79,7 @@ public final class Journal: Sendable {
     }
 
     /// Writes what is queued and a mark that nothing is missing, calls back, and ends the journal's
-    /// threads. Not to be called from a `durable` callback.
+    /// threads. What waits for space fails. Not to be called from a `durable` callback.
     public func close() {
         worker.close()
     }
@@ -85,6 +88,11 @@ public final class Journal: Sendable {
     func abandon() {
         worker.abandon()
     }
+
+    public var space: JournalSpace { worker.gauge.space }
+
+    /// Tries at once to go on: somebody has made room. It is tried again every `retryMs` anyway.
+    public func retry() { worker.retry() }
 
     public var statistics: JournalStatistics { worker.currentStatistics }
 
@@ -96,4 +104,22 @@ public final class Journal: Sendable {
 
     /// For each group that still needs a segment, the oldest one that it needs, by group.
     public func oldestNeeded() -> [(group: UInt64, segment: UInt64)] { worker.ledger { $0.oldestNeeded() } }
+}
+
+extension JournalRecovery {
+    /// Takes the next segment from its file.
+    mutating func read(
+        _ files: SegmentFiles, _ sequence: UInt64, buffer: inout [UInt8], visit: (JournalRecord) throws -> Void
+    ) throws(JournalError) {
+        let size = try files.read(sequence, into: &buffer)
+        // A `rethrows` closure would lose the error's type.
+        let result = buffer.withUnsafeBytes { bytes in
+            Result<Void, JournalError> { () throws(JournalError) in
+                try read(
+                    UnsafeRawBufferPointer(rebasing: bytes[0..<size]), fileBytes: size,
+                    file: files.path(of: sequence), sequence: sequence, visit: visit)
+            }
+        }
+        try result.get()
+    }
 }

@@ -21,6 +21,9 @@ public struct JournalError: Error, Equatable, Sendable, CustomStringConvertible 
     public let what: String
     public let place: String
     public let remedy: String
+    /// A call that can be made again with the same bytes once there is space. Not a sync: after a failed one
+    /// nobody knows what is on disk (O12).
+    var mayPass = false
 
     public init(_ kind: Kind, _ what: String, place: String, remedy: String) {
         self.kind = kind
@@ -42,9 +45,11 @@ public struct JournalError: Error, Equatable, Sendable, CustomStringConvertible 
     }
 
     static func systemCall(_ call: String, _ code: Int32, file: String) -> JournalError {
-        JournalError(
+        var error = JournalError(
             Kind(errno: code), "\(call) failed: \(SystemDisk.text(of: code))", place: file,
             remedy: Kind.remedy(errno: code))
+        error.mayPass = error.kind == .diskFull && (call == "pwrite" || call == "rename")
+        return error
     }
 
     static func refused(_ reason: String, file: String, offset: Int) -> JournalError {

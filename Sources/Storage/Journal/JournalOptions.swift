@@ -12,6 +12,8 @@ public struct JournalOptions: Sendable, Equatable {
     /// writes at once.
     public var pacedRecords = 8
     public var paceUs: UInt64 = 400
+    /// How often a full disk is tried again.
+    public var retryMs = 200
 
     public init() {}
 

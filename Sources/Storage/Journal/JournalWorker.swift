@@ -16,6 +16,7 @@ final class JournalWorker: @unchecked Sendable {
     private let files: SegmentFiles
     private let options: JournalOptions
     private let spares: SparePreparer
+    let gauge: SpaceGauge
     private let monitor = Monitor()
 
     // Guarded by the monitor.
@@ -23,6 +24,7 @@ final class JournalWorker: @unchecked Sendable {
     private var isWaiting = false
     private var ending: Ending?
     private var hasEnded = false
+    private var isToldToRetry = false
     private var statistics = JournalStatistics()
     private var thread: WorkerThread?
 
@@ -42,13 +44,14 @@ final class JournalWorker: @unchecked Sendable {
     /// A scratch buffer larger than this is given back after the batch.
     private static let keptScratchBytes = 1 << 20
 
-    init(files: SegmentFiles, options: JournalOptions, start: JournalStart) {
+    init(files: SegmentFiles, options: JournalOptions, start: JournalStart, gauge: SpaceGauge) {
         self.files = files
         self.options = options
         writer = start.writer
         file = start.file
         ledger = start.ledger
-        spares = SparePreparer(files: files)
+        self.gauge = gauge
+        spares = SparePreparer(files: files, gauge: gauge, retryMs: options.retryMs)
         spares.request(options.capacity(of: start.writer.segment.sequence + 1))
         thread = WorkerThread(name: "journal") { self.run() }
     }
@@ -221,9 +224,52 @@ final class JournalWorker: @unchecked Sendable {
 
     private func writeScratch(to extent: Extent) throws(JournalError) {
         syncs += 1
-        try files.write(
-            scratch, count: extent.range.count, to: file, files.path(of: extent.segment),
-            at: extent.range.lowerBound)
+        // The same bytes at the same place: a part of them may be there already, and counts for nothing yet.
+        try waitingForSpace(if: \.mayPass) { () throws(JournalError) in
+            try files.write(
+                scratch, count: extent.range.count, to: file, files.path(of: extent.segment),
+                at: extent.range.lowerBound)
+        }
+    }
+
+    /// Repeats `step` as long as it fails for want of space, of which it must have left nothing behind that
+    /// matters. Everything queued behind it waits, so that the order of the appends stays.
+    private func waitingForSpace<Value>(
+        if mayPass: (JournalError) -> Bool, _ step: () throws(JournalError) -> Value
+    ) throws(JournalError) -> Value {
+        var hasStalled = false
+        defer { if hasStalled { gauge.stalls(false) } }
+        while true {
+            do throws(JournalError) {
+                return try step()
+            } catch {
+                guard mayPass(error) else { throw error }
+                hasStalled = true
+                gauge.stalls(true)
+                guard waitToRetry() else { throw error }
+            }
+        }
+    }
+
+    /// False if the journal is to end.
+    private func waitToRetry() -> Bool {
+        monitor.locked {
+            while !isToldToRetry && ending == nil {
+                // An append signals, too.
+                isWaiting = false
+                if !monitor.wait(milliseconds: options.retryMs) { break }
+            }
+            isToldToRetry = false
+            return ending == nil
+        }
+    }
+
+    func retry() {
+        monitor.locked {
+            isToldToRetry = true
+            monitor.signal()
+        }
+        spares.retry()
     }
 
     /// Leaves a full segment: successor, then seal, each durable before the next step.
@@ -232,9 +278,13 @@ final class JournalWorker: @unchecked Sendable {
         // The next segment's anchor is this or, if segments can be dropped, of the same size.
         let capacity = options.capacity(
             of: sequence, anchorBytes: BatchFormat.bodyBytes(of: ledger.anchor()), batchBytes: batch.bodyBytes)
-        let successor = writer.successor(
-            capacity: try spares.take(atLeast: capacity), salt: Journal.randomNumber())
-        let next = try files.install(successor)
+        let taken = try waitingForSpace(if: { $0.kind == .diskFull }) { () throws(JournalError) in
+            try spares.take(atLeast: capacity)
+        }
+        let successor = writer.successor(capacity: taken, salt: Journal.randomNumber())
+        let next = try waitingForSpace(if: \.mayPass) { () throws(JournalError) in
+            try files.install(successor)
+        }
         syncs += 1
         do throws(JournalError) {
             let extent = writer.encode(.seal, into: &scratch)

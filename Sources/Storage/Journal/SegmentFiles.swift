@@ -49,6 +49,13 @@ struct SegmentFiles: Sendable {
         return Int(status.st_size)
     }
 
+    func bytes(of sequence: UInt64) throws(JournalError) -> Int {
+        var status = stat()
+        let path = path(of: sequence)
+        guard stat(path, &status) == 0 else { throw .systemCall("stat", errno, file: path) }
+        return Int(status.st_size)
+    }
+
     /// Reads a whole segment into `buffer`, which grows as needed; answers the size of the file.
     func read(_ sequence: UInt64, into buffer: inout [UInt8]) throws(JournalError) -> Int {
         let path = path(of: sequence)

@@ -1,5 +1,4 @@
 import Binary
-import Glibc
 
 /// The journal's twin for simulations: the same bytes, the same decisions, the same recovery, on a disk in
 /// memory that forgets, tears and flips. A value: copy it to try several crashes from one state.
@@ -28,8 +27,13 @@ public struct MemoryJournal: Sendable {
 
     static let sectorBytes = 512
 
-    /// When set, writing fails as on a full disk.
-    public var isFull = false
+    /// When set, the disk has no room for another segment: writing goes on in the present one, then stalls
+    /// until there is room.
+    public var isFull = false {
+        didSet { if !isFull { isStalled = false } }
+    }
+    private var isStalled = false
+    public var space: JournalSpace { isStalled ? .stalled : isFull ? .low : .roomy }
     /// What the last recovery found.
     public private(set) var contents = JournalContents()
 
@@ -76,16 +80,20 @@ public struct MemoryJournal: Sendable {
     /// Whether something was written that a `sync` has not made durable yet.
     public var hasUnsynced: Bool { !steps.isEmpty }
 
-    /// Writes all that is queued as one batch, not yet durable. The last one must have been synced.
-    public mutating func write() throws(JournalError) {
+    /// Writes all that is queued as one batch, not yet durable. The last one must have been synced. Where
+    /// there is no room nothing is written, and what is queued stays queued.
+    public mutating func write() {
         precondition(isRunning, "a crashed journal is recovered before it is used")
         precondition(
             steps.isEmpty || acknowledgesEarly, "O12: a batch is written after the one before it was synced")
         guard !queue.isEmpty else { return }
-        guard !isFull else { throw Self.full }
         let batchBytes = queue.reduce(0) { $0 + BatchFormat.bodyBytes(of: $1) }
         var anchor = ledger.wantsAnchor ? ledger.anchor() : []
         if !writer.fits(bodyBytes: batchBytes + BatchFormat.bodyBytes(of: anchor)) {
+            guard !isFull else {
+                isStalled = true
+                return
+            }
             moveOn(batchBytes: batchBytes)
             anchor = ledger.anchor()
         }
@@ -102,8 +110,8 @@ public struct MemoryJournal: Sendable {
 
     /// Makes the written batch durable; if there is none, writes what is queued first. What was
     /// appended after `write` stays queued. When it returns, the batch may be acknowledged.
-    public mutating func sync() throws(JournalError) {
-        if steps.isEmpty || acknowledgesEarly { try write() }
+    public mutating func sync() {
+        if steps.isEmpty || acknowledgesEarly { write() }
         if !acknowledgesEarly { carryOutSteps() }
     }
 
@@ -123,9 +131,9 @@ public struct MemoryJournal: Sendable {
     }
 
     /// Ends in order: everything durable, and a mark that says so.
-    public mutating func close() throws(JournalError) {
+    public mutating func close() {
         carryOutSteps()
-        try write()
+        write()
         carryOutSteps()
         if writer.fits(bodyBytes: 0) {
             var bytes: [UInt8] = []
@@ -158,8 +166,6 @@ public struct MemoryJournal: Sendable {
         guard let floor = anchor.first?.index else { return }
         for segment in ledger.drop(below: floor) { steps.append(.remove(segment: segment.sequence)) }
     }
-
-    private static let full = JournalError.systemCall("pwrite", ENOSPC, file: "the memory disk")
 
     // MARK: The disk
 
@@ -203,6 +209,7 @@ public struct MemoryJournal: Sendable {
         steps = []
         queue = []
         unnoted = []
+        isStalled = false
         isRunning = false
     }
 
