@@ -109,7 +109,7 @@ extension LogRecord {
     }
 
     /// This disk has lost the group's log (O9), which was noticed when the table had this report.
-    static func lost(at point: LogPoint, group: GroupID) -> LogRecord {
+    public static func lost(at point: LogPoint, group: GroupID) -> LogRecord {
         LogRecord(
             kind: lostKind, group: group, term: point.epoch.rawValue, index: point.index.rawValue, payload: [])
     }

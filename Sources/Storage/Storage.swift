@@ -126,12 +126,6 @@
 // cluster and has lost its journal never starts as if it were new: it would vote against what it once
 // acknowledged (O9).
 //
-// ## Cold objects
-//
-// `ColdFile` takes what an event loop wants out of memory for a while and gives it back, certainly the same
-// bytes or an error. It is no store: emptied when it is opened, never synced. `BlockSpace` says which parts of
-// it are in use.
-//
 // ## What is left out
 //
 // - Repair. A damaged journal stops the node, which comes back as a new replica. The checksum of a

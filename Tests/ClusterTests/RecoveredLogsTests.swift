@@ -147,9 +147,9 @@ struct RecoveredLogsTests {
     }
 
     @Test func aLostLogIsSilentUntilItEndsO9() throws {
-        let lost = LogRecord.lost(epoch: 7, index: 31, group: group)
+        let lost = LogRecord.lost(at: LogPoint(epoch: Epoch(7), index: LogIndex(rawValue: 31)), group: group)
         let log = try #require(try recoverLog([created, entry(1), lost]))
-        #expect(log.lost?.epoch == 7 && log.lost?.index == 31)
+        #expect(log.lost?.epoch == Epoch(7) && log.lost?.index.rawValue == 31)
         #expect(try recover([created, entry(1), lost]) == nil)
         #expect(try recoverLog([lost, .ended(group: group)])?.lost == nil)
         #expect(try recover([lost, .ended(group: group), created]) != nil)

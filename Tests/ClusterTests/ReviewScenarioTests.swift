@@ -103,8 +103,8 @@ struct ReviewScenarioTests {
         var table = TestTable()
         table.give(to: 1)
         let loop = LoopCore(
-            loop: 0, identity: TestNode.identity(0, nonce: 1001), recovered: RecoveredLogs(),
-            settings: NodeSettings(), seed: 1)
+            loop: 0, identity: TestNode.identity(0, nonce: 1001), recovered: RecoveredReplicas(),
+            settings: NodeSettings(), seed: 1, store: MemoryObjectSource())
         var clock = Clocks(bootNs: 0, rawNs: 0, wallMs: 0)
         var hasYielded = false
         for step in 0..<100 {

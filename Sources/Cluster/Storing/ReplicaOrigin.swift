@@ -78,17 +78,21 @@ extension ReplicaOrigin {
     static func find(
         _ log: RecoveredLog?, _ stored: StoredReplica?, range: ClosedRange<UInt64>, source: any ObjectSource
     ) throws(DecodingFailure) -> Found {
+        if let log, log.lost != nil {
+            let voters = log.created?.voters ?? []
+            return .lost(lost(voters, range: range, source: source, joinedAt: log.joinedAt), isNew: false)
+        }
         guard let log, let created = log.created else {
             guard let stored else { return .nothing }
             if log?.isEnded == true { return .ended(stored.range) }
             // A split has made it, and the process died before its journal said so (O13).
             return .held(try held(stored, hardState: HardState(), entries: [], joinedAt: .genesis, source))
         }
-        let lostOrigin = lost(created.voters, range: range, source: source, joinedAt: log.joinedAt)
-        if log.lost != nil { return .lost(lostOrigin, isNew: false) }
         guard let stored, stored.position.index >= log.covered.index else {
             // What the journal relies on is not there.
-            if log.covered.index > .zero { return .lost(lostOrigin, isNew: true) }
+            if log.covered.index > .zero {
+                return .lost(lost(created.voters, range: range, source: source, joinedAt: log.joinedAt), isNew: true)
+            }
             var origin = newGroup(created, range: range, source: source)
             origin.log.hardState = log.hardState
             origin.log.entries = log.entries

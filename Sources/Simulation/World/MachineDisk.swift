@@ -77,6 +77,8 @@ struct MachineDisk {
         try journal.recover(withoutGroup: lostGroup?.rawValue) { record in
             try logs.visit(LogRecord(record))
         }
+        // A disk that has lost a log knows that it had one (O9).
+        if let lostGroup { try logs.visit(.lost(at: .genesis, group: lostGroup)) }
         try logs.finish()
         return logs
     }
