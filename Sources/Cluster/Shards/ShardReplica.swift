@@ -215,7 +215,7 @@ final class ShardReplica {
     /// Whether time matters to this shard at the moment.
     var needsTicks: Bool {
         raft.hasOutstanding || move != nil || !departures.isEmpty || (isDraining && isNamedOwner)
-            || hasReplicaWork || work.isSnapshotWanted || work.hasOffer
+            || hasReplicaWork || work.installation?.retryAtMs != nil || work.isSnapshotWanted || work.hasOffer
             || (isNamedOwner && givenAway != record.epoch && progressDeadlineMs != nil)
     }
 
@@ -233,6 +233,7 @@ final class ShardReplica {
         leaveIfOutside(nowMs: nowMs)
         advanceReplicas(nowMs: nowMs)
         advanceSnapshot(nowMs: nowMs)
+        installAgain(nowMs: nowMs)
         releaseUnusedSnapshots()
         advanceMove(now: now)
         settleGivenAway(nowMs: nowMs)
