@@ -35,7 +35,7 @@ extension LoopCore {
         hub.observe(newView)
     }
 
-    private func show(_ record: ShardRecord, to replica: ShardReplica, now: Clocks) {
+    func show(_ record: ShardRecord, to replica: ShardReplica, now: Clocks) {
         guard let view, let state = view.state else { return }
         replica.defaultLifetimesMs = lifetimes
         replica.observe(record, in: state, process: view.process, now: now)
@@ -130,7 +130,11 @@ extension LoopCore {
     /// No replica here has these keys, and nothing of them is left to be erased. A parent that has not come to
     /// its split yet will make the child itself (O13).
     private func isFree(_ range: ClosedRange<UInt64>) -> Bool {
-        let isTaken = shardOrder.contains { replicas[$0]?.state.bounds.range.overlaps(range) ?? false }
+        let isTaken = shardOrder.contains { shard in
+            guard let replica = replicas[shard] else { return false }
+            return replica.state.bounds.range.overlaps(range)
+                || replica.newborn?.state.bounds.range.overlaps(range) == true
+        }
         return !isTaken && !erasures.values.contains { $0.range.overlaps(range) }
     }
 

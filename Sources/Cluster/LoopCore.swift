@@ -51,6 +51,7 @@ public final class LoopCore {
     /// Zero while there is a lease.
     private var nextListenMs: UInt64 = 0
     private var lastUsageMs: UInt64 = 0
+    private var lastLoadsMs: UInt64 = 0
     /// The raw clock of the input at hand, in milliseconds.
     var nowMs: UInt64 = 0
     private(set) var clocks = Clocks.zero
@@ -209,6 +210,7 @@ public final class LoopCore {
         listenIfCutOff(now: now)
         ageEventHistories()
         reportUsage()
+        reportLoads()
         if isDraining, !hasReportedDrain, router.pendingCount == 0,
             shardOrder.allSatisfy({ replicas[$0]?.isDrained ?? true })
         {
@@ -247,6 +249,14 @@ public final class LoopCore {
         let loads = usage(intervalMs: nowMs - lastUsageMs)
         lastUsageMs = nowMs
         effects.toNode.append(.usage(loop: loop, loads))
+    }
+
+    private func reportLoads() {
+        guard nowMs >= lastLoadsMs + 1_000 else { return }
+        let elapsedMs = nowMs - lastLoadsMs
+        lastLoadsMs = nowMs
+        let loads = shardOrder.compactMap { replicas[$0]?.takeLoad(elapsedMs: elapsedMs) }
+        effects.toNode.append(.loads(loop: loop, loads))
     }
 
     // MARK: - Effects

@@ -58,6 +58,14 @@ final class ShardReplica {
     /// The voters that the placement leader wishes for (O9).
     var replicaWish: [NodeID]?
     var reportedAtMs: UInt64?
+    /// A split that is committed: the child waits for the store (O13).
+    var newborn: Newborn?
+    /// When the table was last asked to follow a split or a merge.
+    var dividedAtMs: UInt64 = 0
+
+    /// For the placement leader: what was executed since its last report, and for which objects.
+    var executedSinceReport: UInt64 = 0
+    var keySample = KeySample()
 
     /// When this node was named owner, to measure the pause; and by when it must have made progress (O2).
     private(set) var namedAt: Clocks?
@@ -215,7 +223,7 @@ final class ShardReplica {
     /// Whether time matters to this shard at the moment.
     var needsTicks: Bool {
         raft.hasOutstanding || move != nil || !departures.isEmpty || (isDraining && isNamedOwner)
-            || hasReplicaWork || work.isSnapshotWanted || work.hasOffer
+            || hasReplicaWork || hasDivisionWork || work.isSnapshotWanted || work.hasOffer
             || (isNamedOwner && givenAway != record.epoch && progressDeadlineMs != nil)
     }
 
@@ -232,6 +240,7 @@ final class ShardReplica {
         leaveIfDraining(nowMs: nowMs)
         leaveIfOutside(nowMs: nowMs)
         advanceReplicas(nowMs: nowMs)
+        advanceDivision(now: now)
         advanceSnapshot(nowMs: nowMs)
         releaseUnusedSnapshots()
         advanceMove(now: now)

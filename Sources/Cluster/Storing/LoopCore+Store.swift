@@ -37,6 +37,7 @@ extension LoopCore {
         with(job) { replica in
             guard replica.work.checkpoint?.job == job else { return }
             replica.finishCheckpoint(into: &persist)
+            if let newborn = replica.takeStoredNewborn() { begin(newborn, of: replica) }
             replica.advanceSnapshot(nowMs: nowMs)
         }
     }
