@@ -23,6 +23,8 @@ public final class LoopCore {
     /// Removed replicas whose objects are leaving the disk. Looked up, or in order of the jobs.
     var erasures: [StoreJob: Erasure] = [:]
     var nextErasure: UInt64 = 0
+    /// Merges that the store is making.
+    var mergers: [StoreJob: Merger] = [:]
     /// The journal is longer than it should be: what holds it back is written first.
     private var journalPressure: [ShardID] = []
     var lifetimes: [ClassName: UInt64] = [:]
@@ -205,6 +207,7 @@ public final class LoopCore {
         if settings.hibernateAfterMs > 0 { hibernation.tick(shardOrder, replicas, nowMs: nowMs) }
         checkpoints.tick(shardOrder, replicas, pressed: journalPressure, nowMs: nowMs) { mark($0) }
         findExpired(now: now)
+        advanceMerges()
         router.tick(nowMs: nowMs)
         hub.tick(nowMs: nowMs)
         listenIfCutOff(now: now)

@@ -32,7 +32,13 @@ extension ShardReplica {
                         child: ShardID(rawValue: split.child), index: LogIndex(rawValue: split.index))))
             return
         }
-        if case .split(let cut, let child)? = record.plan { split(at: cut, child: child, now: now) }
+        switch record.plan {
+        case .split(let cut, let child): split(at: cut, child: child, now: now)
+        case .merge(_, let into) where state.bounds.frozenBy == nil: freeze(by: into, now: now)
+        case .merge(_, let into) where state.bounds.frozenBy == into.rawValue: break
+        // Frozen for a merge that was called off, by a change of owner for instance.
+        default: if state.bounds.frozenBy != nil { thaw(now: now) }
+        }
     }
 
     private func isDivisionDue(nowMs: UInt64) -> Bool {
@@ -41,13 +47,35 @@ extension ShardReplica {
         return true
     }
 
+    private func freeze(by into: ShardID, now: Clocks) {
+        let next = raft.lastIndex.next
+        propose(state.executeFreeze(by: into.rawValue, context(next: next, now: now)), at: next)
+    }
+
+    private func thaw(now: Clocks) {
+        let next = raft.lastIndex.next
+        propose(state.executeThaw(context(next: next, now: now)), at: next)
+        sortMailbox(now: now)
+    }
+
+    private func propose(_ entry: (payload: [UInt8], index: UInt64)?, at next: LogIndex) {
+        guard let entry else { return }
+        let index = raft.propose(entry.payload)
+        precondition(index == next, "O3: an entry gets the index that its execution was told")
+        executedThrough = index
+    }
+
+    /// Frozen for this merge, and every replica has all of the log and knows it: a majority would not do, since two
+    /// majorities of two logs need not share a node that has both.
+    func isReady(toMergeInto into: ShardID) -> Bool {
+        isServing && state.bounds.frozenBy == into.rawValue && raft.commit == raft.lastIndex && !raft.hasOutstanding
+            && raft.configuration.members.allSatisfy { raft.matchIndex(of: $0) == raft.lastIndex }
+    }
+
     private func split(at cut: UInt64, child: ShardID, now: Clocks) {
         // Its entry is on its way, or its place in the table is.
         if state.bounds.newestSplit?.child == child.rawValue { return }
         let next = raft.lastIndex.next
-        guard let entry = state.executeSplit(at: cut, child: child.rawValue, context(next: next, now: now)) else { return }
-        let index = raft.propose(entry.payload)
-        precondition(index == next, "O3: an entry gets the index that its execution was told")
-        executedThrough = index
+        propose(state.executeSplit(at: cut, child: child.rawValue, context(next: next, now: now)), at: next)
     }
 }

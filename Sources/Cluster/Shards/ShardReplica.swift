@@ -172,6 +172,12 @@ final class ShardReplica {
         progressCommit = raft.commit
     }
 
+    /// The table has the shard no more.
+    func abdicate() {
+        guard leads else { return }
+        stopLeading { raft.resign() }
+    }
+
     /// Changes the log's leadership by `change`. What was speculative is dropped; what was committed
     /// while this node still led leaves (O3).
     private func stopLeading(_ change: () -> Void) {
@@ -200,7 +206,7 @@ final class ShardReplica {
     }
 
     /// After a new table record: tries of epochs that are over go back to their edges (O11).
-    private func sortMailbox(now: Clocks?) {
+    func sortMailbox(now: Clocks?) {
         for attempt in mailbox.takeAll() { receive(attempt, now: now) }
     }
 

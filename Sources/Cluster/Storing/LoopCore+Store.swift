@@ -34,6 +34,7 @@ extension LoopCore {
 
     private func finish(_ job: StoreJob) {
         if erasures.removeValue(forKey: job) != nil { return }
+        if let merger = mergers.removeValue(forKey: job) { return finish(merger) }
         with(job) { replica in
             guard replica.work.checkpoint?.job == job else { return }
             replica.finishCheckpoint(into: &persist)
@@ -47,6 +48,8 @@ extension LoopCore {
             // Begun or not: it ends at the latest with the next start.
             return effects.store.append(.erase(job, erasure.shard, erasure.range))
         }
+        // Nothing has changed: the parts are still there, and it is tried again.
+        if mergers.removeValue(forKey: job) != nil { return }
         with(job) { replica in
             if replica.work.checkpoint?.job == job { replica.abandonCheckpoint(nowMs: nowMs) }
             if replica.work.making == job { replica.giveUpSnapshot() }
