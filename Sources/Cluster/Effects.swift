@@ -87,6 +87,8 @@ public enum LoopRequest: Sendable {
     case propose(Command)
     /// Every shard of this loop has stopped serving and owes nothing (shutdown).
     case drained(loop: Int)
+    /// Once a second: what the shards that are owned here have done.
+    case loads(loop: Int, [LoadReport.Shard])
     /// Said regularly: a node whose loops hang gets no new lease (O2).
     case alive(loop: Int)
     /// What projects with quotas take here, once a second.

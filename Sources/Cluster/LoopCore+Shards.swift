@@ -23,6 +23,7 @@ extension LoopCore {
         if let recovered { restoreReplicas(recovered, state) }
         recovered = nil
         lifetimes = defaultLifetimes(state.tenants)
+        concludeMergedLogs(state.table)
         for record in state.table.records where isHome(record.shard) {
             if let replica = replicas[record.shard] {
                 show(record, to: replica, now: now)
@@ -35,7 +36,7 @@ extension LoopCore {
         hub.observe(newView)
     }
 
-    private func show(_ record: ShardRecord, to replica: ShardReplica, now: Clocks) {
+    func show(_ record: ShardRecord, to replica: ShardReplica, now: Clocks) {
         guard let view, let state = view.state else { return }
         replica.defaultLifetimesMs = lifetimes
         replica.observe(record, in: state, process: view.process, now: now)
@@ -79,7 +80,12 @@ extension LoopCore {
     /// Everything that the disk has, whatever the table says: it may be older than the disk.
     private func restoreReplicas(_ recovered: RecoveredReplicas, _ state: PlacementState) {
         let first = PlacementState(genesis: state.genesis)
+        let mergedAway = recovered.mergedAway
         for shard in recovered.shards where isHome(shard) {
+            if mergedAway.contains(shard) {
+                persist.add(.ended(group: .shard(shard)))
+                continue
+            }
             let record = state.table.record(of: shard) ?? provisionalRecord(of: shard, recovered)
             // Of an original shard the log tells every change since the beginning.
             let range = first.table.range(of: shard) ?? record.start...UInt64.max
@@ -158,7 +164,11 @@ extension LoopCore {
     /// No replica here has these keys, and nothing of them is left to be erased. A parent that has not come to
     /// its split yet will make the child itself (O13).
     private func isFree(_ range: ClosedRange<UInt64>) -> Bool {
-        let isTaken = shardOrder.contains { replicas[$0]?.state.bounds.range.overlaps(range) ?? false }
+        let isTaken = shardOrder.contains { shard in
+            guard let replica = replicas[shard] else { return false }
+            return replica.state.bounds.range.overlaps(range)
+                || replica.newborn?.state.bounds.range.overlaps(range) == true
+        }
         return !isTaken && !erasures.values.contains { $0.range.overlaps(range) }
     }
 
@@ -169,7 +179,7 @@ extension LoopCore {
             if let record = state.table.record(of: shard) {
                 let isOver = !record.isMember(identity.nodeID) || isListedAnew(record, replica)
                 if isOver, record.configuredAt > replica.joinedAt { end(replica) }
-            } else if state.table.isGone(shard) {
+            } else if state.table.isGone(shard), !isMergePart(replica, state.table) {
                 end(replica)
             }
         }

@@ -23,6 +23,8 @@ public final class LoopCore {
     /// Removed replicas whose objects are leaving the disk. Looked up, or in order of the jobs.
     var erasures: [StoreJob: Erasure] = [:]
     var nextErasure: UInt64 = 0
+    /// Merges that the store is making.
+    var mergers: [StoreJob: Merger] = [:]
     /// The journal is longer than it should be: what holds it back is written first.
     private var journalPressure: [ShardID] = []
     var lifetimes: [ClassName: UInt64] = [:]
@@ -51,6 +53,7 @@ public final class LoopCore {
     /// Zero while there is a lease.
     private var nextListenMs: UInt64 = 0
     private var lastUsageMs: UInt64 = 0
+    private var lastLoadsMs: UInt64 = 0
     /// The raw clock of the input at hand, in milliseconds.
     var nowMs: UInt64 = 0
     private(set) var clocks = Clocks.zero
@@ -205,11 +208,13 @@ public final class LoopCore {
         checkpoints.tick(shardOrder, replicas, pressed: journalPressure, nowMs: nowMs) { mark($0) }
         if !erasures.isEmpty { eraseAgain() }
         findExpired(now: now)
+        advanceMerges()
         router.tick(nowMs: nowMs)
         hub.tick(nowMs: nowMs)
         listenIfCutOff(now: now)
         ageEventHistories()
         reportUsage()
+        reportLoads()
         if isDraining, !hasReportedDrain, router.pendingCount == 0,
             shardOrder.allSatisfy({ replicas[$0]?.isDrained ?? true })
         {
@@ -248,6 +253,14 @@ public final class LoopCore {
         let loads = usage(intervalMs: nowMs - lastUsageMs)
         lastUsageMs = nowMs
         effects.toNode.append(.usage(loop: loop, loads))
+    }
+
+    private func reportLoads() {
+        guard nowMs >= lastLoadsMs + 1_000 else { return }
+        let elapsedMs = nowMs - lastLoadsMs
+        lastLoadsMs = nowMs
+        let loads = shardOrder.compactMap { replicas[$0]?.takeLoad(elapsedMs: elapsedMs) }
+        effects.toNode.append(.loads(loop: loop, loads))
     }
 
     // MARK: - Effects

@@ -51,6 +51,8 @@ public struct NodeSettings: Sendable {
     public var proposalDeadlineMs: UInt64 = 10_000
     /// How often the placement leader looks for moves that even out the load.
     public var balanceIntervalMs: UInt64 = 1_000
+    /// Whether the leader plans splits and merges by itself.
+    public var splitsByLoad = true
     /// No balancing this long after a fence or a registration.
     public var balanceQuietMs: UInt64 = 2_000
     /// A shutdown goes on without what has not drained by then.

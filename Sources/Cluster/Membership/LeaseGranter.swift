@@ -20,6 +20,8 @@ struct LeaseGranter {
     private var holders: [Holder] = []
     /// Requests that wait for the confirmation with this id.
     private var waiting: [(id: UInt64, request: LeaseRequest)] = []
+    /// By node; only looked up.
+    private var absentSinceMs: [NodeID: UInt64] = [:]
     /// O5: never granted again by this leader.
     private var fenceProposed: [NodeProcess] = []
 
@@ -104,6 +106,34 @@ struct LeaseGranter {
     mutating func forgetFenced(_ state: PlacementState) {
         holders.removeAll { state.isFenced($0.process) }
         fenceProposed.removeAll { state.isFenced($0) }
+    }
+
+    // MARK: - Who is there
+
+    /// Notes since when nodes have had no lease, by this leader's own count: a new leader begins anew, so that
+    /// nobody is replaced early.
+    mutating func noteAbsences(_ nodes: [NodeID], now: Clocks) {
+        for node in nodes {
+            if isPresent(node, now: now) {
+                absentSinceMs[node] = nil
+            } else if absentSinceMs[node] == nil {
+                absentSinceMs[node] = now.rawNs / 1_000_000
+            }
+        }
+    }
+
+    private func isPresent(_ node: NodeID, now: Clocks) -> Bool {
+        holders.contains { $0.process.node == node && $0.isReady && !$0.lease.isOverForGranter(now) }
+    }
+
+    /// What the policies are to know of the nodes.
+    func health(of nodes: [NodeID], now: Clocks) -> [NodeHealth] {
+        nodes.map { node in
+            let sinceMs = absentSinceMs[node]
+            return NodeHealth(
+                node: node, isLive: sinceMs == nil,
+                deadForMs: sinceMs.map { now.rawNs / 1_000_000 - min($0, now.rawNs / 1_000_000) } ?? 0)
+        }
     }
 
     func progress(now: Clocks) -> [(node: NodeID, index: UInt64, leaseRemainingMs: UInt64)] {

@@ -105,7 +105,9 @@ extension NodeCore {
         guard let table = state?.table else { return }
         proposals.dropOvertaken { command in
             switch command {
-            case .assign(let shard, let expected, _, _), .yield(let shard, let expected, _, _):
+            case .assign(let shard, let expected, _, _), .yield(let shard, let expected, _, _),
+                .recordReplicas(let shard, let expected, _, _, _), .split(let shard, let expected, _, _, _, _),
+                .cancelPlan(let shard, let expected, _, _):
                 guard let record = table.record(of: shard) else { return true }
                 return record.epoch > expected
             default: return false

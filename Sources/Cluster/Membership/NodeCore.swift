@@ -43,6 +43,10 @@ public final class NodeCore {
     /// O5: since when the leader waits for leases of a longer duration to run out.
     var unsettledSince: (revision: UInt64, over: Deadline)?
     var balanceAtMs: UInt64 = 0
+    /// As the leader: what shards do. As a node: what its own loops have told, by loop.
+    var loads = LoadBook()
+    var ownLoads: [(key: Int, value: [LoadReport.Shard])] = []
+    var toldLoadsMs: UInt64 = 0
     private var lastViewed: (index: LogIndex, leader: NodeID?, process: NodeProcess?)?
     private var lastBook: [NodeID: String] = [:]
     var rejected: UInt64 = 0
@@ -109,6 +113,9 @@ public final class NodeCore {
             reachable.removeAll { $0 == node }
         case .loop(.propose(let command)): proposals.add(command, token: nil, nowMs: nowMs)
         case .loop(.drained(let loop)): drainedLoops[loop] = true
+        case .loop(.loads(let loop, let shards)):
+            ownLoads.removeAll { $0.key == loop }
+            ownLoads.append((loop, shards))
         case .loop(.alive(let loop)): loopAliveMs[loop] = nowMs
         case .loop(.usage(let loop, let loads)): usage.take(loads, ofLoop: loop)
         case .propose(let token, let command): proposals.add(command, token: token, nowMs: nowMs)
@@ -139,6 +146,7 @@ public final class NodeCore {
         case .reportRequest(let id): beginReport(id, for: sender)
         case .report(let id, let report): reports.add(report, to: id)
         case .usage(let report): receive(report, from: sender)
+        case .loads(let report): receive(report, from: sender, now: now)
         case .shard, .execute, .outcome, .move, .replicas, .events, .broadcast, .feedEnd, .feedSeats: reject()
         }
     }
@@ -219,6 +227,7 @@ public final class NodeCore {
         askForLease(now: now)
         handOverProposals(nowMs: nowMs)
         repeatBurials(now: now)
+        tellLoads(nowMs: nowMs)
         lead(now: now)
         advanceDrain(now: now)
         exchangeUsage(nowMs: nowMs)
@@ -248,6 +257,8 @@ public final class NodeCore {
     func loopsAreAlive(durationMs: UInt64, nowMs: UInt64) -> Bool {
         loopAliveMs.allSatisfy { nowMs < $0 + durationMs / 2 }
     }
+
+    func isReachable(_ node: NodeID) -> Bool { node == identity.nodeID || reachable.contains(node) }
 
     var loopsAreDrained: Bool { drainedLoops.allSatisfy { $0 } }
 

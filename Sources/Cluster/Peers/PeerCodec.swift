@@ -16,7 +16,7 @@ extension PeerMessage {
     private enum Kind: UInt8 {
         case placement = 1, join, welcome, propose, leaseRequest, leaseGrant, obituary, fenceMe
         case reportRequest, report, shard, execute, move, outcome, events, broadcast, feedEnd
-        case usage, feedSeats, replicas
+        case usage, feedSeats, replicas, loads
     }
 
     public func encode(into writer: inout ByteWriter) {
@@ -87,6 +87,9 @@ extension PeerMessage {
             writer.write(Kind.report.rawValue)
             writer.write(id)
             report.encode(into: &writer)
+        case .loads(let report):
+            writer.write(Kind.loads.rawValue)
+            report.encode(into: &writer)
         case .usage(let report):
             writer.write(Kind.usage.rawValue)
             report.encode(into: &writer)
@@ -106,6 +109,7 @@ extension PeerMessage {
         case .outcome: self = .outcome(try TryOutcome(from: &reader))
         case .placement: self = .placement(try Raft.Message(from: &reader))
         case .move: self = .move(try MoveRequest(decoding: &reader))
+        case .loads: self = .loads(try LoadReport(from: &reader))
         case .replicas: self = .replicas(try ReplicaRequest(from: &reader))
         case .events: self = .events(try EventPush(from: &reader))
         case .broadcast: self = .broadcast(try MessagePush(from: &reader))

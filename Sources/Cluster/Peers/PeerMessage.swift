@@ -17,6 +17,8 @@ public enum PeerMessage: Sendable {
     case fenceMe(NodeProcess)
     case reportRequest(UInt64)
     case report(UInt64, NodeReport)
+    /// For the placement leader: what the shards of a node do.
+    case loads(LoadReport)
     /// What projects with quotas take at the sender.
     case usage(UsageReport)
 
@@ -179,7 +181,7 @@ extension PeerMessage {
         case .events(let push): return .loop(Int(push.feed.loop))
         case .broadcast(let push): return .loop(Int(push.feed.loop))
         case .placement, .join, .welcome, .propose, .leaseRequest, .leaseGrant, .obituary, .fenceMe,
-            .reportRequest, .report, .usage:
+            .reportRequest, .report, .loads, .usage:
             return .node
         }
     }

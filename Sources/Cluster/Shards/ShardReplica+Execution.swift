@@ -50,6 +50,8 @@ extension ShardReplica {
             return wait(attempt, now: now)
         }
         counters.executedOperations += 1
+        executedSinceReport += 1
+        keySample.note(attempt.request.object.key)
         let next = raft.lastIndex.next
         var context = ExecutionContext(
             nowMs: now.wallMs, windowAgeMs: windowAge.reached(now), epoch: raft.sealedTerm.rawValue,

@@ -58,6 +58,14 @@ final class ShardReplica {
     /// The voters that the placement leader wishes for (O9).
     var replicaWish: [NodeID]?
     var reportedAtMs: UInt64?
+    /// A split that is committed: the child waits for the store (O13).
+    var newborn: Newborn?
+    /// When the table was last asked to follow a split or a merge.
+    var dividedAtMs: UInt64 = 0
+
+    /// For the placement leader: what was executed since its last report, and for which objects.
+    var executedSinceReport: UInt64 = 0
+    var keySample = KeySample()
 
     /// When this node was named owner, to measure the pause; and by when it must have made progress (O2).
     private(set) var namedAt: Clocks?
@@ -164,6 +172,12 @@ final class ShardReplica {
         progressCommit = raft.commit
     }
 
+    /// The table has the shard no more.
+    func abdicate() {
+        guard leads else { return }
+        stopLeading { raft.resign() }
+    }
+
     /// Changes the log's leadership by `change`. What was speculative is dropped; what was committed
     /// while this node still led leaves (O3).
     private func stopLeading(_ change: () -> Void) {
@@ -192,7 +206,7 @@ final class ShardReplica {
     }
 
     /// After a new table record: tries of epochs that are over go back to their edges (O11).
-    private func sortMailbox(now: Clocks?) {
+    func sortMailbox(now: Clocks?) {
         for attempt in mailbox.takeAll() { receive(attempt, now: now) }
     }
 
@@ -215,7 +229,8 @@ final class ShardReplica {
     /// Whether time matters to this shard at the moment.
     var needsTicks: Bool {
         raft.hasOutstanding || move != nil || !departures.isEmpty || (isDraining && isNamedOwner)
-            || hasReplicaWork || work.installation?.retryAtMs != nil || work.isSnapshotWanted || work.hasOffer
+            || hasReplicaWork || hasDivisionWork || work.isSnapshotWanted || work.hasOffer
+            || work.installation?.retryAtMs != nil
             || (isNamedOwner && givenAway != record.epoch && progressDeadlineMs != nil)
     }
 
@@ -232,6 +247,7 @@ final class ShardReplica {
         leaveIfDraining(nowMs: nowMs)
         leaveIfOutside(nowMs: nowMs)
         advanceReplicas(nowMs: nowMs)
+        advanceDivision(now: now)
         advanceSnapshot(nowMs: nowMs)
         installAgain(nowMs: nowMs)
         releaseUnusedSnapshots()

@@ -34,9 +34,11 @@ extension LoopCore {
 
     private func finish(_ job: StoreJob) {
         if erasures.removeValue(forKey: job) != nil { return }
+        if let merger = mergers.removeValue(forKey: job) { return finish(merger) }
         with(job) { replica in
             guard replica.work.checkpoint?.job == job else { return }
             replica.finishCheckpoint(into: &persist)
+            if let newborn = replica.takeStoredNewborn() { begin(newborn, of: replica) }
             replica.advanceSnapshot(nowMs: nowMs)
         }
     }
@@ -55,6 +57,8 @@ extension LoopCore {
             erasures[job]?.retryAtMs = nowMs + settings.storeRetryMs
             return
         }
+        // Nothing has changed: the parts are still there, and it is tried again.
+        if mergers.removeValue(forKey: job) != nil { return }
         with(job) { replica in
             if replica.work.checkpoint?.job == job { replica.abandonCheckpoint(nowMs: nowMs) }
             if replica.work.making == job { replica.giveUpSnapshot() }

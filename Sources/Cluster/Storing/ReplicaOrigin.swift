@@ -18,6 +18,12 @@ public struct RecoveredReplicas: Sendable {
         self.stored = Dictionary(uniqueKeysWithValues: stored.map { ($0.shard, $0) })
     }
 
+    /// Shards that the store has merged into others.
+    var mergedAway: Set<ShardID> {
+        let heads = stored.values.compactMap { try? ReplicaHead(decoding: $0.payload) }
+        return Set(heads.flatMap(\.parents).filter { stored[$0] == nil })
+    }
+
     /// Everything that either of the two knows of, rising.
     var shards: [ShardID] {
         let others = stored.keys.filter { logs.shardLog($0) == nil }

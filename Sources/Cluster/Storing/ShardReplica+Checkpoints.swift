@@ -33,7 +33,7 @@ extension ShardReplica {
     }
 
     /// Whether something of the log is not in the store yet.
-    var hasUnstored: Bool { appliedThrough > work.stored.index || state.hasUncheckpointed }
+    var hasUnstored: Bool { newborn != nil || appliedThrough > work.stored.index || state.hasUncheckpointed }
 
     /// Captures what has changed, at the end of a turn. False if there is nothing to do or one is under way.
     @discardableResult
@@ -44,7 +44,11 @@ extension ShardReplica {
         let job = takeJob()
         work.checkpoint = (job, write.base)
         work.lastBegunMs = nowMs
-        storeRequests.append(.write(job, write))
+        if let child = captureNewborn() {
+            storeRequests.append(.split(job, parent: write, child: child))
+        } else {
+            storeRequests.append(.write(job, write))
+        }
         counters.checkpointsBegun += 1
         return true
     }
@@ -69,6 +73,7 @@ extension ShardReplica {
         guard let finished = work.checkpoint else { return }
         work.checkpoint = nil
         state.endCheckpoint()
+        newborn?.finishCapture()
         noteStored(finished.base.position, into: &persist)
     }
 
@@ -83,6 +88,7 @@ extension ShardReplica {
         work.checkpoint = nil
         work.retryAtMs = nowMs + settings.storeRetryMs
         state.abandonCheckpoint()
+        newborn?.abandonCapture()
     }
 }
 

@@ -15,7 +15,7 @@ public struct ShardState: Sendable {
     public internal(set) var bounds: ShardBounds
     var window = OperationWindow()
     var speculation = Speculation()
-    /// What listeners may have missed; in no snapshot.
+    /// What listeners may have missed.
     var history = EventHistory()
 
     /// The highest time of any entry: the log's own clock, which never goes back.
