@@ -109,10 +109,7 @@ extension LoopCore {
     private func restore(_ record: ShardRecord, _ found: ReplicaOrigin.Found) {
         switch found {
         case .held(let origin):
-            if origin.replacesLog {
-                let base = origin.log.snapshot.position
-                persist.add(.covered(base, replacesLog: true, group: .shard(record.shard)))
-            }
+            tellJournal(of: origin, record.shard)
             add(record, origin)
         case .lost(let origin, let isNew):
             if isNew { persist.add(.lost(at: record.configuredAt, group: .shard(record.shard))) }
@@ -120,6 +117,15 @@ extension LoopCore {
         case .ended(let range): erase(record.shard, range)
         case .nothing: break
         }
+    }
+
+    /// What follows must be read back from the journal: it has to know what it follows.
+    private func tellJournal(of origin: ReplicaOrigin, _ shard: ShardID) {
+        let base = origin.log.snapshot
+        if origin.isUnknownToJournal {
+            persist.add(.created(base.configuration, at: origin.joinedAt, group: .shard(shard)))
+        }
+        if origin.replacesLog { persist.add(.covered(base.position, replacesLog: true, group: .shard(shard))) }
     }
 
     // MARK: - Coming and going

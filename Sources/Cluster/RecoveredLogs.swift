@@ -86,7 +86,9 @@ private struct RecoveredGroup {
         case LogRecord.endedKind:
             log = RecoveredLog()
             log.isEnded = true
-        case LogRecord.lostKind: log.lost = LogPoint(epoch: Epoch(record.term), index: LogIndex(rawValue: record.index))
+        case LogRecord.lostKind:
+            log.lost = LogPoint(epoch: Epoch(record.term), index: LogIndex(rawValue: record.index))
+            log.entries = []
         case LogRecord.entryKinds: try visitEntry(record)
         default: throw DecodingFailure("a log record has the unknown kind \(record.kind)")
         }
@@ -159,6 +161,8 @@ private struct RecoveredGroup {
     }
 
     private mutating func visitEntry(_ record: LogRecord) throws(DecodingFailure) {
+        // What is left of a lost log is of no use, and need not be whole (O9).
+        guard log.lost == nil else { return }
         guard let kind = EntryKind(rawValue: record.kind) else {
             throw DecodingFailure("an entry has the unknown kind \(record.kind)")
         }

@@ -152,6 +152,7 @@ struct RecoveredLogsTests {
         #expect(log.lost?.epoch == Epoch(7) && log.lost?.index.rawValue == 31)
         #expect(try recover([created, entry(1), lost]) == nil)
         #expect(try recoverLog([lost, .ended(group: group)])?.lost == nil)
+        #expect(try recoverLog([created, lost, entry(3), entry(9)])?.entries.isEmpty == true, "a rest of it")
         #expect(try recover([lost, .ended(group: group), created]) != nil)
     }
 

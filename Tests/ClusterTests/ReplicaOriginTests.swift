@@ -85,6 +85,13 @@ struct ReplicaOriginTests {
         #expect(log.entries.last?.index.rawValue == last + 1)
     }
 
+    /// A split has made it, and the process died before the journal said so: what follows must be found again.
+    @Test func aReplicaThatOnlyTheStoreKnowsIsMadeKnownToTheJournalO13() throws {
+        let written = try Self.firstRecords([], stored: [try Self.stored(Self.position(7))])
+        let log = try #require(try Self.logs(written + [Self.entry(8)]).shardLog(Self.shard))
+        #expect(log.created == Self.configuration && log.covered == Self.position(7) && log.entries.count == 1)
+    }
+
     /// The store has objects of an index that the journal does not know of; entries from the beginning must not be
     /// applied to them.
     @Test func aDamagedStateThatTheJournalDoesNotKnowOfIsALossO9() throws {

@@ -41,7 +41,7 @@ private func state(_ kind: UInt8, _ index: UInt64 = 0, group: UInt64 = 1, bytes:
         #expect(ledger.segments.map(\.sequence) == [2, 3])
     }
 
-    @Test(arguments: [JournalKind.snapshot, JournalKind.checkpoint, JournalKind.ended])
+    @Test(arguments: [JournalKind.snapshot, JournalKind.checkpoint, JournalKind.ended, JournalKind.lost])
     mutating func otherRecordsFreeEntriesAsWell(_ kind: UInt8) {
         begin(1)
         ledger.note([entry(1), entry(2)])

@@ -48,6 +48,8 @@ struct ReplicaOrigin {
     var joinedAt: LogPoint
     /// The journal must be told: what it has does not lead to the stored state, so nothing could follow it there.
     var replacesLog = false
+    /// The journal does not know of this replica at all: the store was first.
+    var isUnknownToJournal = false
 
     /// Of a new group: an empty log, kept by these.
     static func newGroup(
@@ -102,7 +104,9 @@ extension ReplicaOrigin {
             guard let stored else { return .nothing }
             if log?.isEnded == true { return .ended(stored.range) }
             // A split has made it, and the process died before its journal said so (O13).
-            return .held(try held(stored, hardState: HardState(), entries: [], joinedAt: .genesis, source))
+            var origin = try held(stored, hardState: HardState(), entries: [], joinedAt: .genesis, source)
+            (origin.isUnknownToJournal, origin.replacesLog) = (true, true)
+            return .held(origin)
         }
         guard let stored, stored.position.index >= log.covered.index else {
             // What the journal relies on is not there; or what is there is of a later index than the log's base,

@@ -1,10 +1,12 @@
+import Placement
+import Raft
+
 /// Chooses what goes wrong next. What a fault does is the world's business.
 struct FaultInjector {
     enum Kind: Int, CaseIterable {
         case kill, killOwner, killLeader, killLeaderAndOwner
         case killWithParent, killOwnerWithParent
         case restartAll, shutDown, loseLog
-        case damageStore, wipeDisk
         case pause, pauseOwner, suspend
         case isolate, isolateOwner, isolateLeader, cutPair, cutOneWay, partialMesh, cutOwnerFromLeader,
             lateFence, flapLinks
@@ -12,6 +14,8 @@ struct FaultInjector {
         case slowTurns, slowLink
         case jumpWall, slewClock, drift
         case changeLease
+        case damageStore, wipeDisk
+        case planSplit, planMerge, drainNode
     }
 
     struct Plan {
@@ -22,7 +26,7 @@ struct FaultInjector {
         var downMax = 1
 
         /// Drawn last, so that the draws before are those of earlier versions.
-        private static let later: [Kind] = [.damageStore, .wipeDisk]
+        private static let later: [Kind] = [.damageStore, .wipeDisk, .planSplit, .planMerge, .drainNode]
 
         init() {}
 
@@ -66,6 +70,8 @@ enum FaultEnd {
     case fullDisk(machine: Int)
     case slowLink(from: Int, to: Int)
     case clock(machine: Int)
+    /// The node is wanted again.
+    case drain(node: NodeID)
     /// The second half of a late fence: the leader dies about when it proposes.
     case lateFence(owner: Int, leader: Int)
 }

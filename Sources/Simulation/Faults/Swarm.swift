@@ -28,13 +28,12 @@ struct Swarm {
     /// Of the journal; and how long it is to be at most, before shards are written for its sake.
     var segmentBytes = 64 << 10
     var journalBytes = 512 << 10
+    /// How long a node may be away before its replicas go elsewhere.
+    var replaceAfterMs: UInt64 = 600_000
     /// How often an object is made that is to go by itself; 0: never.
     var mortalMeanNs: UInt64 = 0
     /// How long the safety phase lasts.
     var safetyNs: UInt64 = 20_000_000_000
-
-    /// Whether lost replicas are replaced, so that a machine may lose its whole disk.
-    static let replacesReplicas = false
 
     /// A quiet cluster: the ground for scenarios.
     init(calmWithSeed seed: UInt64) {
@@ -66,7 +65,10 @@ struct Swarm {
         if random.chance(0.3) {
             faults.kinds += [.damageStore, .damageStore, .damageStore]
         }
-        if Swarm.replacesReplicas, random.chance(0.3) { faults.kinds.append(.wipeDisk) }
+        if random.chance(0.3) { faults.kinds.append(.wipeDisk) }
+        if random.chance(0.4) { faults.kinds += [.planSplit, .planSplit, .planMerge] }
+        if machines > 3 { faults.kinds.append(.drainNode) }
+        replaceAfterMs = random.pick([1_000, 5_000, 600_000])
         mortalMeanNs = random.chance(0.5) ? 400_000_000 : 0
         journalBytes = segmentBytes * random.pick([4, 16])
         settings.placementCheckpointEntries = random.pick([20, 200, 1_000])

@@ -15,7 +15,8 @@ struct Damage {
 extension World {
     /// Damage to one log: the machine comes back without it.
     func loseLog(_ machine: Int) {
-        let shard = ShardID(rawValue: UInt32(random.below(plan.shards)))
+        guard let records = newestView?.state?.table.records else { return }
+        let shard = random.pick(records).shard
         guard machines[machine].lostGroup == nil, mayLose(shard, at: machine) else { return }
         loseLog(of: shard, machine: machine)
     }
@@ -57,6 +58,15 @@ extension World {
         statistics.storage.wipes += 1
     }
 
+    /// After the faults: what nobody has read is found by a new start, so that it is replaced.
+    func findDamage() {
+        settleDamages()
+        for shard in damages.keys.sorted() {
+            guard let damage = damages[shard], !damage.isNoticed else { continue }
+            kill(damage.machine)
+        }
+    }
+
     // MARK: - What may still be lost
 
     private func mayLose(_ shard: ShardID, at machine: Int) -> Bool {
@@ -66,7 +76,7 @@ extension World {
     }
 
     /// Every shard has all its replicas, at machines as they are now, and none of them is on its way.
-    private var isWhole: Bool {
+    var isWhole: Bool {
         settleDamages()
         guard damages.isEmpty, let state = newestView?.state else { return false }
         return state.table.records.allSatisfy(isWhole)

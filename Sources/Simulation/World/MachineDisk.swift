@@ -31,7 +31,9 @@ struct MachineDisk {
     }
 
     var droppedSegments: UInt64 { journal.droppedSegments }
-    var liveBytes: Int { journal.liveBytes }
+
+    /// Whether entries of any group keep the journal longer than this.
+    func isHeldBack(aboveBytes bytes: Int) -> Bool { !journal.pressure(aboveBytes: bytes).isEmpty }
 
     /// Shards whose entries keep the journal longer than it should be.
     func pressure(aboveBytes bytes: Int) -> [ShardID] {

@@ -28,6 +28,7 @@ extension World {
         case .slowDisk, .stallDisk, .fullDisk, .slowTurns: injectSlowness(kind)
         case .jumpWall, .slewClock, .drift: injectClockFault(kind)
         case .changeLease: changeLease()
+        case .planSplit, .planMerge, .drainNode: injectGrowth(kind)
         }
     }
 
@@ -275,6 +276,7 @@ extension World {
             machines[machine].turnDelayNs = 0
         case .fullDisk(let machine): makeRoom(machine)
         case .slowLink(let from, let to): network.setExtraDelay(from: from, to: to, ns: 0)
+        case .drain(let node): setStanding(.active, of: node)
         case .lateFence(let owner, let leader): endLateFence(owner: owner, leader: leader)
         case .clock(let machine):
             let drift = plan.driftPpm[machine]
@@ -300,6 +302,8 @@ extension World {
         faults.isOn = false
         network.healAll()
         network.quality = VirtualNetwork.Quality()
+        for node in machines.map(\.nodeID) { setStanding(.active, of: node) }
+        findDamage()
         for machine in machines.indices {
             goOn(machine)
             makeRoom(machine)

@@ -25,6 +25,7 @@ extension World {
         }
         startTalkers()
         startMortals()
+        setReplacement()
     }
 
     func startFaults() {
@@ -55,6 +56,7 @@ extension World {
         settleTalkers()
         probe()
         checkSockets()
+        wait(atMostNs: World.healLimitNs, for: "replicas to be replaced") { self.isWhole }
         wait(atMostNs: World.healLimitNs, for: "replicas to be equal") { self.unequalShard == nil }
         if failure == nil { compareReplicas() }
         wait(atMostNs: 2 * World.healLimitNs, for: "mortals to be gone") { self.livingMortal == nil }
@@ -103,7 +105,10 @@ extension World {
 
     /// Replicas that still hold the shard's log.
     private func sound(_ shard: ShardID) -> [(machine: Int, shard: ShardInspection)] {
-        inspections(of: shard).filter { $0.shard.holdsLog }
+        inspections(of: shard).filter { replica in
+            replica.shard.holdsLog
+                && newestView?.state?.table.record(of: shard)?.isMember(machines[replica.machine].nodeID) ?? false
+        }
     }
 
     private var unequalShard: ShardID? {

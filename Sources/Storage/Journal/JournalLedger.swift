@@ -81,6 +81,8 @@ struct JournalLedger: Sendable {
             group.states.removeAll { $0.kind == JournalKind.snapshot || $0.kind == JournalKind.checkpoint }
         default: break
         }
+        // Nobody uses what is left of it (O9).
+        if record.kind == JournalKind.lost { forgetEntries(of: record.group) }
         if JournalKind.covers(record.kind) { group.covered = max(group.covered, record.index) }
         group.put(record)
         groups[record.group] = group
@@ -94,10 +96,11 @@ struct JournalLedger: Sendable {
 
     private func isNeeded(_ segment: Segment) -> Bool {
         #if PLANTED_BUGS
-        if PlantedBug.isActive(.dropSegmentTooEarly), segment.sequence + 2 < segments.last?.sequence ?? 0 { return false }
+        let current = segments.last?.sequence ?? 0
+        if PlantedBug.isActive(.dropSegmentTooEarly), segment.sequence + 2 < current { return false }
         #endif
         // The order does not matter: any entry that is not covered holds the segment.
-        segment.highest.contains { $0.value > groups[$0.key]?.covered ?? 0 }
+        return segment.highest.contains { $0.value > groups[$0.key]?.covered ?? 0 }
     }
 
     /// The lowest segment that reading has to begin with once the last segment has its anchor. It is never

@@ -1,0 +1,65 @@
+import Cluster
+import Placement
+import Raft
+
+/// What an operator or the placement leader asks of a cluster that works: splits and merges at any moment, nodes that
+/// are emptied and filled again.
+extension World {
+    func injectGrowth(_ kind: FaultInjector.Kind) {
+        switch kind {
+        case .planSplit: planSplit()
+        case .planMerge: planMerge()
+        case .drainNode: drainNode()
+        default: preconditionFailure("not a kind of growth")
+        }
+    }
+
+    private static let shardsMax = 16
+
+    private func propose(_ command: Command) {
+        guard let process = machines[random.below(machines.count)].process else { return }
+        give(.propose(nextToken(), command), to: process)
+    }
+
+    private func planSplit() {
+        guard let table = newestView?.state?.table, table.records.count < World.shardsMax else { return }
+        let record = random.pick(table.records)
+        guard let range = table.range(of: record.shard), range.upperBound - range.lowerBound > 16 else { return }
+        // In the middle half: both sides get something.
+        let quarter = (range.upperBound - range.lowerBound) / 4
+        let cut = range.lowerBound + quarter + random.below(2 * quarter)
+        note("shard \(record.shard) is to be split at \(cut)")
+        propose(.planSplit(record.shard, expected: record.epoch, cut: cut))
+    }
+
+    private func planMerge() {
+        guard let records = newestView?.state?.table.records else { return }
+        let pairs = zip(records, records.dropFirst()).filter { $0.shard.homeNumber == $1.shard.homeNumber }
+        guard !pairs.isEmpty else { return }
+        let (left, right) = random.pick(pairs)
+        note("shards \(left.shard) and \(right.shard) are to be merged")
+        propose(
+            .planMerge(
+                left: left.shard, expectedLeft: left.epoch, right: right.shard, expectedRight: right.epoch))
+    }
+
+    /// Only where the others can take what it has.
+    private func drainNode() {
+        guard machines.count > 3 else { return }
+        let node = machines[random.below(machines.count)].nodeID
+        note("\(nodeName(node)) is to be emptied")
+        setStanding(.draining, of: node)
+        schedule(
+            .endOfFault(.drain(node: node)), afterNs: 500_000_000 + random.exponential(meanNs: 3_000_000_000))
+    }
+
+    func setStanding(_ standing: NodeStanding, of node: NodeID) {
+        guard newestView?.state?.registry.record(of: node) != nil else { return }
+        propose(.setStanding(node, standing))
+    }
+
+    /// How long a node may be away before its replicas go elsewhere.
+    func setReplacement() {
+        propose(.setReplacement(afterMs: plan.replaceAfterMs))
+    }
+}
