@@ -91,7 +91,8 @@ extension LoopCore {
             let range = first.table.range(of: shard) ?? record.start...UInt64.max
             do throws(DecodingFailure) {
                 let found = try ReplicaOrigin.find(
-                    recovered.logs.shardLog(shard), recovered.stored[shard], range: range, source: store)
+                    recovered.logs.shardLog(shard), recovered.stored[shard],
+                    isDamaged: recovered.damaged.contains(shard), range: range, source: store)
                 restore(record, found)
             } catch {
                 preconditionFailure("O12: what is stored of shard \(shard) cannot be read: \(error)")
@@ -107,7 +108,12 @@ extension LoopCore {
 
     private func restore(_ record: ShardRecord, _ found: ReplicaOrigin.Found) {
         switch found {
-        case .held(let origin): add(record, origin)
+        case .held(let origin):
+            if origin.replacesLog {
+                let base = origin.log.snapshot.position
+                persist.add(.covered(base, replacesLog: true, group: .shard(record.shard)))
+            }
+            add(record, origin)
         case .lost(let origin, let isNew):
             if isNew { persist.add(.lost(at: record.configuredAt, group: .shard(record.shard))) }
             add(record, origin)
@@ -122,15 +128,37 @@ extension LoopCore {
     private func join(_ record: ShardRecord, _ state: PlacementState) {
         guard record.isMember(identity.nodeID), let range = state.table.range(of: record.shard), isFree(range)
         else { return }
+        if isOfGenesis(record, state) { return missLog(record, range: range) }
         persist.add(
             .created(Configuration(voters: []), at: record.configuredAt, group: .shard(record.shard)))
         add(
             record,
             .joining(range: range, source: store, at: record.configuredAt, sealedAt: record.epoch))
+        showFirst(record, state)
+    }
+
+    private func showFirst(_ record: ShardRecord, _ state: PlacementState) {
         guard let replica = replicas[record.shard], let view else { return }
         replica.defaultLifetimesMs = lifetimes
         replica.observe(record, in: state, process: view.process, now: clocks)
         mark(replica)
+    }
+
+    /// Of the replicas that the genesis made, each disk has had a log since the genesis was on it (O2).
+    private func isOfGenesis(_ record: ShardRecord, _ state: PlacementState) -> Bool {
+        guard record.configuredAt == .genesis else { return false }
+        let first = PlacementState(genesis: state.genesis).table.record(of: record.shard)
+        return first?.isMember(identity.nodeID) ?? false
+    }
+
+    /// O9: what was acknowledged in its name is not known any more.
+    private func missLog(_ record: ShardRecord, range: ClosedRange<UInt64>) {
+        persist.add(.lost(at: record.configuredAt, group: .shard(record.shard)))
+        add(record, .lost(record.replicas, range: range, source: store, joinedAt: .genesis))
+        effects.lost.append(LostShard(shard: record.shard, what: "the journal has nothing of its log"))
+        guard let state = view?.state else { return }
+        showFirst(record, state)
+        if let replica = replicas[record.shard] { reportLoss(of: replica) }
     }
 
     /// No replica here has these keys, and nothing of them is left to be erased. A parent that has not come to

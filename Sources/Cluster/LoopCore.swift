@@ -206,6 +206,7 @@ public final class LoopCore {
         }
         if settings.hibernateAfterMs > 0 { hibernation.tick(shardOrder, replicas, nowMs: nowMs) }
         checkpoints.tick(shardOrder, replicas, pressed: journalPressure, nowMs: nowMs) { mark($0) }
+        if !erasures.isEmpty { eraseAgain() }
         findExpired(now: now)
         advanceMerges()
         router.tick(nowMs: nowMs)
@@ -381,6 +382,14 @@ public final class LoopCore {
         }
     }
 
+    #if PLANTED_BUGS
+    private func coverEarly(_ replica: ShardReplica) {
+        for case .write(_, let write) in replica.storeRequests {
+            persist.add(.covered(write.base.position, group: .shard(replica.shard)))
+        }
+    }
+    #endif
+
     private var readsByQuorum: Bool {
         settings.readsByQuorum || view?.state?.settings.reads == .quorum
     }
@@ -398,6 +407,9 @@ public final class LoopCore {
             return lose(replica, because: replica.state.damage.map { "\($0)" } ?? "damage")
         }
         if !replica.storeRequests.isEmpty {
+            #if PLANTED_BUGS
+            if PlantedBug.isActive(.coverBeforeStored) { coverEarly(replica) }
+            #endif
             effects.store.append(contentsOf: replica.storeRequests)
             replica.storeRequests = []
         }

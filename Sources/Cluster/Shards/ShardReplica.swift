@@ -230,6 +230,7 @@ final class ShardReplica {
     var needsTicks: Bool {
         raft.hasOutstanding || move != nil || !departures.isEmpty || (isDraining && isNamedOwner)
             || hasReplicaWork || hasDivisionWork || work.isSnapshotWanted || work.hasOffer
+            || work.installation?.retryAtMs != nil
             || (isNamedOwner && givenAway != record.epoch && progressDeadlineMs != nil)
     }
 
@@ -248,6 +249,7 @@ final class ShardReplica {
         advanceReplicas(nowMs: nowMs)
         advanceDivision(now: now)
         advanceSnapshot(nowMs: nowMs)
+        installAgain(nowMs: nowMs)
         releaseUnusedSnapshots()
         advanceMove(now: now)
         settleGivenAway(nowMs: nowMs)

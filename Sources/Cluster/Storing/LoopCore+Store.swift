@@ -43,17 +43,26 @@ extension LoopCore {
         }
     }
 
+    /// Begun or not before the store had no space: it ends at the latest with the next start.
+    func eraseAgain() {
+        for job in erasures.keys.sorted(by: { $0.rawValue < $1.rawValue }) {
+            guard let erasure = erasures[job], let dueMs = erasure.retryAtMs, nowMs >= dueMs else { continue }
+            erasures[job]?.retryAtMs = nil
+            effects.store.append(.erase(job, erasure.shard, erasure.range))
+        }
+    }
+
     private func fail(_ job: StoreJob) {
-        if let erasure = erasures[job] {
-            // Begun or not: it ends at the latest with the next start.
-            return effects.store.append(.erase(job, erasure.shard, erasure.range))
+        if erasures[job] != nil {
+            erasures[job]?.retryAtMs = nowMs + settings.storeRetryMs
+            return
         }
         // Nothing has changed: the parts are still there, and it is tried again.
         if mergers.removeValue(forKey: job) != nil { return }
         with(job) { replica in
             if replica.work.checkpoint?.job == job { replica.abandonCheckpoint(nowMs: nowMs) }
             if replica.work.making == job { replica.giveUpSnapshot() }
-            if replica.work.installation?.job == job { replica.installAgain() }
+            if replica.work.installation?.job == job { replica.installLater(nowMs: nowMs) }
         }
     }
 }

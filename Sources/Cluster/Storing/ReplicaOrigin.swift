@@ -7,9 +7,14 @@ import Raft
 public struct RecoveredReplicas: Sendable {
     public var logs: RecoveredLogs
     public var stored: [ShardID: StoredReplica]
+    /// Shards of which the store has something that cannot be used (O9).
+    public var damaged: Set<ShardID>
 
-    public init(logs: RecoveredLogs = RecoveredLogs(), stored: [StoredReplica] = []) {
+    public init(
+        logs: RecoveredLogs = RecoveredLogs(), stored: [StoredReplica] = [], damaged: Set<ShardID> = []
+    ) {
         self.logs = logs
+        self.damaged = damaged
         self.stored = Dictionary(uniqueKeysWithValues: stored.map { ($0.shard, $0) })
     }
 
@@ -30,6 +35,8 @@ public struct RecoveredReplicas: Sendable {
 struct Erasure {
     var shard: ShardID
     var range: ClosedRange<UInt64>
+    /// After a failure, for want of space.
+    var retryAtMs: UInt64?
 }
 
 /// What a replica begins with: its log, the state at the log's base, and since when it is a replica.
@@ -39,6 +46,8 @@ struct ReplicaOrigin {
     /// What the store has; zero: nothing.
     var stored: Position
     var joinedAt: LogPoint
+    /// The journal must be told: what it has does not lead to the stored state, so nothing could follow it there.
+    var replacesLog = false
 
     /// Of a new group: an empty log, kept by these.
     static func newGroup(
@@ -82,7 +91,8 @@ extension ReplicaOrigin {
 
     /// Puts together the log in the journal and the state in the store.
     static func find(
-        _ log: RecoveredLog?, _ stored: StoredReplica?, range: ClosedRange<UInt64>, source: any ObjectSource
+        _ log: RecoveredLog?, _ stored: StoredReplica?, isDamaged: Bool = false, range: ClosedRange<UInt64>,
+        source: any ObjectSource
     ) throws(DecodingFailure) -> Found {
         if let log, log.lost != nil {
             let voters = log.created?.voters ?? []
@@ -95,8 +105,9 @@ extension ReplicaOrigin {
             return .held(try held(stored, hardState: HardState(), entries: [], joinedAt: .genesis, source))
         }
         guard let stored, stored.position.index >= log.covered.index else {
-            // What the journal relies on is not there.
-            if log.covered.index > .zero {
+            // What the journal relies on is not there; or what is there is of a later index than the log's base,
+            // of which the journal does not know yet.
+            if isDamaged || log.covered.index > .zero {
                 return .lost(lost(created.voters, range: range, source: source, joinedAt: log.joinedAt), isNew: true)
             }
             var origin = newGroup(created, range: range, source: source)
@@ -105,10 +116,11 @@ extension ReplicaOrigin {
             origin.joinedAt = log.joinedAt
             return .held(origin)
         }
-        return .held(
-            try held(
-                stored, hardState: log.hardState, entries: continuation(of: stored.position, in: log.entries),
-                joinedAt: log.joinedAt, source))
+        let next = continuation(of: stored.position, in: log.entries)
+        var origin = try held(
+            stored, hardState: log.hardState, entries: next ?? [], joinedAt: log.joinedAt, source)
+        origin.replacesLog = next == nil && stored.position != log.covered
+        return .held(origin)
     }
 
     private static func held(
@@ -116,6 +128,9 @@ extension ReplicaOrigin {
         _ source: any ObjectSource
     ) throws(DecodingFailure) -> ReplicaOrigin {
         let head = try ReplicaHead(decoding: stored.payload)
+        var hardState = hardState
+        // The store may know of a term before the journal does.
+        if hardState.term < stored.position.term { hardState = HardState(term: stored.position.term, vote: nil) }
         let base = Snapshot(
             index: stored.position.index, term: stored.position.term, configuration: head.configuration)
         return ReplicaOrigin(
@@ -124,12 +139,13 @@ extension ReplicaOrigin {
             joinedAt: joinedAt)
     }
 
-    /// The entries that follow the stored state. The store may be ahead of what the journal says of it: by its own
-    /// last checkpoint, or by a snapshot whose place in the journal was never written; then the log before it is
-    /// another one and ends.
-    private static func continuation(of base: Position, in entries: [Entry]) -> [Entry] {
-        guard let first = entries.first, first.index <= base.index else { return entries }
-        guard let same = entries.first(where: { $0.index == base.index }), same.term == base.term else { return [] }
+    /// The entries that follow the stored state; nil if the log does not lead there. The store may be ahead of what
+    /// the journal says of it: by its own last checkpoint, by entries that were committed before they were durable
+    /// here, or by a snapshot whose place in the journal was never written; then the log before it ends.
+    private static func continuation(of base: Position, in entries: [Entry]) -> [Entry]? {
+        guard let first = entries.first else { return nil }
+        if first.index == base.index.next { return entries }
+        guard let same = entries.first(where: { $0.index == base.index }), same.term == base.term else { return nil }
         return entries.filter { $0.index > base.index }
     }
 }

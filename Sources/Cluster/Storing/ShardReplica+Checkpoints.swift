@@ -1,3 +1,4 @@
+import Binary
 import ObjectRuntime
 import Placement
 import Raft
@@ -58,9 +59,13 @@ extension ShardReplica {
         guard let place = raft.makeSnapshot(at: appliedThrough, data: []),
             let checkpoint = state.beginCheckpoint()
         else { return nil }
-        return StoredWrite(
-            shard: shard, base: StoredBase(position: place.position, configuration: place.configuration),
-            checkpoint: checkpoint)
+        var base = StoredBase(position: place.position, configuration: place.configuration)
+        #if PLANTED_BUGS
+        if PlantedBug.isActive(.applyTwiceAfterCheckpoint), base.position.index > .zero {
+            base.position.index = LogIndex(rawValue: base.position.index.rawValue - 1)
+        }
+        #endif
+        return StoredWrite(shard: shard, base: base, checkpoint: checkpoint)
     }
 
     /// The store has it: the journal may forget what is covered, and memory what has not changed since.

@@ -42,7 +42,7 @@ enum NodeServer {
         let (journal, logs) = try openJournal(directory)
         try check(logs, against: directory)
         let store = try NodeStore.open(directory: directory.path, logger: logger)
-        let recovered = RecoveredReplicas(logs: logs, stored: store.found)
+        let recovered = RecoveredReplicas(logs: logs, stored: store.found, damaged: store.damaged)
 
         let settings = makeSettings(configuration)
         let identity = Cluster.NodeIdentity(

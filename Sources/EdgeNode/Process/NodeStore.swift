@@ -19,6 +19,8 @@ final class NodeStore: @unchecked Sendable {
     private let logger: Logger
     /// What was there, and whole, at the start.
     let found: [StoredReplica]
+    /// What was there and cannot be used (O9).
+    let damaged: Set<ShardID>
     /// How much of the mapped file may stay in memory.
     private static let residentBytes = 48 << 20
 
@@ -46,9 +48,10 @@ final class NodeStore: @unchecked Sendable {
         for lost in store.lost {
             logger.critical("the object store has lost a shard", metadata: ["because": "\(lost)"])
         }
+        lost.formUnion(store.lost.compactMap(\.shard))
         let found = store.heads.filter { !lost.contains($0.shard) }.map(StoredReplica.init)
         return NodeStore(
-            store: store, found: found, outgoingDirectory: directory + "/outgoing", logger: logger)
+            store: store, found: found, damaged: Set(lost.map { ShardID(rawValue: $0) }), outgoingDirectory: directory + "/outgoing", logger: logger)
     }
 
     /// Kept for whoever wants to look at it; the shards come back from the other replicas.
@@ -59,7 +62,10 @@ final class NodeStore: @unchecked Sendable {
         }
     }
 
-    private init(store: ObjectStore, found: [StoredReplica], outgoingDirectory: String, logger: Logger) {
+    private init(
+        store: ObjectStore, found: [StoredReplica], damaged: Set<ShardID>, outgoingDirectory: String, logger: Logger
+    ) {
+        self.damaged = damaged
         self.store = store
         self.found = found
         self.logger = logger

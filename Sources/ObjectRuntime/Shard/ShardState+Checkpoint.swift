@@ -39,6 +39,9 @@ extension ShardState {
             bounds: bounds, index: committedIndex, epoch: committedEpoch, logTimeMs: logTimeMs,
             windowAgeMs: windowAgeMs, versionFloor: versionFloor, emptiedIndex: emptiedIndex, tally: tally, isTallySettled: isTallySettled,
             sessions: sessionIndex, window: window, history: history)
+        #if PLANTED_BUGS
+        if PlantedBug.isActive(.applyTwiceAfterCheckpoint), head.index > 0 { head.index -= 1 }
+        #endif
         let committed = takeBack(from: &head)
         let checkpoint = ShardCheckpoint(head, objects.capture(committed: committed))
         checkpointBefore = (checkpointIndex, uncheckpointedBytes)
