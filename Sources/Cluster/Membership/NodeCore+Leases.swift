@@ -149,11 +149,7 @@ extension NodeCore {
                 continue
             }
             #endif
-            if request.from.node == identity.nodeID {
-                effects.toLoops.append(.move(request))
-            } else {
-                send(.move(request), to: request.from.node)
-            }
+            order(request)
         }
     }
 }

@@ -101,9 +101,6 @@ struct MetricsPage {
             "holdfast_hibernated_objects_total", "Objects that left memory.", counters.hibernatedObjects)
         counter(
             "holdfast_woken_objects_total", "Objects that came back into memory.", counters.wokenObjects)
-        counter(
-            "holdfast_failed_hibernations_total", "Objects that stayed because their file took no more.",
-            counters.failedHibernations)
         let quotas = QuotaKind.allCases.map(\.rawValue) + ["object_sockets"]
         family(
             "holdfast_quota_refusals_total", "counter",
