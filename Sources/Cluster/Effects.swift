@@ -162,6 +162,11 @@ public enum NodeInput: Sendable {
     case collected(UInt64, shards: [ShardReport], counters: NodeCounters)
     /// A parent says that its child has exited (O7).
     case obituary(Obituary)
+    /// An operator wants a shard to change hands: its owner is told, and may decline (O8).
+    case order(MoveRequest)
+    /// An operator wants the node at this peer address in the cluster: it is told which cluster this is. To be
+    /// repeated until the node has registered.
+    case invite(address: String)
     case shutdown
 }
 

@@ -70,6 +70,9 @@ struct ServeCommand: ParsableCommand {
     @Option(name: .long, help: "Milliseconds without use after which an object leaves memory; 0 for never.")
     var hibernateMs: String?
 
+    @Option(name: .customLong("memory-mb"), help: "Megabytes that loaded objects may take of memory.")
+    var memoryMegabytes: String?
+
     @Option(name: .long, help: "Milliseconds for which the connections of a dead node stay present.")
     var presenceGraceMs: String?
 
@@ -103,7 +106,7 @@ struct ServeCommand: ParsableCommand {
             (.demo, demo),
             (.bootstrap, bootstrap ? "true" : nil), (.initialNodes, initialNodes), (.shards, shards),
             (.leaseMs, leaseMs), (.loops, loops), (.reads, reads),
-            (.hibernateMs, hibernateMs), (.presenceGraceMs, presenceGraceMs), (.logLevel, logLevel),
+            (.hibernateMs, hibernateMs), (.memoryMegabytes, memoryMegabytes), (.presenceGraceMs, presenceGraceMs), (.logLevel, logLevel),
         ]
         var settings = scalars.compactMap { key, text in
             text.map { RawSetting(name: key.rawValue, value: .scalar($0), source: "flag --\(key.rawValue)") }

@@ -123,6 +123,8 @@ public final class NodeCore {
         case .collected(let id, let shards, let counters):
             finishOwnReport(id, shards: shards, counters: counters, now: now)
         case .obituary(let obituary): take(obituary, now: now)
+        case .order(let request): order(request)
+        case .invite(let address): invite(address)
         case .shutdown: beginDrain(now: now)
         }
     }

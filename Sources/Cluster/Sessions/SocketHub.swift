@@ -113,6 +113,7 @@ struct SocketHub {
 
     private mutating func open(_ opening: SocketOpening, nowMs: UInt64) {
         guard let state = view?.state, let incarnation else {
+            counters.droppedSockets += 1
             outputs.append(.close(opening.socket, .notReady))
             return
         }
@@ -270,6 +271,7 @@ struct SocketHub {
     mutating func end(_ session: Session, _ closing: SocketClosing) {
         guard !session.isGone else { return }
         session.isRefused = session.phase == .opening
+        if closing == .noOwner { counters.droppedSockets += 1 }
         outputs.append(.close(session.socket, closing))
     }
 

@@ -72,7 +72,7 @@ final class ShardReplica {
     private var namedEpoch: Epoch?
     private var progressDeadlineMs: UInt64?
     private var progressCommit = LogIndex.zero
-    private(set) var takeoverPauseMs: UInt64?
+    private var pauses = OwnerPauses()
     /// The epoch whose barrier is committed *and applied* here (O4).
     private var servingEpoch: Epoch?
     /// O10: set when serving begins.
@@ -145,6 +145,7 @@ final class ShardReplica {
         // another view must not put off the moment when a replica that cannot seal gives up (O2).
         let isNewlyNamed = isNamedOwner && namedEpoch != record.epoch && raft.sealedTerm < record.epoch.term
         guard isNewEpoch || isNewlyNamed else { return }
+        pauses.changes(to: record.epoch, gaveAway: moveProposed, nowMs: now.rawNs / 1_000_000)
         move = nil
         moveProposed = false
         settleAtMs = nil
@@ -303,7 +304,7 @@ final class ShardReplica {
         guard isServing, request.epoch == record.epoch, request.to.node != nodeID, move == nil,
             raft.configuration.voters.contains(request.to.node)
         else { return }
-        move = Move(target: request.to, epoch: request.epoch, deadlineMs: nowMs + 1_000)
+        begin(Move(target: request.to, epoch: request.epoch, deadlineMs: nowMs + 1_000), nowMs: nowMs)
     }
 
     /// Admission is stopped while a move is under way; what was admitted drains (O8).
@@ -355,7 +356,12 @@ final class ShardReplica {
     func handOver(to heirs: [NodeProcess], withinMs: UInt64, nowMs: UInt64) {
         guard !heirs.isEmpty else { return }
         let heir = heirs[(Int(shard.rawValue) + missedMoves) % heirs.count]
-        move = Move(target: heir, epoch: record.epoch, deadlineMs: nowMs + withinMs)
+        begin(Move(target: heir, epoch: record.epoch, deadlineMs: nowMs + withinMs), nowMs: nowMs)
+    }
+
+    private func begin(_ move: Move, nowMs: UInt64) {
+        self.move = move
+        pauses.stopsAdmitting(nowMs: nowMs)
     }
 
     /// Nothing is owed to anybody, and nothing is left to hand over.
@@ -374,7 +380,7 @@ final class ShardReplica {
         progressDeadlineMs = nil
         if let namedAt {
             let pauseNs = now.rawNs &- namedAt.rawNs
-            takeoverPauseMs = pauseNs / 1_000_000
+            pauses.serves(at: record.epoch, afterMs: pauseNs / 1_000_000)
             counters.takeoverDurations.record(ns: pauseNs)
             counters.takeovers[record.history.last.map { "\($0.cause)" } ?? "unknown", default: 0] += 1
         }
@@ -412,7 +418,9 @@ final class ShardReplica {
         report.queued = mailbox.count
         report.sessions = state.sessionCount
         report.listeners = listeners.count
-        report.takeoverPauseMs = takeoverPauseMs
+        pauses.report(into: &report)
+        report.storedIndex = work.stored.index.rawValue
+        report.loadedBytes = state.loadedBytes
         if isServing {
             report.replicaLag = raft.configuration.members.filter { $0 != nodeID }.map {
                 (node: $0, lag: raft.lastIndex.rawValue - min(raft.lastIndex, raft.matchIndex(of: $0)).rawValue)

@@ -47,6 +47,11 @@ final class NodeBrain: @unchecked Sendable {
         input(.report(RequestToken(rawValue: token), wholeCluster: wholeCluster))
     }
 
+    /// What was only for the invitation is no longer needed: a node of the cluster has a link of its own.
+    func endInvitation(_ address: String) {
+        home.joinLinks.removeValue(forKey: address)?.close()
+    }
+
     private func takeToken() -> UInt64 {
         defer { nextToken += 1 }
         return nextToken

@@ -211,11 +211,25 @@ extension NodeLoop: RequestGateway {
     func journalReport() -> JournalReport? {
         let statistics = node.journal.statistics
         let buckets = zip(LatencyHistogram.boundsUs + [statistics.latency.longestUs], statistics.latency.counts)
-        return JournalReport(
+        var report = JournalReport(
             syncDurations: DurationHistogram(
                 buckets: buckets.map { (upperBoundNs: $0 * 1_000, count: $1) },
                 sumNs: statistics.latency.sumUs * 1_000),
             bytesWritten: statistics.bytes)
+        report.liveSegments = statistics.liveSegments
+        report.liveBytes = statistics.liveBytes
+        report.droppedSegments = statistics.droppedSegments
+        return report
+    }
+
+    func storeReport() -> StoreReport? { node.store.report() }
+
+    func order(_ request: MoveRequest) { node.tellBrain(.order(request)) }
+
+    func invite(_ address: String) { node.tellBrain(.invite(address: address)) }
+
+    func endInvitation(_ address: String) {
+        node.ask(for: self) { brain, _ in brain.endInvitation(address) }
     }
 
     func wallMs() -> UInt64 { SystemClocks.wallMs() }

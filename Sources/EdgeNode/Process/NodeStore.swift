@@ -7,6 +7,7 @@ import Placement
 import Raft
 import Storage
 import StoreBinding
+import Synchronization
 
 /// Carries out what the loops ask of the object store, and brings its answers to them.
 ///
@@ -17,6 +18,7 @@ final class NodeStore: @unchecked Sendable {
     private let files: SnapshotFiles
     private let pool = NIOThreadPool(numberOfThreads: 1)
     private let logger: Logger
+    private let snapshotsMade = Atomic<UInt64>(0)
     /// What was there, and whole, at the start.
     let found: [StoredReplica]
     /// What was there and cannot be used (O9).
@@ -77,6 +79,18 @@ final class NodeStore: @unchecked Sendable {
     func makeObjects() throws -> LoopObjects { LoopObjects(try store.makeReader()) }
 
     func close() { store.close() }
+
+    /// Any thread.
+    func report() -> StoreReport {
+        let statistics = store.statistics
+        var report = StoreReport()
+        report.fileBytes = store.fileBytes
+        report.commits = statistics.commits
+        report.writtenBytes = statistics.valueBytes
+        report.refusedForSpace = statistics.refusedForSpace
+        report.snapshotsMade = snapshotsMade.load(ordering: .relaxed)
+        return report
+    }
 
     /// Once a second, by any thread.
     func tick() { store.trimResident(over: Self.residentBytes) }
@@ -200,6 +214,7 @@ final class NodeStore: @unchecked Sendable {
             self.pool.submit { _ in
                 switch result {
                 case .success(let snapshot):
+                    self.snapshotsMade.wrappingAdd(1, ordering: .relaxed)
                     self.files.offer(shard, snapshot)
                     answer(.madeSnapshot(job, SnapshotOffer(snapshot)))
                 case .failure(let error):

@@ -93,6 +93,8 @@ private struct SettingChecker {
                 assign(&result.reads, Self.scalar(setting.value).flatMap(NodeConfiguration.Reads.init))
             case .hibernateMs:
                 assign(&result.hibernateMs, Self.number(setting.value, SettingKey.hibernateMsRange))
+            case .memoryMegabytes:
+                assign(&result.memoryMegabytes, Self.number(setting.value, SettingKey.memoryMegabytesRange))
             case .presenceGraceMs:
                 assign(&result.presenceGraceMs, Self.number(setting.value, SettingKey.presenceGraceMsRange))
             case .logLevel:

@@ -22,6 +22,7 @@ extension NodeConfiguration {
             "loops = \(loops)",
             "reads = \(quoted(reads.rawValue))",
             "hibernate-ms = \(hibernateMs)",
+            "memory-mb = \(memoryMegabytes)",
             "presence-grace-ms = \(presenceGraceMs)",
             "log-level = \(quoted(logLevel.rawValue))",
         ]

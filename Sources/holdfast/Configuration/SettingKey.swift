@@ -20,12 +20,14 @@ enum SettingKey: String, CaseIterable, Sendable {
     case loops
     case reads
     case hibernateMs = "hibernate-ms"
+    case memoryMegabytes = "memory-mb"
     case presenceGraceMs = "presence-grace-ms"
     case logLevel = "log-level"
 
     static let shardRange = 1...4_096
     static let leaseMsRange: ClosedRange<UInt64> = 200...60_000
     static let hibernateMsRange: ClosedRange<UInt64> = 0...86_400_000
+    static let memoryMegabytesRange = 16...1_048_576
     static let presenceGraceMsRange: ClosedRange<UInt64> = 0...600_000
     static let loopRange = 0...256
     static let initialNodeRange = 1...64
@@ -53,6 +55,7 @@ enum SettingKey: String, CaseIterable, Sendable {
         case .loops: Self.describe(Self.loopRange) + ", 0 for one per core"
         case .reads: Self.describe(NodeConfiguration.Reads.allCases.map(\.rawValue))
         case .hibernateMs: Self.describe(Self.hibernateMsRange) + ", 0 for never"
+        case .memoryMegabytes: Self.describe(Self.memoryMegabytesRange)
         case .presenceGraceMs: Self.describe(Self.presenceGraceMsRange)
         case .logLevel: Self.describe(NodeConfiguration.LogLevel.allCases.map(\.rawValue))
         }

@@ -20,6 +20,13 @@ final class ExecutingGateway: RequestGateway {
     var report = NodeReport()
     var otherReports: [NodeReport] = []
     var journal: JournalReport?
+    var store: StoreReport?
+    /// What operators have asked for, and what comes of it.
+    private(set) var orders: [MoveRequest] = []
+    var onOrder: ((MoveRequest) -> Void)?
+    private(set) var invitations: [String] = []
+    var onInvite: ((String) -> Void)?
+    private(set) var endedInvitations: [String] = []
     /// What every proposal fails with, if anything.
     var proposalFailure: ProposalFailure?
     /// What every request is answered, instead of being executed.
@@ -153,6 +160,20 @@ final class ExecutingGateway: RequestGateway {
     func clusterReport(_ answer: @escaping ([NodeReport]) -> Void) { answer([report] + otherReports) }
 
     func journalReport() -> JournalReport? { journal }
+
+    func storeReport() -> StoreReport? { store }
+
+    func order(_ request: MoveRequest) {
+        orders.append(request)
+        onOrder?(request)
+    }
+
+    func invite(_ address: String) {
+        invitations.append(address)
+        onInvite?(address)
+    }
+
+    func endInvitation(_ address: String) { endedInvitations.append(address) }
 
     func wallMs() -> UInt64 { nowMs }
 
