@@ -215,7 +215,7 @@ final class ShardReplica {
     /// Whether time matters to this shard at the moment.
     var needsTicks: Bool {
         raft.hasOutstanding || move != nil || !departures.isEmpty || (isDraining && isNamedOwner)
-            || hasReplicaWork || work.isSnapshotWanted || work.hasOffer
+            || hasReplicaWork || work.isSnapshotWanted || work.hasOffer || !work.backups.isEmpty
             || (isNamedOwner && givenAway != record.epoch && progressDeadlineMs != nil)
     }
 

@@ -32,6 +32,8 @@ extension HTTPEdge {
             try call.classes(project: path[1])
         case ("projects", 4) where path[2] == "classes": try call.classPage(project: path[1], name: path[3])
         case ("projects", 3) where path[2] == "quota": try call.quota(project: path[1])
+        case ("backup", _): try call.backup(path)
+        case ("restore", 2): try call.restore(path[1])
         case ("limits", 1): try call.objectLimits()
         case ("signing-keys", 1): try call.signingKeys()
         default:

@@ -209,7 +209,7 @@ extension ClusterPages {
 }
 
 /// Sixteen digits, as keys and ids are written everywhere.
-private func hexadecimal(_ value: UInt64) -> String {
+func hexadecimal(_ value: UInt64) -> String {
     let digits = String(value, radix: 16)
     return String(repeating: "0", count: 16 - digits.count) + digits
 }
