@@ -48,11 +48,15 @@ extension ShardReplica {
     func settleBackups(nowMs: UInt64) -> [SettledBackup] {
         guard !work.backups.isEmpty else { return [] }
         var settled: [SettledBackup] = []
-        work.backups.removeAll { wish in
-            guard let answer = answer(to: wish, nowMs: nowMs) else { return false }
-            settled.append(SettledBackup(token: wish.token, shard: shard, answer: answer))
-            return true
+        var waiting: [BackupWish] = []
+        for wish in work.backups {
+            if let answer = answer(to: wish, nowMs: nowMs) {
+                settled.append(SettledBackup(token: wish.token, shard: shard, answer: answer))
+            } else {
+                waiting.append(wish)
+            }
         }
+        work.backups = waiting
         if work.backups.contains(where: { $0.barrier <= appliedThrough }) { beginCheckpoint(nowMs: nowMs) }
         return settled
     }
