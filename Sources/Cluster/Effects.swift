@@ -61,12 +61,14 @@ public struct LoopEffects: Sendable {
     public var store: [StoreRequest] = []
     /// What the disk has lost, for the log (O9).
     public var lost: [LostShard] = []
+    /// Wishes for backups that are settled.
+    public var backups: [SettledBackup] = []
 
     public init() {}
 
     public var isEmpty: Bool {
         persist == nil && messages.isEmpty && answers.isEmpty && toLoops.isEmpty && toNode.isEmpty
-            && sockets.isEmpty && store.isEmpty && lost.isEmpty
+            && sockets.isEmpty && store.isEmpty && lost.isEmpty && backups.isEmpty
     }
 }
 
@@ -111,6 +113,8 @@ public enum LoopInput: Sendable {
     case store(StoreResult)
     /// The journal is longer than it should be; these shards hold it back. Empty: no longer.
     case journalPressure([ShardID])
+    /// Bring the store up to everything that is acknowledged by now, for a backup.
+    case backup(RequestToken, ShardID)
     /// Where projects with quotas stand in the whole cluster.
     case quota(QuotaStanding)
     /// The link to a node has come up or has broken: what was in flight may be lost.

@@ -73,6 +73,7 @@ extension LoopCore {
         if replica.isAwake { awake.removeAll { $0 === replica } }
         dirty.removeAll { $0 === replica }
         for attempt in replica.mailbox.takeAll() { sendBack(attempt) }
+        for wish in replica.work.backups { settle(wish.token, shard, .notOwner) }
     }
 
     // MARK: - At the start

@@ -99,6 +99,8 @@ public final class LoopCore {
             take(result)
         case .journalPressure(let shards):
             journalPressure = shards
+        case .backup(let token, let shard):
+            wishBackup(token, of: shard)
         case .quota(let standing):
             quotas.adopt(standing, nowMs: nowMs)
         case .linkUp(let node):
@@ -406,6 +408,7 @@ public final class LoopCore {
         if replica.state.isDamaged {
             return lose(replica, because: replica.state.damage.map { "\($0)" } ?? "damage")
         }
+        effects.backups.append(contentsOf: replica.settleBackups(nowMs: nowMs))
         if !replica.storeRequests.isEmpty {
             #if PLANTED_BUGS
             if PlantedBug.isActive(.coverBeforeStored) { coverEarly(replica) }

@@ -231,6 +231,7 @@ final class ShardReplica {
     var needsTicks: Bool {
         raft.hasOutstanding || move != nil || !departures.isEmpty || (isDraining && isNamedOwner)
             || hasReplicaWork || hasDivisionWork || work.isSnapshotWanted || work.hasOffer
+            || !work.backups.isEmpty
             || work.installation?.retryAtMs != nil
             || (isNamedOwner && givenAway != record.epoch && progressDeadlineMs != nil)
     }

@@ -16,6 +16,7 @@ import Synchronization
 final class NodeStore: @unchecked Sendable {
     private let store: ObjectStore
     private let files: SnapshotFiles
+    private let shelf: BackupShelf
     private let pool = NIOThreadPool(numberOfThreads: 1)
     private let logger: Logger
     private let snapshotsMade = Atomic<UInt64>(0)
@@ -53,7 +54,8 @@ final class NodeStore: @unchecked Sendable {
         lost.formUnion(store.lost.compactMap(\.shard))
         let found = store.heads.filter { !lost.contains($0.shard) }.map(StoredReplica.init)
         return NodeStore(
-            store: store, found: found, damaged: Set(lost.map { ShardID(rawValue: $0) }), outgoingDirectory: directory + "/outgoing", logger: logger)
+            store: store, found: found, damaged: Set(lost.map { ShardID(rawValue: $0) }), directory: directory,
+            logger: logger)
     }
 
     /// Kept for whoever wants to look at it; the shards come back from the other replicas.
@@ -65,13 +67,14 @@ final class NodeStore: @unchecked Sendable {
     }
 
     private init(
-        store: ObjectStore, found: [StoredReplica], damaged: Set<ShardID>, outgoingDirectory: String, logger: Logger
+        store: ObjectStore, found: [StoredReplica], damaged: Set<ShardID>, directory: String, logger: Logger
     ) {
         self.damaged = damaged
         self.store = store
         self.found = found
         self.logger = logger
-        files = SnapshotFiles(incoming: store.snapshots, outgoingDirectory: outgoingDirectory)
+        files = SnapshotFiles(incoming: store.snapshots, outgoingDirectory: directory + "/outgoing")
+        shelf = BackupShelf(directory: directory + "/backup", firstID: SystemRandom.number() >> 12)
         pool.start()
     }
 
@@ -93,7 +96,10 @@ final class NodeStore: @unchecked Sendable {
     }
 
     /// Once a second, by any thread.
-    func tick() { store.trimResident(over: Self.residentBytes) }
+    func tick() {
+        store.trimResident(over: Self.residentBytes)
+        pool.submit { _ in self.shelf.sweep(nowMs: SystemClocks.now().rawNs / 1_000_000) }
+    }
 
     func carryOut(_ requests: [StoreRequest], for loop: NodeLoop) {
         for request in requests { carryOut(request, for: loop) }
@@ -224,4 +230,49 @@ final class NodeStore: @unchecked Sendable {
             }
         }
     }
+}
+
+// MARK: - Backups
+
+extension NodeStore {
+    /// Makes a file of what the store has of a shard. Answers on a thread of its own.
+    func makeBackup(of shard: ShardID, answer: @escaping @Sendable (Result<BackupFile, BackupFault>) -> Void) {
+        pool.submit { _ in
+            guard let (id, path) = self.shelf.begin(nowMs: Self.nowMs) else { return answer(.failure(.busy)) }
+            do {
+                let view = try self.store.makeView()
+                _ = SnapshotWriter(shard: shard.rawValue, of: view, to: path) { result in
+                    self.pool.submit { _ in answer(self.shelve(id, result)) }
+                }
+            } catch {
+                self.shelf.abandon()
+                answer(.failure(.failed("\(error)")))
+            }
+        }
+    }
+
+    private func shelve(
+        _ id: UInt64, _ result: Result<VerifiedSnapshot, StoreError>
+    ) -> Result<BackupFile, BackupFault> {
+        switch result {
+        case .success(let snapshot):
+            return Result { try shelf.keep(id, snapshot, nowMs: Self.nowMs) }.mapError { .failed("\($0)") }
+        case .failure(let error):
+            shelf.abandon()
+            logger.warning("a file for a backup could not be made", metadata: ["because": "\(error)"])
+            return .failure(.failed("\(error)"))
+        }
+    }
+
+    func readBackup(
+        _ id: UInt64, at offset: UInt64, count: Int, answer: @escaping @Sendable ([UInt8]?) -> Void
+    ) {
+        pool.submit { _ in answer(self.shelf.read(id, at: offset, count: count, nowMs: Self.nowMs)) }
+    }
+
+    func dropBackup(_ id: UInt64) {
+        pool.submit { _ in self.shelf.drop(id) }
+    }
+
+    private static var nowMs: UInt64 { SystemClocks.now().rawNs / 1_000_000 }
 }
