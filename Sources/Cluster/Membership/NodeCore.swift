@@ -43,6 +43,8 @@ public final class NodeCore {
     /// O5: since when the leader waits for leases of a longer duration to run out.
     var unsettledSince: (revision: UInt64, over: Deadline)?
     var balanceAtMs: UInt64 = 0
+    /// The name is still taken by a process that the cluster thinks alive: then again.
+    var registerAtMs: UInt64?
     private var lastViewed: (index: LogIndex, leader: NodeID?, process: NodeProcess?)?
     private var lastBook: [NodeID: String] = [:]
     var rejected: UInt64 = 0
@@ -83,7 +85,7 @@ public final class NodeCore {
     }
 
     /// Asks for an incarnation; idempotent by the nonce.
-    private func register() {
+    func register() {
         proposals.add(
             .register(
                 Registration(
@@ -91,6 +93,13 @@ public final class NodeCore {
                     peerAddress: identity.peerAddress, clientURL: identity.clientURL,
                     version: identity.version)),
             token: nil, nowMs: 0)
+    }
+
+    /// A node that has lost its disk comes back under its name as soon as its former process is fenced (O9).
+    private func registerAgain(nowMs: UInt64) {
+        guard let dueMs = registerAtMs, nowMs >= dueMs, process == nil else { return }
+        registerAtMs = nil
+        register()
     }
 
     // MARK: - Inputs
@@ -182,7 +191,8 @@ public final class NodeCore {
 
     private func welcome(_ genesis: Genesis) {
         guard state == nil, forming == nil else { return }
-        guard case .join = formation?.membership else { return reject() }
+        guard case .join(_, let cluster) = formation?.membership, cluster == 0 || cluster == genesis.clusterID
+        else { return reject() }
         write(genesis)
     }
 
@@ -216,6 +226,7 @@ public final class NodeCore {
         askToJoin(nowMs: nowMs)
         guard state != nil else { return }
         placement?.tick()
+        registerAgain(nowMs: nowMs)
         askForLease(now: now)
         handOverProposals(nowMs: nowMs)
         repeatBurials(now: now)

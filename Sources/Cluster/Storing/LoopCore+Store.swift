@@ -42,14 +42,23 @@ extension LoopCore {
     }
 
     private func fail(_ job: StoreJob) {
-        if let erasure = erasures[job] {
+        if erasures[job] != nil {
             // Begun or not: it ends at the latest with the next start.
-            return effects.store.append(.erase(job, erasure.shard, erasure.range))
+            erasures[job]?.retryAtMs = nowMs + settings.storeRetryMs
+            return
         }
         with(job) { replica in
             if replica.work.checkpoint?.job == job { replica.abandonCheckpoint(nowMs: nowMs) }
             if replica.work.making == job { replica.giveUpSnapshot() }
             if replica.work.installation?.job == job { replica.installAgain() }
+        }
+    }
+
+    func retryErasures() {
+        for job in erasures.keys.sorted(by: { $0.rawValue < $1.rawValue }) {
+            guard let erasure = erasures[job], let dueMs = erasure.retryAtMs, nowMs >= dueMs else { continue }
+            erasures[job]?.retryAtMs = nil
+            effects.store.append(.erase(job, erasure.shard, erasure.range))
         }
     }
 }

@@ -87,6 +87,7 @@ final class NodeBrain: @unchecked Sendable {
     private func form(_ genesis: Genesis) {
         do {
             try directory.join(cluster: genesis.clusterID)
+            PeerFile.removeRejoin(from: directory.path)
         } catch {
             node.failStop(error)
         }

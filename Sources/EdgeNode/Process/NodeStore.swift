@@ -19,6 +19,8 @@ final class NodeStore: @unchecked Sendable {
     private let logger: Logger
     /// What was there, and whole, at the start.
     let found: [StoredReplica]
+    /// What was there, and cannot be relied on: whatever the journal says of these is lost too (O9).
+    let damaged: [ShardID]
     /// How much of the mapped file may stay in memory.
     private static let residentBytes = 48 << 20
 
@@ -48,7 +50,9 @@ final class NodeStore: @unchecked Sendable {
         }
         let found = store.heads.filter { !lost.contains($0.shard) }.map(StoredReplica.init)
         return NodeStore(
-            store: store, found: found, outgoingDirectory: directory + "/outgoing", logger: logger)
+            store: store, found: found,
+            damaged: lost.union(store.lost.compactMap(\.shard)).sorted().map { ShardID(rawValue: $0) },
+            outgoingDirectory: directory + "/outgoing", logger: logger)
     }
 
     /// Kept for whoever wants to look at it; the shards come back from the other replicas.
@@ -59,9 +63,12 @@ final class NodeStore: @unchecked Sendable {
         }
     }
 
-    private init(store: ObjectStore, found: [StoredReplica], outgoingDirectory: String, logger: Logger) {
+    private init(
+        store: ObjectStore, found: [StoredReplica], damaged: [ShardID], outgoingDirectory: String, logger: Logger
+    ) {
         self.store = store
         self.found = found
+        self.damaged = damaged
         self.logger = logger
         files = SnapshotFiles(incoming: store.snapshots, outgoingDirectory: outgoingDirectory)
         pool.start()

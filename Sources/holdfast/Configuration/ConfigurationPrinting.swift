@@ -23,6 +23,8 @@ extension NodeConfiguration {
             "reads = \(quoted(reads.rawValue))",
             "hibernate-ms = \(hibernateMs)",
             "presence-grace-ms = \(presenceGraceMs)",
+            "on-damage = \(quoted(onDamage.rawValue))",
+            "scrub-interval-s = \(scrubIntervalSeconds)",
             "log-level = \(quoted(logLevel.rawValue))",
         ]
         return lines.joined(separator: "\n")

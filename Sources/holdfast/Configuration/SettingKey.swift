@@ -21,12 +21,15 @@ enum SettingKey: String, CaseIterable, Sendable {
     case reads
     case hibernateMs = "hibernate-ms"
     case presenceGraceMs = "presence-grace-ms"
+    case onDamage = "on-damage"
+    case scrubIntervalS = "scrub-interval-s"
     case logLevel = "log-level"
 
     static let shardRange = 1...4_096
     static let leaseMsRange: ClosedRange<UInt64> = 200...60_000
     static let hibernateMsRange: ClosedRange<UInt64> = 0...86_400_000
     static let presenceGraceMsRange: ClosedRange<UInt64> = 0...600_000
+    static let scrubIntervalSRange: ClosedRange<UInt64> = 0...31_536_000
     static let loopRange = 0...256
     static let initialNodeRange = 1...64
 
@@ -54,6 +57,8 @@ enum SettingKey: String, CaseIterable, Sendable {
         case .reads: Self.describe(NodeConfiguration.Reads.allCases.map(\.rawValue))
         case .hibernateMs: Self.describe(Self.hibernateMsRange) + ", 0 for never"
         case .presenceGraceMs: Self.describe(Self.presenceGraceMsRange)
+        case .onDamage: Self.describe(NodeConfiguration.OnDamage.allCases.map(\.rawValue))
+        case .scrubIntervalS: Self.describe(Self.scrubIntervalSRange) + ", 0 for never"
         case .logLevel: Self.describe(NodeConfiguration.LogLevel.allCases.map(\.rawValue))
         }
     }
