@@ -111,6 +111,10 @@ public enum LoopInput: Sendable {
     case journalPressure([ShardID])
     /// Where projects with quotas stand in the whole cluster.
     case quota(QuotaStanding)
+    /// Whether this node's disk has room.
+    case space(DiskSpace)
+    /// The other nodes whose disks have no room, rising.
+    case fullNodes([NodeID])
     /// The link to a node has come up or has broken: what was in flight may be lost.
     case linkUp(NodeID)
     case linkDown(NodeID)
@@ -133,6 +137,8 @@ public struct NodeEffects: Sendable {
     public var lease: Deadline?
     /// For every loop.
     public var quota: QuotaStanding?
+    /// For every loop, if it has changed: `LoopInput.fullNodes`.
+    public var fullNodes: [NodeID]?
     public var toLoops: [PeerMessage] = []
     public var drainLoops = false
     public var proposals: [(token: RequestToken, result: Result<CommandResult, ProposalFailure>)] = []
@@ -160,6 +166,8 @@ public enum NodeInput: Sendable {
     case collected(UInt64, shards: [ShardReport], counters: NodeCounters)
     /// A parent says that its child has exited (O7).
     case obituary(Obituary)
+    /// Whether this node's disk has room.
+    case space(DiskSpace)
     case shutdown
 }
 

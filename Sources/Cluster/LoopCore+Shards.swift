@@ -62,6 +62,7 @@ extension LoopCore {
         replicas[record.shard] = ShardReplica(
             shard: record.shard, nodeID: identity.nodeID, origin: origin, record: record, settings: settings,
             entropy: entropy, quotas: quotas, source: store)
+        replicas[record.shard]?.setRoom(space.hasRoom, fullNodes: fullNodes, now: clocks)
         let place = shardOrder.firstIndex { $0 > record.shard } ?? shardOrder.endIndex
         shardOrder.insert(record.shard, at: place)
     }

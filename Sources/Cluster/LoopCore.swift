@@ -33,6 +33,9 @@ public final class LoopCore {
     /// The shards of `replicas`, rising: whatever iterates does so in this order.
     var shardOrder: [ShardID] = []
     let quotas: QuotaBook
+    var space = DiskSpace.roomy
+    /// Other nodes without room.
+    var fullNodes: [NodeID] = []
     var router: EdgeRouter
     var hub: SocketHub
     var persist = PersistQueue()
@@ -96,6 +99,12 @@ public final class LoopCore {
             take(result)
         case .journalPressure(let shards):
             journalPressure = shards
+        case .space(let space):
+            self.space = space
+            showRoom()
+        case .fullNodes(let nodes):
+            fullNodes = nodes
+            showRoom()
         case .quota(let standing):
             quotas.adopt(standing, nowMs: nowMs)
         case .linkUp(let node):
@@ -114,6 +123,10 @@ public final class LoopCore {
             forEachReplica { $0.drain() }
         }
         deliver(now: now)
+    }
+
+    private func showRoom() {
+        forEachReplica { $0.setRoom(space.hasRoom, fullNodes: fullNodes, now: clocks) }
     }
 
     private func receive(_ message: PeerMessage, from sender: NodeID, now: Clocks) {

@@ -26,6 +26,7 @@ public final class NodeCore {
     var granter: LeaseGranter?
     var burials = Burials()
     var reports = ReportCollection()
+    var space = SpaceBoard()
     var usage: UsageLedger
     var usageAtMs: UInt64 = 0
     /// The loops have been told of quotas.
@@ -125,6 +126,7 @@ public final class NodeCore {
         case .collected(let id, let shards, let counters):
             finishOwnReport(id, shards: shards, counters: counters, now: now)
         case .obituary(let obituary): take(obituary, now: now)
+        case .space(let space): self.space.set(space)
         case .shutdown: beginDrain(now: now)
         }
     }
@@ -148,6 +150,7 @@ public final class NodeCore {
         case .reportRequest(let id): beginReport(id, for: sender)
         case .report(let id, let report): reports.add(report, to: id)
         case .usage(let report): receive(report, from: sender)
+        case .space(let report): receive(report, from: sender, nowMs: now.rawNs / 1_000_000)
         case .shard, .execute, .outcome, .move, .replicas, .events, .broadcast, .feedEnd, .feedSeats: reject()
         }
     }
@@ -233,6 +236,7 @@ public final class NodeCore {
         lead(now: now)
         advanceDrain(now: now)
         exchangeUsage(nowMs: nowMs)
+        exchangeSpace(nowMs: nowMs)
         for failed in proposals.expired(nowMs: nowMs) {
             effects.proposals.append((failed.token, .failure(failed.failure)))
         }

@@ -104,6 +104,9 @@ final class NodeBrain: @unchecked Sendable {
         if let quota = effects.quota {
             for loop in node.loops { loop.eventLoop.execute { loop.input(.quota(quota)) } }
         }
+        if let full = effects.fullNodes {
+            for loop in node.loops { loop.eventLoop.execute { loop.input(.fullNodes(full)) } }
+        }
         for message in effects.toLoops {
             guard case .shard(let shard) = message.destination else { continue }
             let loop = node.loops[homeLoop(of: shard, loops: node.loops.count)]

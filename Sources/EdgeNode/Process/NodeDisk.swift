@@ -20,7 +20,7 @@ struct NodeDisk {
         var join: [String] = []
         var ownPeerAddress: String
         var journal = JournalOptions()
-        var onSpace: @Sendable (JournalSpace) -> Void = { _ in }
+        var space: SpaceWatch
         var wallMs: UInt64 = SystemClocks.wallMs()
     }
 
@@ -44,7 +44,7 @@ struct NodeDisk {
             path: opening.path, name: opening.name, newNode: SystemRandom.number() | 1)
         let (journal, logs) = try openJournal(directory, opening)
         try check(logs, against: directory)
-        let store = try NodeStore.open(directory: directory.path, logger: logger)
+        let store = try NodeStore.open(directory: directory.path, space: opening.space, logger: logger)
         settleRejoin(directory)
         return NodeDisk(
             directory: directory, journal: journal, store: store,
@@ -56,7 +56,7 @@ struct NodeDisk {
     ) throws -> (Journal, RecoveredLogs) {
         var recovered = RecoveredLogs()
         let journal = try Journal.open(
-            directory: directory.journalDirectory, options: opening.journal, onSpace: opening.onSpace
+            directory: directory.journalDirectory, options: opening.journal, onSpace: opening.space.journalHas
         ) { record in
             try recovered.visit(LogRecord(record))
         }

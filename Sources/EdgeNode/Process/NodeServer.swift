@@ -35,7 +35,8 @@ enum NodeServer {
         let logger = makeLogger(configuration)
         // Ports first: an occupied one must not leave anything behind.
         try PortProbe.check(configuration)
-        let disk = try NodeDisk.open(opening(configuration), logger: logger)
+        let space = SpaceWatch(path: configuration.dataDirectory)
+        let disk = try NodeDisk.open(opening(configuration, space), logger: logger)
 
         let settings = makeSettings(configuration)
         let identity = Cluster.NodeIdentity(
@@ -43,9 +44,11 @@ enum NodeServer {
             peerAddress: "\(configuration.peer)", clientURL: "http://\(configuration.client)", nonce: nonce,
             version: holdfastVersion)
         let node = NodeShared(
-            identity: identity, settings: settings, journal: disk.journal, store: disk.store, logger: logger)
+            identity: identity, settings: settings, journal: disk.journal, store: disk.store, space: space,
+            logger: logger)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: settings.loops)
         try assemble(node, group: group, disk: disk, configuration: configuration)
+        space.attach(node)
         try bindPorts(node, group: group, configuration: configuration)
         writeTextFile(configuration.dataDirectory + "/pids", "pid \(getpid())\nparentPid \(getppid())\n")
         if configuration.bootstrap, configuration.initialNodes == 1, disk.recovered.logs.genesis == nil {
@@ -82,10 +85,11 @@ enum NodeServer {
         return settings
     }
 
-    private static func opening(_ configuration: NodeConfiguration) -> NodeDisk.Opening {
+    private static func opening(_ configuration: NodeConfiguration, _ space: SpaceWatch) -> NodeDisk.Opening {
         NodeDisk.Opening(
             path: configuration.dataDirectory, name: configuration.name, onDamage: configuration.onDamage,
-            join: configuration.join.map(\.description), ownPeerAddress: "\(configuration.peer)")
+            join: configuration.join.map(\.description), ownPeerAddress: "\(configuration.peer)",
+            space: space)
     }
 
     // MARK: - Assembly

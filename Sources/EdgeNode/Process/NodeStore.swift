@@ -17,6 +17,7 @@ final class NodeStore: @unchecked Sendable {
     private let files: SnapshotFiles
     private let pool = NIOThreadPool(numberOfThreads: 1)
     private let logger: Logger
+    private let space: SpaceWatch
     /// What was there, and whole, at the start.
     let found: [StoredReplica]
     /// What was there, and cannot be relied on: whatever the journal says of these is lost too (O9).
@@ -25,7 +26,7 @@ final class NodeStore: @unchecked Sendable {
     private static let residentBytes = 48 << 20
 
     /// Looks at the whole file before it is used. What is damaged of it counts as lost (O9).
-    static func open(directory: String, logger: Logger) throws -> NodeStore {
+    static func open(directory: String, space: SpaceWatch, logger: Logger) throws -> NodeStore {
         let path = directory + "/store"
         var lost: Set<UInt32> = []
         switch StoreInspector.inspect(directory: path) {
@@ -52,7 +53,7 @@ final class NodeStore: @unchecked Sendable {
         return NodeStore(
             store: store, found: found,
             damaged: lost.union(store.lost.compactMap(\.shard)).sorted().map { ShardID(rawValue: $0) },
-            outgoingDirectory: directory + "/outgoing", logger: logger)
+            outgoingDirectory: directory + "/outgoing", space: space, logger: logger)
     }
 
     /// Kept for whoever wants to look at it; the shards come back from the other replicas.
@@ -64,12 +65,14 @@ final class NodeStore: @unchecked Sendable {
     }
 
     private init(
-        store: ObjectStore, found: [StoredReplica], damaged: [ShardID], outgoingDirectory: String, logger: Logger
+        store: ObjectStore, found: [StoredReplica], damaged: [ShardID], outgoingDirectory: String, space: SpaceWatch,
+        logger: Logger
     ) {
         self.store = store
         self.found = found
         self.damaged = damaged
         self.logger = logger
+        self.space = space
         files = SnapshotFiles(incoming: store.snapshots, outgoingDirectory: outgoingDirectory)
         pool.start()
     }
@@ -123,7 +126,9 @@ final class NodeStore: @unchecked Sendable {
     ) {
         store.apply(making: make) { result in
             switch result {
-            case .success: answer(.done(job))
+            case .success:
+                self.space.storeIsFull(false)
+                answer(.done(job))
             case .failure(let error): self.fail(error, job, shard, answer)
             }
         }
@@ -136,6 +141,7 @@ final class NodeStore: @unchecked Sendable {
         logger.warning("the object store has not done what was asked", metadata: [
             "shard": "\(shard)", "because": "\(error)",
         ])
+        if error.kind == .noSpace { space.storeIsFull(true) }
         if error.kind == .damaged { answer(.damaged(shard, error.what)) }
         answer(.failed(job))
     }

@@ -110,7 +110,8 @@ struct StoppedNode {
 
     static func opening(_ path: String, onDamage: NodeConfiguration.OnDamage = .rejoin) -> NodeDisk.Opening {
         NodeDisk.Opening(
-            path: path, name: "n1", onDamage: onDamage, ownPeerAddress: "127.0.0.1:7101", journal: journalOptions)
+            path: path, name: "n1", onDamage: onDamage, ownPeerAddress: "127.0.0.1:7101", journal: journalOptions,
+            space: SpaceWatch(path: path))
     }
 
     static let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
