@@ -117,6 +117,10 @@ public enum LoopInput: Sendable {
     case backup(RequestToken, ShardID)
     /// Where projects with quotas stand in the whole cluster.
     case quota(QuotaStanding)
+    /// Whether this node's disk has room.
+    case space(DiskSpace)
+    /// The other nodes whose disks have no room, rising.
+    case fullNodes([NodeID])
     /// The link to a node has come up or has broken: what was in flight may be lost.
     case linkUp(NodeID)
     case linkDown(NodeID)
@@ -139,6 +143,8 @@ public struct NodeEffects: Sendable {
     public var lease: Deadline?
     /// For every loop.
     public var quota: QuotaStanding?
+    /// For every loop, if it has changed: `LoopInput.fullNodes`.
+    public var fullNodes: [NodeID]?
     public var toLoops: [PeerMessage] = []
     public var drainLoops = false
     public var proposals: [(token: RequestToken, result: Result<CommandResult, ProposalFailure>)] = []
@@ -171,6 +177,8 @@ public enum NodeInput: Sendable {
     /// An operator wants the node at this peer address in the cluster: it is told which cluster this is. To be
     /// repeated until the node has registered.
     case invite(address: String)
+    /// Whether this node's disk has room.
+    case space(DiskSpace)
     case shutdown
 }
 

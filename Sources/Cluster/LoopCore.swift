@@ -35,6 +35,9 @@ public final class LoopCore {
     /// The shards of `replicas`, rising: whatever iterates does so in this order.
     var shardOrder: [ShardID] = []
     let quotas: QuotaBook
+    var space = DiskSpace.roomy
+    /// Other nodes without room.
+    var fullNodes: [NodeID] = []
     var router: EdgeRouter
     var hub: SocketHub
     var persist = PersistQueue()
@@ -101,6 +104,12 @@ public final class LoopCore {
             journalPressure = shards
         case .backup(let token, let shard):
             wishBackup(token, of: shard)
+        case .space(let space):
+            self.space = space
+            showRoom()
+        case .fullNodes(let nodes):
+            fullNodes = nodes
+            showRoom()
         case .quota(let standing):
             quotas.adopt(standing, nowMs: nowMs)
         case .linkUp(let node):
@@ -119,6 +128,10 @@ public final class LoopCore {
             forEachReplica { $0.drain() }
         }
         deliver(now: now)
+    }
+
+    private func showRoom() {
+        forEachReplica { $0.setRoom(space.hasRoom, fullNodes: fullNodes, now: clocks) }
     }
 
     private func receive(_ message: PeerMessage, from sender: NodeID, now: Clocks) {

@@ -27,6 +27,9 @@ final class ShardReplica {
     let quotas: QuotaBook
     /// Default lifetimes of items, by project and class; only of classes that have one.
     var defaultLifetimesMs: [ClassName: UInt64] = [:]
+    /// This node's disk has room; and the others whose disks have not.
+    var hasRoom = true
+    var fullNodes: [NodeID] = []
     /// O8: having proposed to give the shard away at this epoch, never start or resume it.
     private(set) var givenAway: Epoch?
     private(set) var move: Move?
@@ -230,6 +233,7 @@ final class ShardReplica {
     /// Whether time matters to this shard at the moment.
     var needsTicks: Bool {
         raft.hasOutstanding || move != nil || !departures.isEmpty || (isDraining && isNamedOwner)
+            || (!hasRoom && isServing)
             || hasReplicaWork || hasDivisionWork || work.isSnapshotWanted || work.hasOffer
             || !work.backups.isEmpty
             || work.installation?.retryAtMs != nil
@@ -247,6 +251,7 @@ final class ShardReplica {
         if raft.hasOutstanding { raft.tick() }
         watchProgress(nowMs: nowMs)
         leaveIfDraining(nowMs: nowMs)
+        leaveIfFull(nowMs: nowMs)
         leaveIfOutside(nowMs: nowMs)
         advanceReplicas(nowMs: nowMs)
         advanceDivision(now: now)
@@ -303,7 +308,7 @@ final class ShardReplica {
     /// The placement leader asks this owner to hand over; it may decline by not answering.
     func requestMove(_ request: MoveRequest, nowMs: UInt64) {
         guard isServing, request.epoch == record.epoch, request.to.node != nodeID, move == nil,
-            raft.configuration.voters.contains(request.to.node)
+            raft.configuration.voters.contains(request.to.node), !fullNodes.contains(request.to.node)
         else { return }
         begin(Move(target: request.to, epoch: request.epoch, deadlineMs: nowMs + 1_000), nowMs: nowMs)
     }

@@ -19,16 +19,17 @@ final class NodeStore: @unchecked Sendable {
     private let shelf: BackupShelf
     private let pool = NIOThreadPool(numberOfThreads: 1)
     private let logger: Logger
+    private let space: SpaceWatch
     private let snapshotsMade = Atomic<UInt64>(0)
     /// What was there, and whole, at the start.
     let found: [StoredReplica]
-    /// What was there and cannot be used (O9).
-    let damaged: Set<ShardID>
+    /// What was there, and cannot be relied on: whatever the journal says of these is lost too (O9).
+    let damaged: [ShardID]
     /// How much of the mapped file may stay in memory.
     private static let residentBytes = 48 << 20
 
     /// Looks at the whole file before it is used. What is damaged of it counts as lost (O9).
-    static func open(directory: String, logger: Logger) throws -> NodeStore {
+    static func open(directory: String, space: SpaceWatch, logger: Logger) throws -> NodeStore {
         let path = directory + "/store"
         var lost: Set<UInt32> = []
         switch StoreInspector.inspect(directory: path) {
@@ -54,8 +55,8 @@ final class NodeStore: @unchecked Sendable {
         lost.formUnion(store.lost.compactMap(\.shard))
         let found = store.heads.filter { !lost.contains($0.shard) }.map(StoredReplica.init)
         return NodeStore(
-            store: store, found: found, damaged: Set(lost.map { ShardID(rawValue: $0) }), directory: directory,
-            logger: logger)
+            store: store, found: found, damaged: lost.sorted().map { ShardID(rawValue: $0) }, directory: directory,
+            space: space, logger: logger)
     }
 
     /// Kept for whoever wants to look at it; the shards come back from the other replicas.
@@ -67,12 +68,14 @@ final class NodeStore: @unchecked Sendable {
     }
 
     private init(
-        store: ObjectStore, found: [StoredReplica], damaged: Set<ShardID>, directory: String, logger: Logger
+        store: ObjectStore, found: [StoredReplica], damaged: [ShardID], directory: String, space: SpaceWatch,
+        logger: Logger
     ) {
-        self.damaged = damaged
         self.store = store
         self.found = found
+        self.damaged = damaged
         self.logger = logger
+        self.space = space
         files = SnapshotFiles(incoming: store.snapshots, outgoingDirectory: directory + "/outgoing")
         shelf = BackupShelf(directory: directory + "/backup", firstID: SystemRandom.number() >> 12)
         pool.start()
@@ -142,7 +145,9 @@ final class NodeStore: @unchecked Sendable {
     ) {
         store.apply(making: make) { result in
             switch result {
-            case .success: answer(.done(job))
+            case .success:
+                self.space.storeIsFull(false)
+                answer(.done(job))
             case .failure(let error): self.fail(error, job, shard, answer)
             }
         }
@@ -155,6 +160,7 @@ final class NodeStore: @unchecked Sendable {
         logger.warning("the object store has not done what was asked", metadata: [
             "shard": "\(shard)", "because": "\(error)",
         ])
+        if error.kind == .noSpace { space.storeIsFull(true) }
         if error.kind == .damaged { answer(.damaged(shard, error.what)) }
         answer(.failed(job))
     }
