@@ -121,7 +121,7 @@ let package = Package(
         .testTarget(
             name: "EdgeNodeTests",
             dependencies: nio + [
-                "EdgeNode", "TLS", "Cluster", "Placement", "ObjectRuntime", "Raft", "Binary",
+                "EdgeNode", "TLS", "Cluster", "Placement", "ObjectRuntime", "Raft", "Binary", "Storage",
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
             ],
