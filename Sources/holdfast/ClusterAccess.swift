@@ -68,10 +68,10 @@ struct ClusterAccess: ParsableArguments {
         }
     }
 
-    func pool() throws -> ConnectionPool {
+    func pool(waitingSeconds: Double = 0) throws -> ConnectionPool {
         ConnectionPool(
             endpoints: try endpoints(), on: MultiThreadedEventLoopGroup.singleton.any(),
-            timeout: .milliseconds(Int64(timeout * 1_000)))
+            timeout: .milliseconds(Int64(max(timeout, waitingSeconds) * 1_000)))
     }
 }
 
@@ -86,8 +86,9 @@ struct AdminAccess: ParsableArguments {
     )
     var adminTokenFile: String?
 
-    func client() throws -> AdminClient {
-        AdminClient(pool: try cluster.pool(), token: try token())
+    /// - Parameter waitingSeconds: how long the cluster may take for what is asked of it.
+    func client(waitingSeconds: Double = 0) throws -> AdminClient {
+        AdminClient(pool: try cluster.pool(waitingSeconds: waitingSeconds), token: try token())
     }
 
     func token() throws -> String? {
