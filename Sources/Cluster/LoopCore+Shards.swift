@@ -63,6 +63,7 @@ extension LoopCore {
         replicas[record.shard] = ShardReplica(
             shard: record.shard, nodeID: identity.nodeID, origin: origin, record: record, settings: settings,
             entropy: entropy, quotas: quotas, source: store)
+        replicas[record.shard]?.setRoom(space.hasRoom, fullNodes: fullNodes, now: clocks)
         let place = shardOrder.firstIndex { $0 > record.shard } ?? shardOrder.endIndex
         shardOrder.insert(record.shard, at: place)
     }
@@ -73,6 +74,7 @@ extension LoopCore {
         if replica.isAwake { awake.removeAll { $0 === replica } }
         dirty.removeAll { $0 === replica }
         for attempt in replica.mailbox.takeAll() { sendBack(attempt) }
+        for wish in replica.work.backups { settle(wish.token, shard, .notOwner) }
     }
 
     // MARK: - At the start
@@ -87,12 +89,16 @@ extension LoopCore {
                 continue
             }
             let record = state.table.record(of: shard) ?? provisionalRecord(of: shard, recovered)
+            let present = state.table.range(of: shard) ?? recovered.stored[shard]?.range
             // Of an original shard the log tells every change since the beginning.
-            let range = first.table.range(of: shard) ?? record.start...UInt64.max
+            let range = first.table.range(of: shard) ?? present ?? record.start...UInt64.max
+            // A lost one must not take away what has become another shard's since (O13).
+            let lostRange = present ?? record.start...record.start
             do throws(DecodingFailure) {
                 let found = try ReplicaOrigin.find(
                     recovered.logs.shardLog(shard), recovered.stored[shard],
-                    isDamaged: recovered.damaged.contains(shard), range: range, source: store)
+                    isDamaged: recovered.damaged.contains(shard), range: range, lostRange: lostRange,
+                    source: store)
                 restore(record, found)
             } catch {
                 preconditionFailure("O12: what is stored of shard \(shard) cannot be read: \(error)")

@@ -35,6 +35,9 @@ public final class LoopCore {
     /// The shards of `replicas`, rising: whatever iterates does so in this order.
     var shardOrder: [ShardID] = []
     let quotas: QuotaBook
+    var space = DiskSpace.roomy
+    /// Other nodes without room.
+    var fullNodes: [NodeID] = []
     var router: EdgeRouter
     var hub: SocketHub
     var persist = PersistQueue()
@@ -99,6 +102,14 @@ public final class LoopCore {
             take(result)
         case .journalPressure(let shards):
             journalPressure = shards
+        case .backup(let token, let shard):
+            wishBackup(token, of: shard)
+        case .space(let space):
+            self.space = space
+            showRoom()
+        case .fullNodes(let nodes):
+            fullNodes = nodes
+            showRoom()
         case .quota(let standing):
             quotas.adopt(standing, nowMs: nowMs)
         case .linkUp(let node):
@@ -117,6 +128,10 @@ public final class LoopCore {
             forEachReplica { $0.drain() }
         }
         deliver(now: now)
+    }
+
+    private func showRoom() {
+        forEachReplica { $0.setRoom(space.hasRoom, fullNodes: fullNodes, now: clocks) }
     }
 
     private func receive(_ message: PeerMessage, from sender: NodeID, now: Clocks) {
@@ -209,6 +224,7 @@ public final class LoopCore {
         if !erasures.isEmpty { eraseAgain() }
         findExpired(now: now)
         advanceMerges()
+        feedSnapshots()
         router.tick(nowMs: nowMs)
         hub.tick(nowMs: nowMs)
         listenIfCutOff(now: now)
@@ -261,6 +277,18 @@ public final class LoopCore {
         lastLoadsMs = nowMs
         let loads = shardOrder.compactMap { replicas[$0]?.takeLoad(elapsedMs: elapsedMs) }
         effects.toNode.append(.loads(loop: loop, loads))
+    }
+
+    /// What snapshots of this node may send in a tick, evenly to those that are being sent.
+    private func feedSnapshots() {
+        guard settings.raft.limitsSnapshotRate else { return }
+        let fed = shardOrder.compactMap { replicas[$0] }.filter(\.work.hasOffer)
+        guard !fed.isEmpty else { return }
+        let bytes = settings.snapshotBytesPerSecond * Int(settings.tickMs) / 1_000 / settings.loops / fed.count
+        for replica in fed {
+            replica.raft.addSnapshotBudget(bytes: bytes)
+            mark(replica)
+        }
     }
 
     // MARK: - Effects
@@ -406,6 +434,7 @@ public final class LoopCore {
         if replica.state.isDamaged {
             return lose(replica, because: replica.state.damage.map { "\($0)" } ?? "damage")
         }
+        effects.backups.append(contentsOf: replica.settleBackups(nowMs: nowMs))
         if !replica.storeRequests.isEmpty {
             #if PLANTED_BUGS
             if PlantedBug.isActive(.coverBeforeStored) { coverEarly(replica) }

@@ -9,7 +9,8 @@ public enum ProposalFailure: Error, Sendable, Equatable {
     case unknownOutcome
 }
 
-/// What a node says about itself, for the admin pages, readiness and metrics. Values only.
+/// What a node says about itself, for the admin pages, readiness and metrics. Values only. Of the counters
+/// another node hears `eventGaps` and `droppedSockets` only.
 public struct NodeReport: Sendable {
     public enum Role: String, Sendable {
         case unformed, learner, voter, leader
@@ -53,8 +54,17 @@ public struct ShardReport: Sendable {
     /// Connections that objects remember, and feeds that the owner tells what comes.
     public var sessions = 0
     public var listeners = 0
-    /// How long nobody served this shard before this node did, at its last takeover.
+    /// How long nobody served this shard before this node did, at its last takeover, and from which epoch on.
     public var takeoverPauseMs: UInt64?
+    public var takeoverEpoch: UInt64 = 0
+    /// How long this node had admitted nothing when the table gave the shard to another, at its last hand-over
+    /// (O8), and the epoch that the other has it at.
+    public var handOverMs: UInt64?
+    public var handOverEpoch: UInt64 = 0
+    /// The store has the state up to here.
+    public var storedIndex: UInt64 = 0
+    /// What the loaded objects take of memory.
+    public var loadedBytes = 0
     /// Owner only: entries that each other replica lacks.
     public var replicaLag: [(node: NodeID, lag: UInt64)] = []
 
@@ -82,6 +92,8 @@ public struct NodeCounters: Sendable {
     /// Events that listeners were told of the past, and how often that reached too far back.
     public var replayedEvents: UInt64 = 0
     public var eventGaps: UInt64 = 0
+    /// Sockets that were closed because nobody could serve their object.
+    public var droppedSockets: UInt64 = 0
     /// Sockets of clients on this node, and feeds for them: how many there are now.
     public var sockets: UInt64 = 0
     public var feeds: UInt64 = 0
@@ -89,14 +101,14 @@ public struct NodeCounters: Sendable {
     public var resumes: [String: UInt64] = [:]
     /// Links closed for a frame or a hello that could not be taken. Counted by the shell.
     public var rejectedLinks: UInt64 = 0
+    /// Tries refused because no disk had room.
+    public var diskFullRefusals: UInt64 = 0
     /// Shards that were written to the store, and snapshots of shards that were installed.
     public var checkpointsBegun: UInt64 = 0
     public var snapshotsInstalled: UInt64 = 0
     /// Objects that left memory, and those that came back.
     public var hibernatedObjects: UInt64 = 0
     public var wokenObjects: UInt64 = 0
-    /// Objects that stayed in memory because their file did not take them.
-    public var failedHibernations: UInt64 = 0
     /// By quota, and `object_sockets` for objects that had as many sockets as they may.
     public var quotaRefusals: [String: UInt64] = [:]
     public var takeovers: [String: UInt64] = [:]
@@ -118,10 +130,12 @@ public struct NodeCounters: Sendable {
         barrierReads += other.barrierReads
         rejectedMessages += other.rejectedMessages
         rejectedLinks += other.rejectedLinks
+        diskFullRefusals += other.diskFullRefusals
         pushedEvents += other.pushedEvents
         pushedMessages += other.pushedMessages
         replayedEvents += other.replayedEvents
         eventGaps += other.eventGaps
+        droppedSockets += other.droppedSockets
         sockets += other.sockets
         feeds += other.feeds
         resumes.merge(other.resumes, uniquingKeysWith: +)
@@ -129,7 +143,6 @@ public struct NodeCounters: Sendable {
         snapshotsInstalled += other.snapshotsInstalled
         hibernatedObjects += other.hibernatedObjects
         wokenObjects += other.wokenObjects
-        failedHibernations += other.failedHibernations
         quotaRefusals.merge(other.quotaRefusals, uniquingKeysWith: +)
         takeovers.merge(other.takeovers, uniquingKeysWith: +)
         takeoverDurations.add(other.takeoverDurations)

@@ -37,6 +37,8 @@ public struct NodeSettings: Sendable {
     public var checkpointIntervalMs: UInt64 = 30_000
     /// Shards of one loop that are being written at once.
     public var checkpointsUnderWayMax = 4
+    /// What all snapshots that a node sends may take of its links and disks, with `raft.limitsSnapshotRate`.
+    public var snapshotBytesPerSecond = 64 << 20
     /// After the store had no space.
     public var storeRetryMs: UInt64 = 1_000
     /// A new voter may lack so many entries.
@@ -48,6 +50,8 @@ public struct NodeSettings: Sendable {
     public var placementCheckpointEntries = 1_000
     /// A command for the placement group is handed over again after this long without a result.
     public var proposalRetryMs: UInt64 = 300
+    /// A node whose name is still taken by a live process asks again after this long.
+    public var registerRetryMs: UInt64 = 500
     public var proposalDeadlineMs: UInt64 = 10_000
     /// How often the placement leader looks for moves that even out the load.
     public var balanceIntervalMs: UInt64 = 1_000

@@ -31,13 +31,16 @@ public enum ReplicaReason: Sendable, Equatable, CustomStringConvertible {
     /// A learner is there for which there is no use any more.
     case superfluousLearner
 
-    public var description: String {
+    public var description: String { text { "\($0)" } }
+
+    /// With nodes called as `name` says.
+    public func text(naming name: (NodeID) -> String) -> String {
         switch self {
         case .tooFew(let have, let want): "it has \(have) replicas of \(want)"
         case .tooMany(let have, let want): "it has \(have) replicas, \(want) are wanted"
-        case .departing(let node, let reason): "node \(node) shall keep it no longer: \(reason)"
-        case .lost(let node): "node \(node) has lost its replica"
-        case .evening(let from, let to): "node \(from) keeps more replicas than node \(to)"
+        case .departing(let node, let reason): "node \(name(node)) shall keep it no longer: \(reason)"
+        case .lost(let node): "node \(name(node)) has lost its replica"
+        case .evening(let from, let to): "node \(name(from)) keeps more replicas than node \(name(to))"
         case .superfluousLearner: "a replica is being made that is not needed any more"
         }
     }
@@ -75,8 +78,11 @@ public struct ReplicaFinding: Sendable, Equatable, CustomStringConvertible {
     /// Nil if the owner is asked for a change.
     public let hindrance: ReplicaHindrance?
 
-    public var description: String {
-        "shard \(shard): \(reason)" + (hindrance.map { "; not now, \($0)" } ?? "; asking its owner")
+    public var description: String { text { "\($0)" } }
+
+    /// With nodes called as `name` says.
+    public func text(naming name: (NodeID) -> String) -> String {
+        "shard \(shard): \(reason.text(naming: name))" + (hindrance.map { "; not now, \($0)" } ?? "; asking its owner")
     }
 }
 

@@ -18,10 +18,13 @@ public struct ShardExplanation: Sendable, Equatable, CustomStringConvertible {
     /// What the replica policy wants of it, or why it may not have it.
     public let finding: ReplicaFinding?
 
-    public var description: String {
-        var lines = [ownership]
+    public var description: String { sentences { "\($0)" }.joined(separator: "\n") }
+
+    /// With nodes called as `name` says.
+    public func sentences(naming name: (NodeID) -> String) -> [String] {
+        var lines = [ownership(name)]
         for keeper in keepers {
-            var line = "node \(keeper.member.node) is \(keeper.member.role) since \(keeper.member.since)"
+            var line = "node \(name(keeper.member.node)) is \(keeper.member.role) since \(keeper.member.since)"
             if keeper.isOwner { line += ", and owns it" }
             if keeper.isLost { line += ", and has lost its log" }
             if let departure = keeper.departure { line += "; it shall go: \(departure)" }
@@ -32,12 +35,12 @@ public struct ShardExplanation: Sendable, Equatable, CustomStringConvertible {
         case .merge(let other, let into): lines.append("to be merged with \(other) into \(into)")
         case nil: break
         }
-        if let finding { lines.append(finding.description) }
-        return lines.joined(separator: "\n")
+        if let finding { lines.append(finding.text(naming: name)) }
+        return lines
     }
 
-    private var ownership: String {
-        let owner = record.owner.map { "process \($0) owns" } ?? "nobody owns"
+    private func ownership(_ name: (NodeID) -> String) -> String {
+        let owner = record.owner.map { "process \(name($0.node))#\($0.incarnation) owns" } ?? "nobody owns"
         let why = cause.map { ", \($0)" } ?? ""
         return "\(owner) shard \(record.shard) at epoch \(record.epoch)\(why)"
     }

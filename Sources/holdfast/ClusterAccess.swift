@@ -68,10 +68,10 @@ struct ClusterAccess: ParsableArguments {
         }
     }
 
-    func pool() throws -> ConnectionPool {
+    func pool(waitingSeconds: Double = 0) throws -> ConnectionPool {
         ConnectionPool(
             endpoints: try endpoints(), on: MultiThreadedEventLoopGroup.singleton.any(),
-            timeout: .milliseconds(Int64(timeout * 1_000)))
+            timeout: .milliseconds(Int64(max(timeout, waitingSeconds) * 1_000)))
     }
 }
 
@@ -86,11 +86,12 @@ struct AdminAccess: ParsableArguments {
     )
     var adminTokenFile: String?
 
-    func client() throws -> AdminClient {
-        AdminClient(pool: try cluster.pool(), token: try token())
+    /// - Parameter waitingSeconds: how long the cluster may take for what is asked of it.
+    func client(waitingSeconds: Double = 0) throws -> AdminClient {
+        AdminClient(pool: try cluster.pool(waitingSeconds: waitingSeconds), token: try token())
     }
 
-    private func token() throws -> String? {
+    func token() throws -> String? {
         if let adminTokenFile { return trimmed(try LocalFile.readText(adminTokenFile)) }
         if let token = environment("HOLDFAST_ADMIN_TOKEN") { return token }
         return try cluster.localCluster()?.adminToken

@@ -18,8 +18,10 @@ struct Holdfast: ParsableCommand {
         abstract: "Objects with one owner, on a cluster of equal nodes.",
         version: holdfastVersion,
         subcommands: [
-            ServeCommand.self, ClusterCommand.self, ExplainCommand.self, ObjectCommand.self,
-            ProjectCommand.self, KeyCommand.self, ClassCommand.self, TokenCommand.self,
+            ServeCommand.self, ClusterCommand.self, MemberCommand.self, DrainCommand.self, UndrainCommand.self,
+            MoveCommand.self, ExplainCommand.self, DoctorCommand.self, ObjectCommand.self,
+            ProjectCommand.self, KeyCommand.self, ClassCommand.self, TokenCommand.self, BackupCommand.self,
+            RestoreCommand.self,
             BenchCommand.self, SimulateCommand.self, VersionCommand.self, CompletionCommand.self,
         ])
 

@@ -10,12 +10,12 @@ import Testing
 struct GrowthScenarioTests {
     private static let objects = (0..<24).map { "o\($0)" }
 
-    private func cluster(nodes: Int = 3) -> TestCluster {
+    private func cluster(nodes: Int = 3, balances: Bool = true) -> TestCluster {
         .serving(nodes: nodes) {
             $0.checkpointIntervalMs = 100
             $0.hibernateAfterMs = 200
             $0.splitsByLoad = false
-            $0.balanceIntervalMs = 200
+            $0.balanceIntervalMs = balances ? 200 : 1_000_000
             $0.balanceQuietMs = 200
         }
     }
@@ -59,6 +59,7 @@ struct GrowthScenarioTests {
     }
 
     private func merge(_ cluster: TestCluster) throws {
+        try gather(cluster)
         let records = try table(cluster).records
         propose(
             .planMerge(
@@ -68,6 +69,19 @@ struct GrowthScenarioTests {
             (try? table(cluster).records.count) == 1 && cluster.servingShards == 1
         }
         #expect(isDone, "a merge comes to its end")
+    }
+
+    /// Both halves to one owner: only then they can be merged.
+    private func gather(_ cluster: TestCluster) throws {
+        let records = try table(cluster).records
+        guard let from = records[1].owner, let to = records[0].owner, from != to else { return }
+        let request = MoveRequest(shard: records[1].shard, epoch: records[1].epoch, from: from, to: to)
+        let owner = try #require(cluster.nodes.first { $0.nodeID == from.node })
+        owner.loop.step(.message(from: from.node, .move(request)), now: cluster.now)
+        let isGathered = cluster.advance(upToMs: 3_000) {
+            (try? table(cluster).records[1].owner) == to && cluster.servingShards == 2
+        }
+        #expect(isGathered)
     }
 
     @Test func aSplitShardServesBothHalvesAndNoIndexFallsO13() throws {
@@ -83,7 +97,7 @@ struct GrowthScenarioTests {
     }
 
     @Test func halvesMergeAgainAboveBothIndexesO13() throws {
-        let cluster = cluster()
+        let cluster = cluster(balances: false)
         addRound(1, cluster)
         try split(cluster)
         addRound(2, cluster)
@@ -93,7 +107,7 @@ struct GrowthScenarioTests {
     }
 
     @Test func nodesThatRestartAfterASplitAndAMergeHaveEverything() throws {
-        let cluster = cluster()
+        let cluster = cluster(balances: false)
         addRound(1, cluster)
         try split(cluster)
         addRound(2, cluster)
@@ -119,7 +133,8 @@ struct GrowthScenarioTests {
             guard let now = try? table(cluster).records.first else { return false }
             return !now.isMember(cluster.nodes[owner].nodeID) && now.replicaSet.isSettled && now.replicas.count == 3
         }
-        #expect(isGone, "\(try table(cluster).records)")
+        let records = try table(cluster).records
+        #expect(isGone, "\(records)")
         #expect(record.replicas.count == 3)
         addRound(2, cluster)
         #expect(cluster.advance(upToMs: 2_000) { (try? areReplicasEqual(cluster)) == true })
@@ -141,7 +156,8 @@ struct GrowthScenarioTests {
             return record.lost.isEmpty && record.replicaSet.since(of: id) ?? .genesis > .genesis
                 && record.replicaSet.isSettled
         }
-        #expect(isBack, "\(try table(cluster).records)")
+        let records = try table(cluster).records
+        #expect(isBack, "\(records)")
         addRound(3, cluster)
         #expect(cluster.advance(upToMs: 2_000) { (try? areReplicasEqual(cluster)) == true })
     }
@@ -156,7 +172,10 @@ struct GrowthScenarioTests {
         cluster.crash(away)
         for round in 2...6 { addRound(round, cluster) }
         try cluster.restart(away, nonce: 4_001)
-        #expect(cluster.advance(upToMs: 10_000) { (try? areReplicasEqual(cluster)) == true })
+        let isEqual = cluster.advance(upToMs: 10_000) {
+            cluster.nodes[away].lease != nil && (try? areReplicasEqual(cluster)) == true
+        }
+        #expect(isEqual)
         addRound(7, cluster)
     }
 }

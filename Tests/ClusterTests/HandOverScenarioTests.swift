@@ -23,6 +23,26 @@ struct HandOverScenarioTests {
         #expect(cluster.nodes[edge].view?.state?.table.records[0].history.last?.cause == .assigned)
     }
 
+    /// The node that an operator talks to is the owner, or not.
+    @Test(arguments: [true, false]) func anOrderReachesTheOwnerAndBothSidesMeasureThePause(atOwner: Bool) throws {
+        let cluster = TestCluster.serving()
+        let owner = try #require(cluster.owner())
+        let target = cluster.other(than: owner)
+        let asked = atOwner ? owner : cluster.other(than: owner, target)
+        let record = try #require(cluster.nodes[asked].view?.state?.table.records[0])
+        let from = try #require(record.owner)
+        let to = try #require(cluster.nodes[target].view?.process)
+        let request = MoveRequest(shard: TestCluster.shard, epoch: record.epoch, from: from, to: to)
+        cluster.nodes[asked].core.step(.order(request), now: cluster.now)
+        #expect(cluster.advance(upToMs: 2_000) { cluster.owner() == target })
+        let old = try #require(cluster.nodes[owner].loop.report().shards.first)
+        #expect(old.handOverEpoch == record.epoch.next.rawValue)
+        #expect(old.handOverMs ?? .max <= 1_000)
+        let new = try #require(cluster.nodes[target].loop.report().shards.first)
+        #expect(new.takeoverEpoch == record.epoch.next.rawValue)
+        #expect(new.takeoverPauseMs != nil && new.handOverMs == nil)
+    }
+
     @Test func aMoveToADeadTargetIsSettledByTheOwnerO8() throws {
         let cluster = TestCluster.serving()
         let owner = try #require(cluster.owner())

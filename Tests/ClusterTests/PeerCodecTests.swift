@@ -103,6 +103,9 @@ struct ReportCodecTests {
         #expect(shard.coldObjects == 3)
         #expect(
             shard.lastIndex == 300 && shard.commitIndex == 299 && shard.bytes == 6_000 && shard.queued == 2)
+        #expect(shard.takeoverEpoch == 4 && shard.handOverMs == 6 && shard.handOverEpoch == 3)
+        #expect(shard.storedIndex == 250 && shard.loadedBytes == 900)
+        #expect(back.counters.eventGaps == 2 && back.counters.droppedSockets == 5)
         #expect(shard.takeoverPauseMs == 41 && shard.replicaLag.map(\.lag) == [3])
         #expect(back.shards.map(\.shard.rawValue) == [3, 9])
         #expect(bytes(back) == bytes(sent))

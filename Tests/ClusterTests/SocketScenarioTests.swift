@@ -207,6 +207,28 @@ struct SocketScenarioTests {
         #expect(cluster.presenceList(at: setting.second) == "[]")
     }
 
+    /// A node that is being drained sends its clients away and lives on.
+    @Test(arguments: [true, false])
+    func aClientThatIsSentElsewhereIsPresentWhileItMayComeO15(comesBack: Bool) throws {
+        let setting = try Setting()
+        let cluster = setting.cluster
+        let observer = cluster.connect(at: setting.owner)
+        let member = cluster.connect(at: setting.first)
+        cluster.send(.join(SocketPayload("{}")), over: member)
+        cluster.advance(ms: 300)
+        cluster.close(member, .shutdown)
+        cluster.advance(ms: 1_000)
+        if comesBack {
+            let back = cluster.connect(at: setting.second)
+            cluster.send(.resume(connectionID: cluster.connectionID(of: member), after: nil), over: back)
+        }
+        cluster.advance(ms: Int(SocketHub.farewellMs) - 2_000)
+        #expect(cluster.events("presence:leave", at: observer).isEmpty)
+        cluster.advance(ms: 3_000)
+        #expect(cluster.events("presence:leave", at: observer).count == (comesBack ? 0 : 1))
+        #expect((cluster.presenceList(at: setting.second) == "[]") == !comesBack)
+    }
+
     @Test func ownerAndEdgeInOneNodeMayDieTogetherO15() throws {
         let setting = try Setting()
         let cluster = setting.cluster

@@ -173,6 +173,8 @@ struct ClusterPageTests {
             shard.lastIndex = 31
             shard.commitIndex = 30
             shard.takeoverPauseMs = 14
+            shard.takeoverEpoch = 2
+            shard.storedIndex = 25
             shard.replicaLag = [(NodeID(rawValue: 1), 0), (NodeID(rawValue: 3), 6)]
             return shard
         }
@@ -188,6 +190,9 @@ struct ClusterPageTests {
         #expect(nodes.map { $0["name"]?.text } == ["n1", "n2", "n3"])
         let second = nodes[1]
         #expect(second["incarnation"] == .number(2))
+        #expect(second["id"]?.text == "0000000000000002")
+        #expect(second["standing"]?.text == "active")
+        #expect(second["replicas"] == .number(4))
         #expect(second["role"]?.text == "voter")
         #expect(second["version"]?.text == "0.1.0")
         #expect(second["uptimeSeconds"] == .number(61))
@@ -214,6 +219,10 @@ struct ClusterPageTests {
         let owned = try #require(shards.first { $0["owner"]?.text == "n2" })
         #expect(owned["serving"] == .boolean(true))
         #expect(owned["commitIndex"] == .number(30))
+        #expect(owned["storedIndex"] == .number(25))
+        #expect(owned["lag"] == .number(6))
+        #expect(owned["plan"] == .null)
+        for list in ["learners", "outgoing", "lost"] { #expect(owned[list]?.elements?.isEmpty == true) }
         #expect(owned["replicas"]?.elements?.count == 3)
     }
 
@@ -248,5 +257,31 @@ struct ClusterPageTests {
         #expect(try edge.admin("GET", "/explain").status == 400)
         #expect(try edge.admin("GET", "/explain?project=demo").status == 400)
         #expect(try edge.admin("GET", "/explain?project=demo&id=x").status == 200)
+        #expect(try edge.admin("GET", "/explain?shard=x").status == 400)
+        #expect(try edge.admin("GET", "/explain?shard=4").status == 404)
+    }
+
+    @Test func aShardIsExplainedInSentences() throws {
+        let edge = try cluster()
+        let shards = try edge.admin("GET", "/shards").json?["shards"]?.elements ?? []
+        let number = try #require(shards.first { $0["owner"]?.text == "n2" }?["shard"]?.count)
+        let answer = try #require(try edge.admin("GET", "/explain?shard=\(number)").json)
+        #expect(answer["key"] == nil)
+        #expect(answer["cause"]?.text == "obituary")
+        let sentences = (answer["because"]?.elements ?? []).compactMap(\.text)
+        #expect(sentences.first?.hasPrefix("process n2#2 owns shard \(number) at epoch 2") == true)
+        #expect(sentences.contains { $0.hasPrefix("node n3 is voter since") })
+    }
+
+    @Test(arguments: [
+        ("3", UInt32(3)), ("0", 0), ("3.1", 65_539), ("65535.65535", .max), ("65539", 65_539), ("4294967295", .max),
+    ])
+    func shardsAreNamed(text: String, number: UInt32) {
+        #expect(ShardID(text: text)?.rawValue == number)
+    }
+
+    @Test(arguments: ["", "x", "3.", ".1", "3.0", "3.1.1", "-1", "70000.1", "4294967296", "3 .1"])
+    func whatIsNoShard(text: String) {
+        #expect(ShardID(text: text) == nil)
     }
 }

@@ -50,12 +50,21 @@ struct HealthTests {
         shard.isServing = true
         shard.objects = 5
         shard.coldObjects = 2
+        shard.loadedBytes = 700
         edge.gateway.report.counters.wokenObjects = 7
         shard.replicaLag = [(NodeID(rawValue: 2), 4)]
         edge.gateway.report.shards = [shard]
         var syncs = DurationHistogram()
         syncs.record(ns: 150_000)
-        edge.gateway.journal = JournalReport(syncDurations: syncs, bytesWritten: 4096)
+        var journal = JournalReport(syncDurations: syncs, bytesWritten: 4096)
+        (journal.liveSegments, journal.liveBytes, journal.droppedSegments) = (3, 9_000, 5)
+        edge.gateway.journal = journal
+        var store = StoreReport()
+        (store.fileBytes, store.commits, store.snapshotsMade) = (65_536, 12, 2)
+        edge.gateway.store = store
+        edge.gateway.report.counters.checkpointsBegun = 40
+        edge.gateway.report.counters.snapshotsInstalled = 1
+        edge.gateway.report.counters.droppedSockets = 6
 
         let page = try anonymous(edge, "/metrics")
         #expect(page["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8")
@@ -64,8 +73,8 @@ struct HealthTests {
             #"holdfast_build_info{version="0.1.0"} 1"#, "holdfast_uptime_seconds 61",
             "holdfast_leases_held 1",
             "holdfast_lease_remaining_seconds 0.812", "holdfast_shards_owned 1",
-            #"holdfast_objects{state="owned"} 5"#, #"holdfast_objects{state="hot"} 3"#,
-            #"holdfast_objects{state="cold"} 2"#, "holdfast_woken_objects_total 7",
+            #"holdfast_objects{state="owned"} 5"#, #"holdfast_objects{state="loaded"} 3"#,
+            #"holdfast_objects{state="stored"} 2"#, "holdfast_loaded_bytes 700", "holdfast_woken_objects_total 7",
             #"holdfast_takeovers_total{cause="obituary"} 3"#,
             #"holdfast_takeover_duration_seconds_bucket{le="0.016384"} 1"#,
             #"holdfast_takeover_duration_seconds_bucket{le="0.008192"} 0"#,
@@ -73,7 +82,11 @@ struct HealthTests {
             "holdfast_takeover_duration_seconds_count 1",
             #"holdfast_replication_lag_entries{replica="2"} 4"#,
             "holdfast_journal_written_bytes_total 4096",
-            "holdfast_journal_fsync_duration_seconds_count 1",
+            "holdfast_journal_fsync_duration_seconds_count 1", "holdfast_journal_live_segments 3",
+            "holdfast_journal_live_bytes 9000", "holdfast_journal_dropped_segments_total 5",
+            "holdfast_store_bytes 65536", "holdfast_store_commits_total 12", "holdfast_store_checkpoints_total 40",
+            "holdfast_store_snapshots_made_total 2", "holdfast_store_snapshots_installed_total 1",
+            "holdfast_sockets_dropped_total 6",
             #"holdfast_op_duration_seconds_count{op="setItem"} 1"#,
             #"holdfast_op_duration_seconds_bucket{op="getItem",le="+Inf"} 1"#,
             #"holdfast_http_answers_total{class="2xx"} 2"#, #"holdfast_http_answers_total{class="4xx"} 1"#,
@@ -83,7 +96,7 @@ struct HealthTests {
 
     @Test func metricsInventNothing() throws {
         let body = try anonymous(try TestEdge(), "/metrics").body
-        for absent in ["journal", "session_resumes_total", "op_duration", "takeovers_total"] {
+        for absent in ["journal", "holdfast_store", "session_resumes_total", "op_duration", "takeovers_total"] {
             #expect(!body.contains(absent), "\(absent)")
         }
     }

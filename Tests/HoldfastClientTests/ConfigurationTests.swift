@@ -14,6 +14,7 @@ import Testing
         join = ["10.0.0.2:7101", "[::1]:7102"]
         reads = "quorum"
         hibernate-ms = 0
+        memory-mb = 128
         """
 
     private func configuration(
@@ -47,6 +48,7 @@ import Testing
         #expect(result.join.map(\.description) == ["10.0.0.2:7101", "[::1]:7102"])
         #expect(result.reads == .quorum)
         #expect(result.hibernateMs == 0)
+        #expect(result.memoryMegabytes == 128)
         #expect(result.shards == 64)
     }
 
@@ -62,7 +64,7 @@ import Testing
     @Test func readsTheSameFromJSON() throws {
         let json = """
             {"name":"n1","data":"/var/lib/holdfast","lease-ms":2000,"bootstrap":true,"initial-nodes":3,
-             "join":["10.0.0.2:7101","[::1]:7102"],"reads":"quorum","hibernate-ms":0}
+             "join":["10.0.0.2:7101","[::1]:7102"],"reads":"quorum","hibernate-ms":0,"memory-mb":128}
             """
         var layers = ConfigurationLayers()
         layers.add(try ConfigurationText.settings(json, file: "holdfast.json"))
@@ -87,7 +89,7 @@ import Testing
         ("lease-ms", "199", "200 to 60000"), ("lease-ms", "abc", "200 to 60000"),
         ("shards", "0", "1 to 4096"),
         ("loops", "-1", "0 to 256"), ("hibernate-ms", "86400001", "0 to 86400000"), ("presence-grace-ms", "600001", "0 to 600000"),
-        ("initial-nodes", "65", "1 to 64"), ("name", "a b", "letters"),
+        ("memory-mb", "15", "16 to 1048576"), ("initial-nodes", "65", "1 to 64"), ("name", "a b", "letters"),
         ("client", "7001", "HOST:PORT"), ("peer", "h:70000", "HOST:PORT"),
         ("admin", "http://h:1", "HOST:PORT"),
         ("reads", "fast", "lease, quorum"), ("log-level", "loud", "trace, debug"),

@@ -272,3 +272,27 @@ import Testing
         }
     }
 }
+
+/// Beside a process that has the store open.
+@Suite struct StoreInspectorBesideTests {
+    @Test func aStoreInUseIsSoundAndDamageIsFound() throws {
+        let directory = TemporaryDirectory()
+        let store = try ObjectStore.open(directory: directory.path, options: smallOptions())
+        let range = StoredRange(start: 0, end: 99)
+        try store.perform(create(1, range))
+        for index in 1...20 {
+            let puts = (0..<10).map { storedObject(UInt64($0), byteCount: 100 + index) }
+            try store.perform(checkpoint(1, range, index: UInt64(index), puts: puts))
+            #expect(StoreInspector.inspectBesideWriter(directory: directory.path) == .sound)
+        }
+        store.close()
+        var bytes = readFile(directory.path + "/data.mdb")
+        bytes[16] ^= 1
+        writeFile(directory.path + "/data.mdb", bytes)
+        guard case .damaged = StoreInspector.inspectBesideWriter(directory: directory.path) else {
+            Issue.record("damage that stays is no change")
+            return
+        }
+        #expect(StoreInspector.inspectBesideWriter(directory: directory.path + "/none") == .missing)
+    }
+}

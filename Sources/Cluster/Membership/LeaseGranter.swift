@@ -13,6 +13,7 @@ struct LeaseGranter {
         var isReady: Bool
         var reachable: UInt16
         var appliedIndex: LogIndex
+        var hasRoom: Bool
     }
 
     private let electedAt: Clocks
@@ -59,7 +60,7 @@ struct LeaseGranter {
         let lease = Deadline.after(settings.durationMs * 1_000_000, from: now)
         let holder = Holder(
             process: process, lease: lease, isReady: request.isReady, reachable: request.reachable,
-            appliedIndex: request.appliedIndex)
+            appliedIndex: request.appliedIndex, hasRoom: request.hasRoom)
         if let place = holders.firstIndex(where: { $0.process >= process }) {
             if holders[place].process == process {
                 let earlier = holders[place].lease
@@ -91,14 +92,20 @@ struct LeaseGranter {
         return holder.lease.isOverForGranter(now)
     }
 
-    /// O6: with a lease, ready, best reachable first, ties by process.
+    /// What a node said of its disk when it last asked for a lease; nil if it has not asked.
+    func hasRoom(_ process: NodeProcess) -> Bool? { holders.first { $0.process == process }?.hasRoom }
+
+    /// O6: with a lease, ready, with room on the disk and best reachable first, ties by process.
     func candidates(excluding dead: NodeProcess?, now: Clocks) -> [NodeProcess] {
         holders
             .filter {
                 $0.process != dead && $0.isReady && !$0.lease.isOverForGranter(now)
                     && !fenceProposed.contains($0.process)
             }
-            .sorted { ($1.reachable, $0.process) < ($0.reachable, $1.process) }
+            .sorted {
+                if $0.hasRoom != $1.hasRoom { return $0.hasRoom }
+                return ($1.reachable, $0.process) < ($0.reachable, $1.process)
+            }
             .map(\.process)
     }
 

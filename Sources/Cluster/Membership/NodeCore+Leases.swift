@@ -14,7 +14,8 @@ extension NodeCore {
         else { return }
         let request = LeaseRequest(
             process: process, sentBootNs: now.bootNs, sentRawNs: now.rawNs, isReady: !isDraining,
-            reachable: UInt16(clamping: reachable.count), appliedIndex: placementApplied)
+            reachable: UInt16(clamping: reachable.count), appliedIndex: placementApplied,
+            hasRoom: space.hasRoom)
         if placement?.role == .leader {
             ask(request, now: now)
         } else if let leader = placement?.leader {

@@ -92,6 +92,8 @@ extension NodeCore {
             else { return }
             if refusal == .runIsOver {
                 effects.exit = .fenced
+            } else if refusal == .nameInUse {
+                registerAtMs = now.rawNs / 1_000_000 + settings.registerRetryMs
             } else {
                 effects.exit = .refused(
                     "the cluster does not register this node: \(refusal.text); check its name and addresses")

@@ -81,7 +81,7 @@ extension NodeCore {
         report.leaseRemainingMs = holder.remainingMs(now)
         report.notReadyReasons = notReadyReasons(now: now)
         report.isReady = report.notReadyReasons.isEmpty
-        report.isDraining = isDraining
+        report.isDraining = isDraining || isBeingEmptied
         report.placementIndex = placementApplied.rawValue
         report.placementProgress = granter?.progress(now: now) ?? []
         report.shards = shards
@@ -106,6 +106,7 @@ extension NodeCore {
         if !holder.isHeld(now) { reasons.append("no lease is held") }
         if state.hasOwnerlessShards { reasons.append("some shards have no owner") }
         if isDraining { reasons.append("the node is shutting down") }
+        if isBeingEmptied { reasons.append("the node is being drained") }
         return reasons
     }
 }

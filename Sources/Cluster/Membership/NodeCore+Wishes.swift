@@ -48,7 +48,7 @@ extension NodeCore {
             guard let owner = state.table.record(of: request.shard)?.owner else { continue }
             tell(.replicas(request), owner.node)
         }
-        for request in decision.moves { tell(.move(request), request.from.node) }
+        for request in decision.moves { order(request) }
         return Set(decision.requests.map(\.shard) + decision.moves.map(\.shard))
     }
 
@@ -72,7 +72,7 @@ extension NodeCore {
                 continue
             }
             #endif
-            tell(.move(request), request.from.node)
+            order(request)
         }
     }
 

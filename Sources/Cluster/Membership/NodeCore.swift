@@ -26,6 +26,7 @@ public final class NodeCore {
     var granter: LeaseGranter?
     var burials = Burials()
     var reports = ReportCollection()
+    var space = SpaceBoard()
     var usage: UsageLedger
     var usageAtMs: UInt64 = 0
     /// The loops have been told of quotas.
@@ -47,6 +48,8 @@ public final class NodeCore {
     var loads = LoadBook()
     var ownLoads: [(key: Int, value: [LoadReport.Shard])] = []
     var toldLoadsMs: UInt64 = 0
+    /// The name is still taken by a process that the cluster thinks alive: then again.
+    var registerAtMs: UInt64?
     private var lastViewed: (index: LogIndex, leader: NodeID?, process: NodeProcess?)?
     private var lastBook: [NodeID: String] = [:]
     var rejected: UInt64 = 0
@@ -87,7 +90,7 @@ public final class NodeCore {
     }
 
     /// Asks for an incarnation; idempotent by the nonce.
-    private func register() {
+    func register() {
         proposals.add(
             .register(
                 Registration(
@@ -95,6 +98,13 @@ public final class NodeCore {
                     peerAddress: identity.peerAddress, clientURL: identity.clientURL,
                     version: identity.version)),
             token: nil, nowMs: 0)
+    }
+
+    /// A node that has lost its disk comes back under its name as soon as its former process is fenced (O9).
+    private func registerAgain(nowMs: UInt64) {
+        guard let dueMs = registerAtMs, nowMs >= dueMs, process == nil else { return }
+        registerAtMs = nil
+        register()
     }
 
     // MARK: - Inputs
@@ -123,6 +133,9 @@ public final class NodeCore {
         case .collected(let id, let shards, let counters):
             finishOwnReport(id, shards: shards, counters: counters, now: now)
         case .obituary(let obituary): take(obituary, now: now)
+        case .order(let request): order(request)
+        case .invite(let address): invite(address)
+        case .space(let space): self.space.set(space)
         case .shutdown: beginDrain(now: now)
         }
     }
@@ -147,6 +160,7 @@ public final class NodeCore {
         case .report(let id, let report): reports.add(report, to: id)
         case .usage(let report): receive(report, from: sender)
         case .loads(let report): receive(report, from: sender, now: now)
+        case .space(let report): receive(report, from: sender, nowMs: now.rawNs / 1_000_000)
         case .shard, .execute, .outcome, .move, .replicas, .events, .broadcast, .feedEnd, .feedSeats: reject()
         }
     }
@@ -190,7 +204,8 @@ public final class NodeCore {
 
     private func welcome(_ genesis: Genesis) {
         guard state == nil, forming == nil else { return }
-        guard case .join = formation?.membership else { return reject() }
+        guard case .join(_, let cluster) = formation?.membership, cluster == 0 || cluster == genesis.clusterID
+        else { return reject() }
         write(genesis)
     }
 
@@ -224,6 +239,7 @@ public final class NodeCore {
         askToJoin(nowMs: nowMs)
         guard state != nil else { return }
         placement?.tick()
+        registerAgain(nowMs: nowMs)
         askForLease(now: now)
         handOverProposals(nowMs: nowMs)
         repeatBurials(now: now)
@@ -231,6 +247,7 @@ public final class NodeCore {
         lead(now: now)
         advanceDrain(now: now)
         exchangeUsage(nowMs: nowMs)
+        exchangeSpace(nowMs: nowMs)
         for failed in proposals.expired(nowMs: nowMs) {
             effects.proposals.append((failed.token, .failure(failed.failure)))
         }

@@ -19,6 +19,8 @@ extension NodeReport {
             writer.writeVariable(progress.leaseRemainingMs)
         }
         writer.writeArray(shards) { $1.encode(into: &$0) }
+        writer.writeVariable(counters.eventGaps)
+        writer.writeVariable(counters.droppedSockets)
     }
 
     init(from reader: inout ByteReader) throws(DecodingFailure) {
@@ -51,6 +53,8 @@ extension NodeReport {
         shards = try reader.readArray(limit: 1 << 16) { (reader: inout ByteReader) throws(DecodingFailure) in
             try ShardReport(from: &reader)
         }
+        counters.eventGaps = try reader.readVariable()
+        counters.droppedSockets = try reader.readVariable()
     }
 }
 
@@ -59,9 +63,14 @@ extension ShardReport {
         writer.write(shard.rawValue)
         writer.writeString(stage)
         writer.write(isServing)
-        for figure in [epoch, lastIndex, commitIndex] { writer.writeVariable(figure) }
-        for figure in [objects, coldObjects, bytes, queued, sessions, listeners] { writer.writeVariable(figure) }
+        for figure in [epoch, lastIndex, commitIndex, storedIndex] { writer.writeVariable(figure) }
+        for figure in [objects, coldObjects, loadedBytes, bytes, queued, sessions, listeners] {
+            writer.writeVariable(figure)
+        }
         writer.writeOptional(takeoverPauseMs) { $0.writeVariable($1) }
+        writer.writeVariable(takeoverEpoch)
+        writer.writeOptional(handOverMs) { $0.writeVariable($1) }
+        writer.writeVariable(handOverEpoch)
         writer.writeArray(replicaLag) { writer, lag in
             writer.write(lag.node.rawValue)
             writer.writeVariable(lag.lag)
@@ -75,8 +84,10 @@ extension ShardReport {
         epoch = try reader.readVariable()
         lastIndex = try reader.readVariable()
         commitIndex = try reader.readVariable()
+        storedIndex = try reader.readVariable()
         objects = try reader.readCount()
         coldObjects = try reader.readCount()
+        loadedBytes = try reader.readCount()
         bytes = try reader.readCount()
         queued = try reader.readCount()
         sessions = try reader.readCount()
@@ -84,6 +95,11 @@ extension ShardReport {
         takeoverPauseMs = try reader.readOptional { (reader: inout ByteReader) throws(DecodingFailure) in
             try reader.readVariable()
         }
+        takeoverEpoch = try reader.readVariable()
+        handOverMs = try reader.readOptional { (reader: inout ByteReader) throws(DecodingFailure) in
+            try reader.readVariable()
+        }
+        handOverEpoch = try reader.readVariable()
         replicaLag = try reader.readArray(limit: 64) { (reader: inout ByteReader) throws(DecodingFailure) in
             (node: NodeID(rawValue: try reader.readUInt64()), lag: try reader.readVariable())
         }

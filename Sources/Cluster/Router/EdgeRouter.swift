@@ -283,14 +283,17 @@ struct EdgeRouter {
         case .refused:
             pending.refused(outcome.sequence)
             if outcome.sequence == pending.lastSequence { wait(pending, above: outcome.epoch, nowMs: nowMs) }
-        case .overloaded:
-            pending.refused(outcome.sequence)
-            guard pending.isCertainlyNotApplied else { return }
-            counters.refusedRequests += 1
-            finish(
-                pending,
-                ClientAnswer(reply: .refused(.overloaded), applied: .no, retryAfterMs: 500))
+        case .overloaded: refuse(pending, outcome, because: .overloaded)
+        case .noSpace: refuse(pending, outcome, because: .diskFull)
         }
+    }
+
+    /// Only what certainly took no effect at another owner before.
+    private mutating func refuse(_ pending: PendingOperation, _ outcome: TryOutcome, because refusal: Refusal) {
+        pending.refused(outcome.sequence)
+        guard pending.isCertainlyNotApplied else { return }
+        counters.refusedRequests += 1
+        finish(pending, ClientAnswer(reply: .refused(refusal), applied: .no, retryAfterMs: 500))
     }
 
     private mutating func finish(

@@ -132,6 +132,8 @@ final class Session {
     var isBusy = false
     /// The socket is gone. The session ends when the object has forgotten it.
     var isGone = false
+    /// Its client was sent elsewhere and may resume there: the leave is not said yet.
+    var awaitsResume = false
     /// It is told to close, and was never connected: it gets no seat any more.
     var isRefused = false
     /// Messages under way: a client that floods waits, and then is closed.

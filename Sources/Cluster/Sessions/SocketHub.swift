@@ -46,6 +46,8 @@ struct SocketHub {
     static let openMessageBytesMax = 4 << 20
     /// A leave that could not be said is said again after this long.
     static let retryMs: UInt64 = 1_000
+    /// So long a client that was sent elsewhere may take to resume there. Longer than a shutdown takes.
+    static let farewellMs: UInt64 = 10_000
 
     let nodeID: NodeID
     let loop: UInt16
@@ -66,6 +68,7 @@ struct SocketHub {
     private var questions: [RequestToken: Question] = [:]
     private var greetings: Deque<(session: Session, untilMs: UInt64)> = []
     private var retries: Deque<(session: Session, atMs: UInt64)> = []
+    private var farewells: Deque<(session: Session, atMs: UInt64)> = []
 
     /// Taken by the loop after each step.
     var outputs: [SocketOutput] = []
@@ -102,7 +105,7 @@ struct SocketHub {
         case .closed(let socket, let end):
             guard let session = sessions.removeValue(forKey: socket) else { return }
             uncount(session.feed.project)
-            close(session, end)
+            close(session, end, nowMs: nowMs)
         }
     }
 
@@ -113,6 +116,7 @@ struct SocketHub {
 
     private mutating func open(_ opening: SocketOpening, nowMs: UInt64) {
         guard let state = view?.state, let incarnation else {
+            counters.droppedSockets += 1
             outputs.append(.close(opening.socket, .notReady))
             return
         }
@@ -166,14 +170,18 @@ struct SocketHub {
         pump(session)
     }
 
-    private mutating func close(_ session: Session, _ end: SocketEnd) {
+    private mutating func close(_ session: Session, _ end: SocketEnd, nowMs: UInt64) {
         if session.phase != .opening { feedsWithSeatsLeft.append(session.feed.address.number) }
         session.isGone = true
         session.waiting = []
         session.waitingBytes = 0
         session.feed.audienceChanged()
-        // After a shutdown the client goes on elsewhere; the owner sees to those who do not (O15).
-        if case .shutdown = end { session.isRemembered = false }
+        // The client goes on elsewhere, with another attachment. For those who do not, this node says it if it
+        // lives on, and else the owner sees to them (O15).
+        if case .shutdown = end, session.isRemembered {
+            session.awaitsResume = true
+            farewells.append((session, nowMs + SocketHub.farewellMs))
+        }
         pump(session)
     }
 
@@ -238,6 +246,7 @@ struct SocketHub {
             if session.isGone { drop(session) }
             return
         }
+        if session.awaitsResume { return }
         session.isBusy = true
         ask(.leave(session), session.feed, .session(.leave(session.connection, session.attachment)))
     }
@@ -270,6 +279,7 @@ struct SocketHub {
     mutating func end(_ session: Session, _ closing: SocketClosing) {
         guard !session.isGone else { return }
         session.isRefused = session.phase == .opening
+        if closing == .noOwner { counters.droppedSockets += 1 }
         outputs.append(.close(session.socket, closing))
     }
 
@@ -340,6 +350,11 @@ struct SocketHub {
             retries.removeFirst()
             first.session.isBusy = false
             leave(first.session)
+        }
+        while let first = farewells.first, first.atMs <= nowMs {
+            farewells.removeFirst()
+            first.session.awaitsResume = false
+            pump(first.session)
         }
     }
 

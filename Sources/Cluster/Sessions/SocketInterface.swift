@@ -50,7 +50,7 @@ public enum SocketFrame: Sendable, Equatable {
 public enum SocketEnd: Sendable {
     /// The connection is over, whoever closed it: presence leaves at once.
     case closed
-    /// This node stops: the client goes on elsewhere, and its presence waits for it there.
+    /// This node stops, or is being drained: the client goes on elsewhere, and its presence waits for it there.
     case shutdown
 }
 

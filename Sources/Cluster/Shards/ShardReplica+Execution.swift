@@ -18,10 +18,11 @@ extension ShardReplica {
         if attempt.epoch > record.epoch { return keep(attempt) }
         guard isNamedOwner, givenAway != record.epoch, !isDraining || hasHeirs else { return refuse(attempt) }
         guard isServing, isAdmitting, let now else { return keep(attempt) }
+        if !hasRoom, attempt.request.operation.isWrite { return takeWithoutRoom(attempt) }
         execute(attempt, now: now)
     }
 
-    private func keep(_ attempt: Try) {
+    func keep(_ attempt: Try) {
         if !mailbox.post(attempt, bytes: attempt.request.operation.byteCount) { send(.overloaded, for: attempt) }
     }
 
@@ -30,7 +31,7 @@ extension ShardReplica {
         send(.refused, for: attempt)
     }
 
-    private func send(_ result: TryOutcome.Result, for attempt: Try) {
+    func send(_ result: TryOutcome.Result, for attempt: Try) {
         let outcome = TryOutcome(
             loop: attempt.origin.loop, token: attempt.origin.token, sequence: attempt.sequence,
             shard: shard, epoch: attempt.epoch, commitIndex: raft.commit.rawValue, result: result)

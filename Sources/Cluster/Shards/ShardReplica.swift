@@ -27,6 +27,9 @@ final class ShardReplica {
     let quotas: QuotaBook
     /// Default lifetimes of items, by project and class; only of classes that have one.
     var defaultLifetimesMs: [ClassName: UInt64] = [:]
+    /// This node's disk has room; and the others whose disks have not.
+    var hasRoom = true
+    var fullNodes: [NodeID] = []
     /// O8: having proposed to give the shard away at this epoch, never start or resume it.
     private(set) var givenAway: Epoch?
     private(set) var move: Move?
@@ -72,7 +75,7 @@ final class ShardReplica {
     private var namedEpoch: Epoch?
     private var progressDeadlineMs: UInt64?
     private var progressCommit = LogIndex.zero
-    private(set) var takeoverPauseMs: UInt64?
+    private var pauses = OwnerPauses()
     /// The epoch whose barrier is committed *and applied* here (O4).
     private var servingEpoch: Epoch?
     /// O10: set when serving begins.
@@ -145,6 +148,7 @@ final class ShardReplica {
         // another view must not put off the moment when a replica that cannot seal gives up (O2).
         let isNewlyNamed = isNamedOwner && namedEpoch != record.epoch && raft.sealedTerm < record.epoch.term
         guard isNewEpoch || isNewlyNamed else { return }
+        pauses.changes(to: record.epoch, gaveAway: moveProposed, nowMs: now.rawNs / 1_000_000)
         move = nil
         moveProposed = false
         settleAtMs = nil
@@ -229,7 +233,9 @@ final class ShardReplica {
     /// Whether time matters to this shard at the moment.
     var needsTicks: Bool {
         raft.hasOutstanding || move != nil || !departures.isEmpty || (isDraining && isNamedOwner)
+            || (!hasRoom && isServing)
             || hasReplicaWork || hasDivisionWork || work.isSnapshotWanted || work.hasOffer
+            || !work.backups.isEmpty
             || work.installation?.retryAtMs != nil
             || (isNamedOwner && givenAway != record.epoch && progressDeadlineMs != nil)
     }
@@ -245,6 +251,7 @@ final class ShardReplica {
         if raft.hasOutstanding { raft.tick() }
         watchProgress(nowMs: nowMs)
         leaveIfDraining(nowMs: nowMs)
+        leaveIfFull(nowMs: nowMs)
         leaveIfOutside(nowMs: nowMs)
         advanceReplicas(nowMs: nowMs)
         advanceDivision(now: now)
@@ -301,9 +308,9 @@ final class ShardReplica {
     /// The placement leader asks this owner to hand over; it may decline by not answering.
     func requestMove(_ request: MoveRequest, nowMs: UInt64) {
         guard isServing, request.epoch == record.epoch, request.to.node != nodeID, move == nil,
-            raft.configuration.voters.contains(request.to.node)
+            raft.configuration.voters.contains(request.to.node), !fullNodes.contains(request.to.node)
         else { return }
-        move = Move(target: request.to, epoch: request.epoch, deadlineMs: nowMs + 1_000)
+        begin(Move(target: request.to, epoch: request.epoch, deadlineMs: nowMs + 1_000), nowMs: nowMs)
     }
 
     /// Admission is stopped while a move is under way; what was admitted drains (O8).
@@ -355,7 +362,12 @@ final class ShardReplica {
     func handOver(to heirs: [NodeProcess], withinMs: UInt64, nowMs: UInt64) {
         guard !heirs.isEmpty else { return }
         let heir = heirs[(Int(shard.rawValue) + missedMoves) % heirs.count]
-        move = Move(target: heir, epoch: record.epoch, deadlineMs: nowMs + withinMs)
+        begin(Move(target: heir, epoch: record.epoch, deadlineMs: nowMs + withinMs), nowMs: nowMs)
+    }
+
+    private func begin(_ move: Move, nowMs: UInt64) {
+        self.move = move
+        pauses.stopsAdmitting(nowMs: nowMs)
     }
 
     /// Nothing is owed to anybody, and nothing is left to hand over.
@@ -374,7 +386,7 @@ final class ShardReplica {
         progressDeadlineMs = nil
         if let namedAt {
             let pauseNs = now.rawNs &- namedAt.rawNs
-            takeoverPauseMs = pauseNs / 1_000_000
+            pauses.serves(at: record.epoch, afterMs: pauseNs / 1_000_000)
             counters.takeoverDurations.record(ns: pauseNs)
             counters.takeovers[record.history.last.map { "\($0.cause)" } ?? "unknown", default: 0] += 1
         }
@@ -412,7 +424,9 @@ final class ShardReplica {
         report.queued = mailbox.count
         report.sessions = state.sessionCount
         report.listeners = listeners.count
-        report.takeoverPauseMs = takeoverPauseMs
+        pauses.report(into: &report)
+        report.storedIndex = work.stored.index.rawValue
+        report.loadedBytes = state.loadedBytes
         if isServing {
             report.replicaLag = raft.configuration.members.filter { $0 != nodeID }.map {
                 (node: $0, lag: raft.lastIndex.rawValue - min(raft.lastIndex, raft.matchIndex(of: $0)).rawValue)

@@ -7,15 +7,15 @@ import Raft
 public struct RecoveredReplicas: Sendable {
     public var logs: RecoveredLogs
     public var stored: [ShardID: StoredReplica]
-    /// Shards of which the store has something that cannot be used (O9).
-    public var damaged: Set<ShardID>
+    /// The store has something of these, and it cannot be relied on. Rising.
+    public var damaged: [ShardID]
 
     public init(
-        logs: RecoveredLogs = RecoveredLogs(), stored: [StoredReplica] = [], damaged: Set<ShardID> = []
+        logs: RecoveredLogs = RecoveredLogs(), stored: [StoredReplica] = [], damaged: [ShardID] = []
     ) {
         self.logs = logs
-        self.damaged = damaged
         self.stored = Dictionary(uniqueKeysWithValues: stored.map { ($0.shard, $0) })
+        self.damaged = damaged.sorted()
     }
 
     /// Shards that the store has merged into others.
@@ -26,8 +26,8 @@ public struct RecoveredReplicas: Sendable {
 
     /// Everything that either of the two knows of, rising.
     var shards: [ShardID] {
-        let others = stored.keys.filter { logs.shardLog($0) == nil }
-        return (logs.shards + others).sorted()
+        let others = (stored.keys + damaged).filter { logs.shardLog($0) == nil }
+        return (logs.shards + Set(others)).sorted()
     }
 }
 
@@ -94,13 +94,21 @@ extension ReplicaOrigin {
     /// Puts together the log in the journal and the state in the store.
     static func find(
         _ log: RecoveredLog?, _ stored: StoredReplica?, isDamaged: Bool = false, range: ClosedRange<UInt64>,
-        source: any ObjectSource
+        lostRange: ClosedRange<UInt64>, source: any ObjectSource
     ) throws(DecodingFailure) -> Found {
         if let log, log.lost != nil {
             let voters = log.created?.voters ?? []
-            return .lost(lost(voters, range: range, source: source, joinedAt: log.joinedAt), isNew: false)
+            return .lost(lost(voters, range: lostRange, source: source, joinedAt: log.joinedAt), isNew: false)
+        }
+        // Also if the journal has all of the log: what the store has would shine through.
+        if isDamaged, log?.isEnded != true {
+            let voters = log?.created?.voters ?? []
+            return .lost(
+                lost(voters, range: lostRange, source: source, joinedAt: log?.joinedAt ?? .genesis), isNew: true)
         }
         guard let log, let created = log.created else {
+            // What is left of it goes when something is installed in its place.
+            if isDamaged { return .nothing }
             guard let stored else { return .nothing }
             if log?.isEnded == true { return .ended(stored.range) }
             // A split has made it, and the process died before its journal said so (O13).
@@ -109,13 +117,16 @@ extension ReplicaOrigin {
             return .held(origin)
         }
         guard let stored, stored.position.index >= log.covered.index else {
-            // What the journal relies on is not there; or what is there is of a later index than the log's base,
-            // of which the journal does not know yet.
-            if isDamaged || log.covered.index > .zero {
-                return .lost(lost(created.voters, range: range, source: source, joinedAt: log.joinedAt), isNew: true)
+            // What the journal relies on is not there.
+            if log.covered.index > .zero {
+                return .lost(lost(created.voters, range: lostRange, source: source, joinedAt: log.joinedAt), isNew: true)
             }
             var origin = newGroup(created, range: range, source: source)
             origin.log.hardState = log.hardState
+            // A joining one follows nobody below the epoch that took it in, after a restart neither.
+            if created.isEmpty, log.hardState.term < log.joinedAt.epoch.term {
+                origin.log.hardState = HardState(term: log.joinedAt.epoch.term)
+            }
             origin.log.entries = log.entries
             origin.joinedAt = log.joinedAt
             return .held(origin)

@@ -24,6 +24,8 @@ extension ShardReplica {
         var hasOffer = false
         var staging: (job: StoreJob, contentHash: UInt64)?
         var installation: Installation?
+        /// In order of arrival.
+        var backups: [BackupWish] = []
         var nextJob: UInt64 = 0
     }
 

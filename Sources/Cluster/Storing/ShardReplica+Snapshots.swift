@@ -120,6 +120,7 @@ extension ShardReplica {
         appliedThrough = stored.position.index
         executedThrough = .zero
         work.stored = stored.position
+        counters.snapshotsInstalled += 1
         return installation.ready
     }
 }

@@ -22,20 +22,20 @@ extension HTTPEdge {
         case ("explain", 1):
             try call.only(.GET)
             try call.explain()
-        case ("projects", 1): try call.projects()
-        case ("projects", 3) where path[2] == "keys": try call.keys(project: path[1])
-        case ("projects", 4) where path[2] == "keys":
+        case ("move", 1):
+            try call.only(.POST)
+            try call.move()
+        case ("drain", 1), ("undrain", 1):
+            try call.only(.POST)
+            try call.drain(path[0] == "drain" ? .draining : .active)
+        case ("members", 1): try call.members()
+        case ("members", 2):
             try call.only(.DELETE)
-            call.revokeKey(project: path[1], keyID: path[3])
-        case ("projects", 3) where path[2] == "classes":
-            try call.only(.GET)
-            try call.classes(project: path[1])
-        case ("projects", 4) where path[2] == "classes": try call.classPage(project: path[1], name: path[3])
-        case ("projects", 3) where path[2] == "quota": try call.quota(project: path[1])
-        case ("limits", 1): try call.objectLimits()
-        case ("signing-keys", 1): try call.signingKeys()
-        default:
-            throw .unknownRoute
+            try call.removeMember(path[1])
+        case ("settings", 1): try call.settings()
+        case ("backup", _): try call.backup(path)
+        case ("restore", 2): try call.restore(path[1])
+        default: try call.tenantPage(path)
         }
     }
 
@@ -48,6 +48,28 @@ extension HTTPEdge {
         if let wanted = settings.adminToken, equalInConstantTime(token, Array(wanted.utf8)) { return }
         if let credential = gateway.view.state?.tenants.admin, isSecret(token, of: credential) { return }
         throw .unauthenticated("admin.invalid", "The admin token is wrong.")
+    }
+}
+
+extension AdminCall {
+    /// Projects and what belongs to them.
+    fileprivate func tenantPage(_ path: [String]) throws(HTTPFault) {
+        switch (path.first, path.count) {
+        case ("projects", 1): try projects()
+        case ("projects", 3) where path[2] == "keys": try keys(project: path[1])
+        case ("projects", 4) where path[2] == "keys":
+            try only(.DELETE)
+            revokeKey(project: path[1], keyID: path[3])
+        case ("projects", 3) where path[2] == "classes":
+            try only(.GET)
+            try classes(project: path[1])
+        case ("projects", 4) where path[2] == "classes": try classPage(project: path[1], name: path[3])
+        case ("projects", 3) where path[2] == "quota": try quota(project: path[1])
+        case ("limits", 1): try objectLimits()
+        case ("signing-keys", 1): try signingKeys()
+        default:
+            throw .unknownRoute
+        }
     }
 }
 
@@ -79,12 +101,17 @@ struct AdminCall {
         return body
     }
 
-    /// Puts `command` through; calls `done` if it took effect, else answers why not.
+    /// Puts `command` through and answers `done` if it took effect, else why not.
     func propose(_ command: Command, done: @escaping () -> HTTPResponse) {
+        propose(command) { self.answer(done()) }
+    }
+
+    /// Puts `command` through; calls `then` if it took effect, else answers why not.
+    func propose(_ command: Command, then: @escaping () -> Void) {
         edge.gateway.propose(command) { result in
             switch result {
             case .success(.refused(let refusal)): self.answer(HTTPFault(refusal).response)
-            case .success: self.answer(done())
+            case .success: then()
             case .failure(.noLeader):
                 self.answer(HTTPFault.unavailable("There is no placement leader").response)
             case .failure(.unknownOutcome): self.answer(HTTPFault.unknownOutcome.response)
@@ -94,20 +121,24 @@ struct AdminCall {
 }
 
 extension HTTPFault {
+    static func conflict(_ fault: String, _ message: String) -> HTTPFault {
+        HTTPFault(status: 409, name: "ConflictError", code: "conflictError.\(fault)", message: message)
+    }
+
     fileprivate init(_ refusal: CommandRefusal) {
         switch refusal {
         case .unknownProject, .unknownKey:
             self.init(
                 status: 404, name: "NotFoundError", code: "notFoundError.\(refusal)",
                 message: refusal == .unknownProject ? "There is no such project." : "There is no such key.")
-        case .conflict:
-            self.init(
-                status: 409, name: "ConflictError", code: "conflictError.name",
-                message: "Something else exists under the same name.")
-        case .limitReached:
-            self.init(
-                status: 409, name: "ConflictError", code: "conflictError.limit",
-                message: "The cluster keeps no more of these.")
+        case .conflict: self = .conflict("name", "Something else exists under the same name.")
+        case .limitReached: self = .conflict("limit", "The cluster keeps no more of these.")
+        case .nodeInUse:
+            self = .conflict(
+                "node.inUse",
+                "The node still keeps replicas or owns shards. Drain it, and wait until it has none.")
+        case .nodeIsLive:
+            self = .conflict("node.isLive", "The node is running and not being drained. Drain it first, or stop it.")
         default:
             self = .validation("value", "The placement group refused it: \(refusal.text).")
         }

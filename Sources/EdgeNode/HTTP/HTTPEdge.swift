@@ -140,6 +140,19 @@ extension HTTPEdge {
         }
     }
 
+    /// Milliseconds of the loop's clock.
+    var nowMs: UInt64 { now.uptimeNanoseconds / 1_000_000 }
+
+    func later(afterMs: UInt64, _ body: @escaping () -> Void) {
+        eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(Int64(afterMs)), body)
+    }
+
+    /// Calls `body` now, and again and again until it says that it is done.
+    func poll(everyMs: UInt64, _ body: @escaping () -> Bool) {
+        guard !body() else { return }
+        later(afterMs: everyMs) { self.poll(everyMs: everyMs, body) }
+    }
+
     /// Later in this turn of the loop.
     func execute(_ body: @escaping () -> Void) { eventLoop.assumeIsolated().execute(body) }
 

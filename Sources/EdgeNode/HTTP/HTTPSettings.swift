@@ -45,6 +45,9 @@ public struct HTTPSettings: Sendable {
     /// How long a client may take to answer a close frame.
     public var socketCloseTimeoutMs: UInt64 = 5_000
 
+    /// Sockets that a loop closes in a second when its node is being drained: clients come to the others at once.
+    public var drainedSocketsPerSecond = 500
+
     /// The admin API is closed to everybody while there is no token.
     public var adminToken: String?
     public var servesAdminOnClientPort = false

@@ -22,8 +22,8 @@ extension HTTPEdge {
         case .metrics:
             gateway.nodeReport { report in
                 let page = MetricsPage.render(
-                    report, journal: self.gateway.journalReport(), requests: self.totalStatistics(),
-                    version: self.settings.version)
+                    report, journal: self.gateway.journalReport(), store: self.gateway.storeReport(),
+                    requests: self.totalStatistics(), version: self.settings.version)
                 answer(HTTPResponse(status: 200, contentType: .metrics, body: page))
             }
         }

@@ -7,7 +7,8 @@ struct MetricsPage {
     private var text = ""
 
     static func render(
-        _ report: NodeReport, journal: JournalReport?, requests: RequestStatistics, version: String
+        _ report: NodeReport, journal: JournalReport?, store: StoreReport?, requests: RequestStatistics,
+        version: String
     ) -> [UInt8] {
         var page = MetricsPage()
         page.gauge("holdfast_build_info", "Which release runs here.", [(["version": version], "1")])
@@ -18,6 +19,7 @@ struct MetricsPage {
         page.addSockets(requests.sockets)
         page.addEvents(report)
         if let journal { page.addJournal(journal) }
+        if let store { page.addStore(store, report.counters) }
         return Array(page.text.utf8)
     }
 
@@ -52,9 +54,12 @@ struct MetricsPage {
             [
                 (["state": "owned"], "\(serving.reduce(0) { $0 + $1.objects })"),
                 (["state": "replica"], "\(others.reduce(0) { $0 + $1.objects })"),
-                (["state": "hot"], "\(report.shards.reduce(0) { $0 + $1.objects - $1.coldObjects })"),
-                (["state": "cold"], "\(report.shards.reduce(0) { $0 + $1.coldObjects })"),
+                (["state": "loaded"], "\(report.shards.reduce(0) { $0 + $1.objects - $1.coldObjects })"),
+                (["state": "stored"], "\(report.shards.reduce(0) { $0 + $1.coldObjects })"),
             ])
+        gauge(
+            "holdfast_loaded_bytes", "What the objects that are in memory take of it.",
+            [([:], "\(report.shards.reduce(0) { $0 + $1.loadedBytes })")])
         gauge(
             "holdfast_object_bytes", "Names and values of all objects.",
             [([:], "\(report.shards.reduce(0) { $0 + $1.bytes })")])
@@ -86,6 +91,9 @@ struct MetricsPage {
         counter(
             "holdfast_refused_requests_total", "Requests refused, not applied.", counters.refusedRequests)
         counter(
+            "holdfast_disk_full_refusals_total", "Writes refused because no owner's disk had room.",
+            counters.diskFullRefusals)
+        counter(
             "holdfast_unknown_outcomes_total", "Operations with an unknown outcome.",
             counters.unknownOutcomes)
         counter("holdfast_leases_gained_total", "Leases gained.", counters.leasesGained)
@@ -101,9 +109,6 @@ struct MetricsPage {
             "holdfast_hibernated_objects_total", "Objects that left memory.", counters.hibernatedObjects)
         counter(
             "holdfast_woken_objects_total", "Objects that came back into memory.", counters.wokenObjects)
-        counter(
-            "holdfast_failed_hibernations_total", "Objects that stayed because their file took no more.",
-            counters.failedHibernations)
         let quotas = QuotaKind.allCases.map(\.rawValue) + ["object_sockets"]
         family(
             "holdfast_quota_refusals_total", "counter",
@@ -177,6 +182,9 @@ struct MetricsPage {
         counter(
             "holdfast_event_gaps_total", "Times that what was missed could not be told.",
             report.counters.eventGaps)
+        counter(
+            "holdfast_sockets_dropped_total", "Sockets closed because nobody could serve their object.",
+            report.counters.droppedSockets)
         family(
             "holdfast_session_resumes_total", "counter", "Resumes of connections, by result.",
             report.counters.resumes.sorted { $0.key < $1.key }.map { (["result": $0.key], "\($0.value)") })
@@ -188,6 +196,28 @@ struct MetricsPage {
         histogram(
             "holdfast_journal_fsync_duration_seconds", "Each fdatasync of the journal.",
             [([:], journal.syncDurations)])
+        gauge("holdfast_journal_live_segments", "Segments that are there.", [([:], "\(journal.liveSegments)")])
+        gauge("holdfast_journal_live_bytes", "The size of their files.", [([:], "\(journal.liveBytes)")])
+        counter(
+            "holdfast_journal_dropped_segments_total", "Segments that were needed no more.", journal.droppedSegments)
+    }
+
+    private mutating func addStore(_ store: StoreReport, _ counters: NodeCounters) {
+        gauge("holdfast_store_bytes", "The size of the object store's file.", [([:], "\(store.fileBytes)")])
+        counter(
+            "holdfast_store_written_bytes_total", "Records written to the store, before they become pages.",
+            store.writtenBytes)
+        counter("holdfast_store_commits_total", "Commits of the store.", store.commits)
+        counter(
+            "holdfast_store_space_refusals_total", "Commits that failed for want of space on the disk.",
+            store.refusedForSpace)
+        counter(
+            "holdfast_store_checkpoints_total", "Times that a shard's changes were written to the store.",
+            counters.checkpointsBegun)
+        counter("holdfast_store_snapshots_made_total", "Snapshots of shards made for others.", store.snapshotsMade)
+        counter(
+            "holdfast_store_snapshots_installed_total", "Snapshots of shards that took the place of the state here.",
+            counters.snapshotsInstalled)
     }
 }
 

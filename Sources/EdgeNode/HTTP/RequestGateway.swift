@@ -20,12 +20,24 @@ public protocol RequestGateway: AnyObject {
     func tell(_ input: SocketInput, hub: Int)
     /// Puts a command through the placement leader; answers after it is applied on this node.
     func propose(_ command: Command, answer: @escaping (Result<CommandResult, ProposalFailure>) -> Void)
+    /// Asks the shard's owner to hand it over (O8). It may decline: to be repeated until the view shows it.
+    func order(_ request: MoveRequest)
+    /// Tells the node at a peer address which cluster this is, until the invitation ends. To be repeated.
+    func invite(_ address: String)
+    func endInvitation(_ address: String)
     /// What this node says about itself.
     func nodeReport(_ answer: @escaping (NodeReport) -> Void)
     /// The reports of all nodes that could be reached in a short time, this one first.
     func clusterReport(_ answer: @escaping ([NodeReport]) -> Void)
-    /// Figures of the journal; `nil` where there is none.
+    /// Figures of the journal and of the object store; `nil` where there is none.
     func journalReport() -> JournalReport?
+    func storeReport() -> StoreReport?
+    /// Makes a file of a shard that this node owns, for a backup.
+    func makeBackup(of shard: ShardID, answer: @escaping (Result<BackupFile, BackupFault>) -> Void)
+    /// Bytes of such a file; nil if there is none of that id any more, or not so many bytes.
+    func readBackup(_ id: UInt64, at offset: UInt64, count: Int, answer: @escaping ([UInt8]?) -> Void)
+    /// The file is no longer needed.
+    func dropBackup(_ id: UInt64)
     func wallMs() -> UInt64
     func randomBytes(_ count: Int) -> [UInt8]
 }
@@ -34,9 +46,28 @@ public protocol RequestGateway: AnyObject {
 public struct JournalReport: Sendable {
     public var syncDurations: DurationHistogram
     public var bytesWritten: UInt64
+    /// What is there now: segments, and the size of their files.
+    public var liveSegments = 0
+    public var liveBytes = 0
+    /// Segments that were needed no more.
+    public var droppedSegments: UInt64 = 0
 
     public init(syncDurations: DurationHistogram, bytesWritten: UInt64) {
         self.syncDurations = syncDurations
         self.bytesWritten = bytesWritten
     }
+}
+
+/// Sums of the object store since the process began.
+public struct StoreReport: Sendable {
+    /// The size of its file, now.
+    public var fileBytes: UInt64 = 0
+    public var commits: UInt64 = 0
+    /// About how much was written, before it becomes pages.
+    public var writtenBytes: UInt64 = 0
+    /// Commits that failed for want of space.
+    public var refusedForSpace: UInt64 = 0
+    public var snapshotsMade: UInt64 = 0
+
+    public init() {}
 }

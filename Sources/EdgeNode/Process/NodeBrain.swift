@@ -47,6 +47,11 @@ final class NodeBrain: @unchecked Sendable {
         input(.report(RequestToken(rawValue: token), wholeCluster: wholeCluster))
     }
 
+    /// What was only for the invitation is no longer needed: a node of the cluster has a link of its own.
+    func endInvitation(_ address: String) {
+        home.joinLinks.removeValue(forKey: address)?.close()
+    }
+
     private func takeToken() -> UInt64 {
         defer { nextToken += 1 }
         return nextToken
@@ -87,6 +92,7 @@ final class NodeBrain: @unchecked Sendable {
     private func form(_ genesis: Genesis) {
         do {
             try directory.join(cluster: genesis.clusterID)
+            PeerFile.removeRejoin(from: directory.path)
         } catch {
             node.failStop(error)
         }
@@ -102,6 +108,9 @@ final class NodeBrain: @unchecked Sendable {
         }
         if let quota = effects.quota {
             for loop in node.loops { loop.eventLoop.execute { loop.input(.quota(quota)) } }
+        }
+        if let full = effects.fullNodes {
+            for loop in node.loops { loop.eventLoop.execute { loop.input(.fullNodes(full)) } }
         }
         for message in effects.toLoops {
             guard case .shard(let shard) = message.destination else { continue }

@@ -25,6 +25,7 @@ final class NodeLoop: @unchecked Sendable {
 
     private(set) var currentView: ClusterView
     private var answers: [UInt64: (ClientAnswer) -> Void] = [:]
+    var backups: [UInt64: (BackupAnswer) -> Void] = [:]
     private var nextToken: UInt64 = 1
     /// To other nodes, by identity; by address while the identity is not known.
     var links: [NodeID: PeerLink] = [:]
@@ -103,6 +104,7 @@ final class NodeLoop: @unchecked Sendable {
         for answered in effects.answers {
             answers.removeValue(forKey: answered.token.rawValue)?(answered.answer)
         }
+        for settled in effects.backups { backups.removeValue(forKey: settled.token.rawValue)?(settled.answer) }
         carryOut(effects.sockets)
     }
 
@@ -211,18 +213,32 @@ extension NodeLoop: RequestGateway {
     func journalReport() -> JournalReport? {
         let statistics = node.journal.statistics
         let buckets = zip(LatencyHistogram.boundsUs + [statistics.latency.longestUs], statistics.latency.counts)
-        return JournalReport(
+        var report = JournalReport(
             syncDurations: DurationHistogram(
                 buckets: buckets.map { (upperBoundNs: $0 * 1_000, count: $1) },
                 sumNs: statistics.latency.sumUs * 1_000),
             bytesWritten: statistics.bytes)
+        report.liveSegments = statistics.liveSegments
+        report.liveBytes = statistics.liveBytes
+        report.droppedSegments = statistics.droppedSegments
+        return report
+    }
+
+    func storeReport() -> StoreReport? { node.store.report() }
+
+    func order(_ request: MoveRequest) { node.tellBrain(.order(request)) }
+
+    func invite(_ address: String) { node.tellBrain(.invite(address: address)) }
+
+    func endInvitation(_ address: String) {
+        node.ask(for: self) { brain, _ in brain.endInvitation(address) }
     }
 
     func wallMs() -> UInt64 { SystemClocks.wallMs() }
 
     func randomBytes(_ count: Int) -> [UInt8] { SystemRandom.bytes(count) }
 
-    private func takeToken() -> UInt64 {
+    func takeToken() -> UInt64 {
         defer { nextToken += 1 }
         return nextToken
     }

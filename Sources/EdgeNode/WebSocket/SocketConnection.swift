@@ -94,6 +94,9 @@ extension SocketConnection {
         context.fireChannelInactive()
     }
 
+    /// Not on its way out.
+    var isTakenIn: Bool { phase == .open || phase == .awaitingCredentials }
+
     private var takesInput: Bool {
         phase == .open || phase == .awaitingCredentials || phase == .closing
     }

@@ -15,6 +15,9 @@ public final class SocketEdge {
     private var awaitingFlush: [SocketConnection] = []
     private var isFlushArmed = false
     private(set) var isDraining = false
+    /// This node is being emptied, as the table says (O9).
+    private(set) var isBeingEmptied = false
+    private var isEmptying = false
 
     var statistics = SocketStatistics()
     /// Of messages that have not arrived whole; kept by the sockets.
@@ -132,9 +135,16 @@ public final class SocketEdge {
         for socket in Array(sockets.values) { socket.checkDeadlines(now: now) }
     }
 
-    /// Ends the sockets of keys that this view does not know any more.
+    /// Ends the sockets of keys that this view does not know any more, and all of them if it wants this node
+    /// emptied.
     public func adopt(_ view: ClusterView) {
-        guard let tenants = view.state?.tenants else { return }
+        guard let state = view.state else { return }
+        isBeingEmptied = state.registry.isDraining(view.nodeID)
+        if isBeingEmptied, !isEmptying { empty() }
+        endRevoked(state.tenants)
+    }
+
+    private func endRevoked(_ tenants: Tenants) {
         var hasRevoked = false
         for group in groups.values {
             let key = tenants.key(project: group.name.project, keyID: group.name.keyID)
@@ -154,6 +164,22 @@ public final class SocketEdge {
         let closing = SocketClosing(code: CloseCode.restart, reason: "this node stops; connect to another one")
         for socket in Array(sockets.values) { socket.close(closing, .shutdown) }
     }
+
+    /// Some at a time, or they would all come to the other nodes at once. The longest open go first. A node that
+    /// is wanted again keeps the rest.
+    private func empty() {
+        isEmptying = isBeingEmptied && !sockets.isEmpty
+        guard isEmptying else { return }
+        let closing = SocketClosing(
+            code: CloseCode.restart, reason: "this node is being drained; connect to another one")
+        let step = settings.drainedSocketsPerSecond * Int(SocketEdge.emptyingStepMs) / 1_000
+        for number in sockets.values.filter(\.isTakenIn).map(\.number).sorted().prefix(max(1, step)) {
+            sockets[number]?.close(closing, .shutdown)
+        }
+        http.later(afterMs: SocketEdge.emptyingStepMs) { self.empty() }
+    }
+
+    private static let emptyingStepMs: UInt64 = 100
 
     func currentStatistics() -> SocketStatistics {
         var current = statistics

@@ -59,6 +59,9 @@ extension HTTPEdge {
         }
         guard gateway.view.state != nil, gateway.view.process != nil else { throw .notFormed }
         guard !isDraining else { throw .unavailable("This node stops") }
+        guard !sockets.isBeingEmptied else {
+            throw .unavailable("This node is being drained; connect to another one", retryAfterMs: 1_000)
+        }
         try checkLengths(route)
         let offer = SubprotocolOffer(headers.socketProtocols)
         let authorization =

@@ -89,6 +89,8 @@ public final class ObjectStore: Sendable {
     }
 
     public var statistics: StoreStatistics { worker.currentStatistics }
+    /// The size of the file.
+    public var fileBytes: UInt64 { UInt64(StoreEnvironment.fileBytes(environment.directory)) }
     /// The size of the memory map: address space, not memory.
     public var mapBytes: Int { environment.currentMapBytes }
 

@@ -67,7 +67,7 @@ final class StoreEnvironment: @unchecked Sendable {
 
     // MARK: Size
 
-    private static func fileBytes(_ directory: String) -> Int {
+    static func fileBytes(_ directory: String) -> Int {
         var status = stat()
         return stat(dataPath(directory), &status) == 0 ? Int(status.st_size) : 0
     }

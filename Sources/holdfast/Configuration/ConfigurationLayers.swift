@@ -93,8 +93,15 @@ private struct SettingChecker {
                 assign(&result.reads, Self.scalar(setting.value).flatMap(NodeConfiguration.Reads.init))
             case .hibernateMs:
                 assign(&result.hibernateMs, Self.number(setting.value, SettingKey.hibernateMsRange))
+            case .memoryMegabytes:
+                assign(&result.memoryMegabytes, Self.number(setting.value, SettingKey.memoryMegabytesRange))
             case .presenceGraceMs:
                 assign(&result.presenceGraceMs, Self.number(setting.value, SettingKey.presenceGraceMsRange))
+            case .onDamage:
+                assign(&result.onDamage, Self.scalar(setting.value).flatMap(NodeConfiguration.OnDamage.init))
+            case .scrubIntervalS:
+                assign(
+                    &result.scrubIntervalSeconds, Self.number(setting.value, SettingKey.scrubIntervalSRange))
             case .logLevel:
                 assign(&result.logLevel, Self.scalar(setting.value).flatMap(NodeConfiguration.LogLevel.init))
             }

@@ -22,7 +22,10 @@ extension NodeConfiguration {
             "loops = \(loops)",
             "reads = \(quoted(reads.rawValue))",
             "hibernate-ms = \(hibernateMs)",
+            "memory-mb = \(memoryMegabytes)",
             "presence-grace-ms = \(presenceGraceMs)",
+            "on-damage = \(quoted(onDamage.rawValue))",
+            "scrub-interval-s = \(scrubIntervalSeconds)",
             "log-level = \(quoted(logLevel.rawValue))",
         ]
         return lines.joined(separator: "\n")

@@ -50,6 +50,8 @@ enum Samples {
         shardReport.bytes = 6_000
         shardReport.queued = 2
         shardReport.takeoverPauseMs = 41
+        (shardReport.takeoverEpoch, shardReport.handOverMs, shardReport.handOverEpoch) = (4, 6, 3)
+        (shardReport.storedIndex, shardReport.loadedBytes) = (250, 900)
         shardReport.replicaLag = [(node: NodeID(rawValue: 1), lag: 3)]
         var report = NodeReport()
         report.name = "n2"
@@ -64,6 +66,7 @@ enum Samples {
         report.notReadyReasons = ["one", "two"]
         report.placementIndex = 99
         report.placementProgress = [(node: NodeID(rawValue: 1), index: 98, leaseRemainingMs: 3)]
+        (report.counters.eventGaps, report.counters.droppedSockets) = (2, 5)
         report.shards = [shardReport, ShardReport(shard: ShardID(rawValue: 9))]
         return report
     }

@@ -134,6 +134,7 @@ final class TestCluster {
             node.loop.step(.lease(lease), now: now)
         }
         if let quota = effects.quota { node.loop.step(.quota(quota), now: now) }
+        if let full = effects.fullNodes { node.loop.step(.fullNodes(full), now: now) }
         for message in effects.toLoops { node.loop.step(.message(from: node.nodeID, message), now: now) }
         if effects.drainLoops, !node.isLoopHung { node.loop.step(.drain, now: now) }
         for (token, result) in effects.proposals { node.proposals[token.rawValue] = result }

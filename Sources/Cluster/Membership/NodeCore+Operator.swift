@@ -1,0 +1,22 @@
+import Placement
+
+/// What an operator asks of this node for the whole cluster.
+extension NodeCore {
+    /// The owner is asked like the placement leader asks it: what it does is its own affair (O8).
+    func order(_ request: MoveRequest) {
+        if request.from.node == identity.nodeID {
+            effects.toLoops.append(.move(request))
+        } else {
+            send(.move(request), to: request.from.node)
+        }
+    }
+
+    /// A node that belongs to no cluster takes the genesis and asks to join by itself.
+    func invite(_ address: String) {
+        guard let genesis = state?.genesis, address != identity.peerAddress else { return }
+        effects.toAddresses.append((address, .welcome(genesis)))
+    }
+
+    /// O9: this node is being emptied: nothing of it shall be relied on any more.
+    var isBeingEmptied: Bool { state?.registry.isDraining(identity.nodeID) ?? false }
+}
