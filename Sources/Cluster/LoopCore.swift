@@ -257,6 +257,8 @@ public final class LoopCore {
 
     /// What listeners missed is kept for one to two of these intervals.
     private func ageEventHistories() {
+        // A new process has its first interval whole: what it found in the store is not old for having been there.
+        if lastAgedMs == 0 { lastAgedMs = nowMs }
         guard nowMs >= lastAgedMs + Listeners.lingerMs else { return }
         lastAgedMs = nowMs
         for shard in shardOrder { replicas[shard]?.state.ageEventHistory() }

@@ -46,6 +46,8 @@ public struct NodeSettings: Sendable {
     /// How often the store is asked for items whose time is over, and for how many objects at once.
     public var expiryIntervalMs: UInt64 = 1_000
     public var expiryPerRound = 1_000
+    /// A merge that is not done by then is called off: until it is done nobody serves the two shards.
+    public var mergePatienceMs: UInt64 = 2_000
     /// The placement group's own log is replaced by its state after so many entries.
     public var placementCheckpointEntries = 1_000
     /// A command for the placement group is handed over again after this long without a result.

@@ -32,6 +32,7 @@ extension ShardReplica {
                         child: ShardID(rawValue: split.child), index: LogIndex(rawValue: split.index))))
             return
         }
+        if callOffLateMerge(nowMs: nowMs) { return }
         switch record.plan {
         case .split(let cut, let child): split(at: cut, child: child, now: now)
         case .merge(_, let into) where state.bounds.frozenBy == nil: freeze(by: into, now: now)
@@ -39,6 +40,23 @@ extension ShardReplica {
         // Frozen for a merge that was called off, by a change of owner for instance.
         default: if state.bounds.frozenBy != nil { thaw(now: now) }
         }
+    }
+
+    /// A replica that is dead or lost may never have all of the log. Until the merge is called off, nobody is served.
+    private func callOffLateMerge(nowMs: UInt64) -> Bool {
+        guard case .merge(_, let into)? = record.plan, let plan = record.plan, let process else {
+            mergeBegun = nil
+            return false
+        }
+        guard let begun = mergeBegun, begun.into == into else {
+            mergeBegun = (into, nowMs)
+            return false
+        }
+        guard nowMs >= begun.atMs + settings.mergePatienceMs else { return false }
+        if isDivisionDue(nowMs: nowMs) {
+            requests.append(.propose(.cancelPlan(shard, expected: record.epoch, proposer: process, plan: plan)))
+        }
+        return true
     }
 
     private func isDivisionDue(nowMs: UInt64) -> Bool {

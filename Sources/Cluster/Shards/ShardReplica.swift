@@ -60,6 +60,8 @@ final class ShardReplica {
     let joinedAt: LogPoint
     /// The voters that the placement leader wishes for (O9).
     var replicaWish: [NodeID]?
+    /// Since when the owner has known of a plan to merge this shard.
+    var mergeBegun: (into: ShardID, atMs: UInt64)?
     var reportedAtMs: UInt64?
     /// A split that is committed: the child waits for the store (O13).
     var newborn: Newborn?
