@@ -81,10 +81,16 @@ let package = Package(
             name: "HoldfastClient",
             dependencies: nio + webSocket,
             swiftSettings: strict),
+        .target(
+            name: "Backup",
+            dependencies: nio + [
+                "HoldfastClient", "Cluster", "Placement", "ObjectRuntime", "Raft", "Storage", "StoreBinding", "Binary",
+            ],
+            swiftSettings: strict),
         .executableTarget(
             name: "holdfast",
             dependencies: nio + [
-                "EdgeNode", "HoldfastClient", "Simulation",
+                "EdgeNode", "HoldfastClient", "Simulation", "Backup", "Placement", "ObjectRuntime",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ],
@@ -119,9 +125,14 @@ let package = Package(
             dependencies: nio + webSocket + ["HoldfastClient", "holdfast", "chaos", "EdgeNode"],
             swiftSettings: strict),
         .testTarget(
+            name: "BackupTests",
+            dependencies: ["Backup", "HoldfastClient", "Cluster", "Placement", "ObjectRuntime", "Raft", "Storage", "Binary"],
+            swiftSettings: strict),
+        .testTarget(
             name: "EdgeNodeTests",
             dependencies: nio + [
-                "EdgeNode", "TLS", "Cluster", "Placement", "ObjectRuntime", "Raft", "Binary", "Storage",
+                "EdgeNode", "TLS", "Cluster", "Placement", "ObjectRuntime", "Raft", "Binary", "Storage", "StoreBinding",
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
             ],

@@ -18,6 +18,10 @@ public enum PlantedBug: String, CaseIterable, Sendable {
     case dropLastEvent = "drop-last-event"
     case replayOneTooEarly = "replay-one-too-early"
     case leaveTwice = "leave-twice"
+    case dropSegmentTooEarly = "drop-segment-too-early"
+    case coverBeforeStored = "cover-before-stored"
+    case evictDirty = "evict-dirty"
+    case applyTwiceAfterCheckpoint = "apply-twice-after-checkpoint"
 
     #if PLANTED_BUGS
     /// The one bug that is active in this process. Set once, before the first node starts.

@@ -61,12 +61,14 @@ public struct LoopEffects: Sendable {
     public var store: [StoreRequest] = []
     /// What the disk has lost, for the log (O9).
     public var lost: [LostShard] = []
+    /// Wishes for backups that are settled.
+    public var backups: [SettledBackup] = []
 
     public init() {}
 
     public var isEmpty: Bool {
         persist == nil && messages.isEmpty && answers.isEmpty && toLoops.isEmpty && toNode.isEmpty
-            && sockets.isEmpty && store.isEmpty && lost.isEmpty
+            && sockets.isEmpty && store.isEmpty && lost.isEmpty && backups.isEmpty
     }
 }
 
@@ -87,6 +89,8 @@ public enum LoopRequest: Sendable {
     case propose(Command)
     /// Every shard of this loop has stopped serving and owes nothing (shutdown).
     case drained(loop: Int)
+    /// Once a second: what the shards that are owned here have done.
+    case loads(loop: Int, [LoadReport.Shard])
     /// Said regularly: a node whose loops hang gets no new lease (O2).
     case alive(loop: Int)
     /// What projects with quotas take here, once a second.
@@ -109,8 +113,14 @@ public enum LoopInput: Sendable {
     case store(StoreResult)
     /// The journal is longer than it should be; these shards hold it back. Empty: no longer.
     case journalPressure([ShardID])
+    /// Bring the store up to everything that is acknowledged by now, for a backup.
+    case backup(RequestToken, ShardID)
     /// Where projects with quotas stand in the whole cluster.
     case quota(QuotaStanding)
+    /// Whether this node's disk has room.
+    case space(DiskSpace)
+    /// The other nodes whose disks have no room, rising.
+    case fullNodes([NodeID])
     /// The link to a node has come up or has broken: what was in flight may be lost.
     case linkUp(NodeID)
     case linkDown(NodeID)
@@ -133,6 +143,8 @@ public struct NodeEffects: Sendable {
     public var lease: Deadline?
     /// For every loop.
     public var quota: QuotaStanding?
+    /// For every loop, if it has changed: `LoopInput.fullNodes`.
+    public var fullNodes: [NodeID]?
     public var toLoops: [PeerMessage] = []
     public var drainLoops = false
     public var proposals: [(token: RequestToken, result: Result<CommandResult, ProposalFailure>)] = []
@@ -165,6 +177,8 @@ public enum NodeInput: Sendable {
     /// An operator wants the node at this peer address in the cluster: it is told which cluster this is. To be
     /// repeated until the node has registered.
     case invite(address: String)
+    /// Whether this node's disk has room.
+    case space(DiskSpace)
     case shutdown
 }
 

@@ -8,6 +8,8 @@ public struct ShardInspection: Sendable {
     public var epoch: Epoch
     public var stage: AppointedReplica.Stage
     public var isServing: Bool
+    /// False for a replica that has lost its log (O9).
+    public var holdsLog: Bool
     public var passesReadCheck: Bool
     public var term: Term
     public var sealedTerm: Term
@@ -26,13 +28,19 @@ extension LoopCore {
         guard let replica = replicas[shard] else { return nil }
         return ShardInspection(
             shard: shard, epoch: replica.record.epoch, stage: replica.raft.stage,
-            isServing: replica.isServing, passesReadCheck: passesReadCheck(shard, now: now),
+            isServing: replica.isServing, holdsLog: replica.raft.holdsLog, passesReadCheck: passesReadCheck(shard, now: now),
             term: replica.raft.sealedTerm, sealedTerm: replica.raft.sealedTerm, commit: replica.raft.commit,
             lastIndex: replica.raft.lastIndex, appliedThrough: replica.appliedThrough)
     }
 
     /// Which attachment a socket of this loop's feeds has, once it is connected (O15).
     public func attachment(of socket: SocketID) -> Attachment? { hub.sessions[socket]?.attachment }
+
+    /// Whether the state here has that item, dead or alive.
+    public func holds(_ item: ItemName, of object: ObjectID, in shard: ShardID) -> Bool {
+        guard let replica = replicas[shard], replica.raft.holdsLog else { return false }
+        return replica.state.item(item, of: object) != nil
+    }
 
     /// The shard's state as bytes: equal at all replicas that have applied the same index.
     public func snapshotBytes(of shard: ShardID) -> [UInt8]? {

@@ -103,6 +103,9 @@ extension LogRecord {
             payload: writer.bytes)
     }
 
+    /// Whether the log up to here is another replica's state, and not this one's.
+    public var replacesLog: Bool { kind == Self.coveredKind && payload == [1] }
+
     /// The group is no more: all its records are void.
     static func ended(group: GroupID) -> LogRecord {
         LogRecord(kind: endedKind, group: group, term: 0, index: 0, payload: [])

@@ -23,6 +23,7 @@ extension LoopCore {
         if let recovered { restoreReplicas(recovered, state) }
         recovered = nil
         lifetimes = defaultLifetimes(state.tenants)
+        concludeMergedLogs(state.table)
         for record in state.table.records where isHome(record.shard) {
             if let replica = replicas[record.shard] {
                 show(record, to: replica, now: now)
@@ -35,7 +36,7 @@ extension LoopCore {
         hub.observe(newView)
     }
 
-    private func show(_ record: ShardRecord, to replica: ShardReplica, now: Clocks) {
+    func show(_ record: ShardRecord, to replica: ShardReplica, now: Clocks) {
         guard let view, let state = view.state else { return }
         replica.defaultLifetimesMs = lifetimes
         replica.observe(record, in: state, process: view.process, now: now)
@@ -62,6 +63,7 @@ extension LoopCore {
         replicas[record.shard] = ShardReplica(
             shard: record.shard, nodeID: identity.nodeID, origin: origin, record: record, settings: settings,
             entropy: entropy, quotas: quotas, source: store)
+        replicas[record.shard]?.setRoom(space.hasRoom, fullNodes: fullNodes, now: clocks)
         let place = shardOrder.firstIndex { $0 > record.shard } ?? shardOrder.endIndex
         shardOrder.insert(record.shard, at: place)
     }
@@ -72,6 +74,7 @@ extension LoopCore {
         if replica.isAwake { awake.removeAll { $0 === replica } }
         dirty.removeAll { $0 === replica }
         for attempt in replica.mailbox.takeAll() { sendBack(attempt) }
+        for wish in replica.work.backups { settle(wish.token, shard, .notOwner) }
     }
 
     // MARK: - At the start
@@ -79,13 +82,23 @@ extension LoopCore {
     /// Everything that the disk has, whatever the table says: it may be older than the disk.
     private func restoreReplicas(_ recovered: RecoveredReplicas, _ state: PlacementState) {
         let first = PlacementState(genesis: state.genesis)
+        let mergedAway = recovered.mergedAway
         for shard in recovered.shards where isHome(shard) {
+            if mergedAway.contains(shard) {
+                persist.add(.ended(group: .shard(shard)))
+                continue
+            }
             let record = state.table.record(of: shard) ?? provisionalRecord(of: shard, recovered)
+            let present = state.table.range(of: shard) ?? recovered.stored[shard]?.range
             // Of an original shard the log tells every change since the beginning.
-            let range = first.table.range(of: shard) ?? record.start...UInt64.max
+            let range = first.table.range(of: shard) ?? present ?? record.start...UInt64.max
+            // A lost one must not take away what has become another shard's since (O13).
+            let lostRange = present ?? record.start...record.start
             do throws(DecodingFailure) {
                 let found = try ReplicaOrigin.find(
-                    recovered.logs.shardLog(shard), recovered.stored[shard], range: range, source: store)
+                    recovered.logs.shardLog(shard), recovered.stored[shard],
+                    isDamaged: recovered.damaged.contains(shard), range: range, lostRange: lostRange,
+                    source: store)
                 restore(record, found)
             } catch {
                 preconditionFailure("O12: what is stored of shard \(shard) cannot be read: \(error)")
@@ -101,7 +114,12 @@ extension LoopCore {
 
     private func restore(_ record: ShardRecord, _ found: ReplicaOrigin.Found) {
         switch found {
-        case .held(let origin): add(record, origin)
+        case .held(let origin):
+            if origin.replacesLog {
+                let base = origin.log.snapshot.position
+                persist.add(.covered(base, replacesLog: true, group: .shard(record.shard)))
+            }
+            add(record, origin)
         case .lost(let origin, let isNew):
             if isNew { persist.add(.lost(at: record.configuredAt, group: .shard(record.shard))) }
             add(record, origin)
@@ -116,21 +134,47 @@ extension LoopCore {
     private func join(_ record: ShardRecord, _ state: PlacementState) {
         guard record.isMember(identity.nodeID), let range = state.table.range(of: record.shard), isFree(range)
         else { return }
+        if isOfGenesis(record, state) { return missLog(record, range: range) }
         persist.add(
             .created(Configuration(voters: []), at: record.configuredAt, group: .shard(record.shard)))
         add(
             record,
             .joining(range: range, source: store, at: record.configuredAt, sealedAt: record.epoch))
+        showFirst(record, state)
+    }
+
+    private func showFirst(_ record: ShardRecord, _ state: PlacementState) {
         guard let replica = replicas[record.shard], let view else { return }
         replica.defaultLifetimesMs = lifetimes
         replica.observe(record, in: state, process: view.process, now: clocks)
         mark(replica)
     }
 
+    /// Of the replicas that the genesis made, each disk has had a log since the genesis was on it (O2).
+    private func isOfGenesis(_ record: ShardRecord, _ state: PlacementState) -> Bool {
+        guard record.configuredAt == .genesis else { return false }
+        let first = PlacementState(genesis: state.genesis).table.record(of: record.shard)
+        return first?.isMember(identity.nodeID) ?? false
+    }
+
+    /// O9: what was acknowledged in its name is not known any more.
+    private func missLog(_ record: ShardRecord, range: ClosedRange<UInt64>) {
+        persist.add(.lost(at: record.configuredAt, group: .shard(record.shard)))
+        add(record, .lost(record.replicas, range: range, source: store, joinedAt: .genesis))
+        effects.lost.append(LostShard(shard: record.shard, what: "the journal has nothing of its log"))
+        guard let state = view?.state else { return }
+        showFirst(record, state)
+        if let replica = replicas[record.shard] { reportLoss(of: replica) }
+    }
+
     /// No replica here has these keys, and nothing of them is left to be erased. A parent that has not come to
     /// its split yet will make the child itself (O13).
     private func isFree(_ range: ClosedRange<UInt64>) -> Bool {
-        let isTaken = shardOrder.contains { replicas[$0]?.state.bounds.range.overlaps(range) ?? false }
+        let isTaken = shardOrder.contains { shard in
+            guard let replica = replicas[shard] else { return false }
+            return replica.state.bounds.range.overlaps(range)
+                || replica.newborn?.state.bounds.range.overlaps(range) == true
+        }
         return !isTaken && !erasures.values.contains { $0.range.overlaps(range) }
     }
 
@@ -141,7 +185,7 @@ extension LoopCore {
             if let record = state.table.record(of: shard) {
                 let isOver = !record.isMember(identity.nodeID) || isListedAnew(record, replica)
                 if isOver, record.configuredAt > replica.joinedAt { end(replica) }
-            } else if state.table.isGone(shard) {
+            } else if state.table.isGone(shard), !isMergePart(replica, state.table) {
                 end(replica)
             }
         }

@@ -23,6 +23,8 @@ public final class LoopCore {
     /// Removed replicas whose objects are leaving the disk. Looked up, or in order of the jobs.
     var erasures: [StoreJob: Erasure] = [:]
     var nextErasure: UInt64 = 0
+    /// Merges that the store is making.
+    var mergers: [StoreJob: Merger] = [:]
     /// The journal is longer than it should be: what holds it back is written first.
     private var journalPressure: [ShardID] = []
     var lifetimes: [ClassName: UInt64] = [:]
@@ -33,6 +35,9 @@ public final class LoopCore {
     /// The shards of `replicas`, rising: whatever iterates does so in this order.
     var shardOrder: [ShardID] = []
     let quotas: QuotaBook
+    var space = DiskSpace.roomy
+    /// Other nodes without room.
+    var fullNodes: [NodeID] = []
     var router: EdgeRouter
     var hub: SocketHub
     var persist = PersistQueue()
@@ -51,6 +56,7 @@ public final class LoopCore {
     /// Zero while there is a lease.
     private var nextListenMs: UInt64 = 0
     private var lastUsageMs: UInt64 = 0
+    private var lastLoadsMs: UInt64 = 0
     /// The raw clock of the input at hand, in milliseconds.
     var nowMs: UInt64 = 0
     private(set) var clocks = Clocks.zero
@@ -96,6 +102,14 @@ public final class LoopCore {
             take(result)
         case .journalPressure(let shards):
             journalPressure = shards
+        case .backup(let token, let shard):
+            wishBackup(token, of: shard)
+        case .space(let space):
+            self.space = space
+            showRoom()
+        case .fullNodes(let nodes):
+            fullNodes = nodes
+            showRoom()
         case .quota(let standing):
             quotas.adopt(standing, nowMs: nowMs)
         case .linkUp(let node):
@@ -114,6 +128,10 @@ public final class LoopCore {
             forEachReplica { $0.drain() }
         }
         deliver(now: now)
+    }
+
+    private func showRoom() {
+        forEachReplica { $0.setRoom(space.hasRoom, fullNodes: fullNodes, now: clocks) }
     }
 
     private func receive(_ message: PeerMessage, from sender: NodeID, now: Clocks) {
@@ -203,12 +221,15 @@ public final class LoopCore {
         }
         if settings.hibernateAfterMs > 0 { hibernation.tick(shardOrder, replicas, nowMs: nowMs) }
         checkpoints.tick(shardOrder, replicas, pressed: journalPressure, nowMs: nowMs) { mark($0) }
+        if !erasures.isEmpty { eraseAgain() }
         findExpired(now: now)
+        advanceMerges()
         router.tick(nowMs: nowMs)
         hub.tick(nowMs: nowMs)
         listenIfCutOff(now: now)
         ageEventHistories()
         reportUsage()
+        reportLoads()
         if isDraining, !hasReportedDrain, router.pendingCount == 0,
             shardOrder.allSatisfy({ replicas[$0]?.isDrained ?? true })
         {
@@ -247,6 +268,14 @@ public final class LoopCore {
         let loads = usage(intervalMs: nowMs - lastUsageMs)
         lastUsageMs = nowMs
         effects.toNode.append(.usage(loop: loop, loads))
+    }
+
+    private func reportLoads() {
+        guard nowMs >= lastLoadsMs + 1_000 else { return }
+        let elapsedMs = nowMs - lastLoadsMs
+        lastLoadsMs = nowMs
+        let loads = shardOrder.compactMap { replicas[$0]?.takeLoad(elapsedMs: elapsedMs) }
+        effects.toNode.append(.loads(loop: loop, loads))
     }
 
     // MARK: - Effects
@@ -368,6 +397,14 @@ public final class LoopCore {
         }
     }
 
+    #if PLANTED_BUGS
+    private func coverEarly(_ replica: ShardReplica) {
+        for case .write(_, let write) in replica.storeRequests {
+            persist.add(.covered(write.base.position, group: .shard(replica.shard)))
+        }
+    }
+    #endif
+
     private var readsByQuorum: Bool {
         settings.readsByQuorum || view?.state?.settings.reads == .quorum
     }
@@ -384,7 +421,11 @@ public final class LoopCore {
         if replica.state.isDamaged {
             return lose(replica, because: replica.state.damage.map { "\($0)" } ?? "damage")
         }
+        effects.backups.append(contentsOf: replica.settleBackups(nowMs: nowMs))
         if !replica.storeRequests.isEmpty {
+            #if PLANTED_BUGS
+            if PlantedBug.isActive(.coverBeforeStored) { coverEarly(replica) }
+            #endif
             effects.store.append(contentsOf: replica.storeRequests)
             replica.storeRequests = []
         }

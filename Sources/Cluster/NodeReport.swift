@@ -101,6 +101,8 @@ public struct NodeCounters: Sendable {
     public var resumes: [String: UInt64] = [:]
     /// Links closed for a frame or a hello that could not be taken. Counted by the shell.
     public var rejectedLinks: UInt64 = 0
+    /// Tries refused because no disk had room.
+    public var diskFullRefusals: UInt64 = 0
     /// Shards that were written to the store, and snapshots of shards that were installed.
     public var checkpointsBegun: UInt64 = 0
     public var snapshotsInstalled: UInt64 = 0
@@ -128,6 +130,7 @@ public struct NodeCounters: Sendable {
         barrierReads += other.barrierReads
         rejectedMessages += other.rejectedMessages
         rejectedLinks += other.rejectedLinks
+        diskFullRefusals += other.diskFullRefusals
         pushedEvents += other.pushedEvents
         pushedMessages += other.pushedMessages
         replayedEvents += other.replayedEvents

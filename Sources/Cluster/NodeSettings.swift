@@ -48,9 +48,13 @@ public struct NodeSettings: Sendable {
     public var placementCheckpointEntries = 1_000
     /// A command for the placement group is handed over again after this long without a result.
     public var proposalRetryMs: UInt64 = 300
+    /// A node whose name is still taken by a live process asks again after this long.
+    public var registerRetryMs: UInt64 = 500
     public var proposalDeadlineMs: UInt64 = 10_000
     /// How often the placement leader looks for moves that even out the load.
     public var balanceIntervalMs: UInt64 = 1_000
+    /// Whether the leader plans splits and merges by itself.
+    public var splitsByLoad = true
     /// No balancing this long after a fence or a registration.
     public var balanceQuietMs: UInt64 = 2_000
     /// A shutdown goes on without what has not drained by then.

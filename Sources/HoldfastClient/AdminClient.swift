@@ -26,18 +26,44 @@ public struct AdminClient: Sendable {
 
     private func call(_ method: String, _ path: String, body: JSON?) async throws(HoldfastError) -> JSON {
         let isWrite = method != "GET"
-        var request = HTTPRequest(method, "/admin/v1/" + path, body: body?.bytes)
+        let response = try await exchange(
+            method, path, body: body?.bytes, type: body == nil ? nil : "application/json", isRepeatable: !isWrite)
+        guard response.body.readableBytes > 0 else { return .null }
+        guard let json = try? JSON(parsing: response.bodyBytes) else {
+            throw HoldfastError(.malformedAnswer, "the answer is no JSON", applied: isWrite ? .yes : .no)
+        }
+        return json
+    }
+
+    /// What is no JSON: files of backups.
+    public func getBytes(_ path: String) async throws(HoldfastError) -> [UInt8] {
+        try await exchange("GET", path, body: nil, type: nil, isRepeatable: true).bodyBytes
+    }
+
+    /// For calls that may come twice. The answer is JSON.
+    public func postBytes(_ path: String, _ body: [UInt8]) async throws(HoldfastError) -> JSON {
+        let response = try await exchange(
+            "POST", path, body: body, type: "application/octet-stream", isRepeatable: true)
+        guard let json = try? JSON(parsing: response.bodyBytes) else {
+            throw HoldfastError(.malformedAnswer, "the answer is no JSON", applied: .yes)
+        }
+        return json
+    }
+
+    private func exchange(
+        _ method: String, _ path: String, body: [UInt8]?, type: String?, isRepeatable: Bool
+    ) async throws(HoldfastError) -> HTTPResponse {
+        var request = HTTPRequest(method, "/admin/v1/" + path, body: body)
         if let authorization { request.headers.append(("Authorization", authorization)) }
-        if body != nil { request.headers.append(("Content-Type", "application/json")) }
-        switch await pool.send(request, isRepeatable: !isWrite) {
-        case .failure(let failure): throw HoldfastError(failure: failure, isWrite: isWrite)
+        if let type { request.headers.append(("Content-Type", type)) }
+        switch await pool.send(request, isRepeatable: isRepeatable) {
+        case .failure(let failure): throw HoldfastError(failure: failure, isWrite: method != "GET")
         case .success(let response):
-            guard response.isSuccess else { throw HoldfastError(answer: response, isWrite: isWrite) }
-            guard response.body.readableBytes > 0 else { return .null }
-            guard let json = try? JSON(parsing: response.bodyBytes) else {
-                throw HoldfastError(.malformedAnswer, "the answer is no JSON", applied: isWrite ? .yes : .no)
-            }
-            return json
+            guard response.isSuccess else { throw HoldfastError(answer: response, isWrite: method != "GET") }
+            return response
         }
     }
+
+    /// Ends its connections.
+    public func close() async { await pool.close() }
 }

@@ -117,6 +117,11 @@ public struct Table: Sendable, Equatable {
         return !records.contains { $0.plan?.newShard == shard }
     }
 
+    /// Another number after each split or merge, for whoever keeps what belongs to shards.
+    public var division: UInt64 {
+        records.reduce(UInt64(records.count) << 32) { $0 &+ UInt64($1.shard.serial) &* 0x1_0001 }
+    }
+
     public func shards(ownedBy process: NodeProcess) -> [ShardID] {
         records.lazy.filter { $0.owner == process }.map(\.shard)
     }

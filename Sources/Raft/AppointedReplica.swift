@@ -69,6 +69,15 @@ public struct AppointedReplica: Sendable {
         }
     }
 
+    /// The newest entry; nil if the log in memory is empty.
+    public var lastEntry: Entry? { core.log.count > 0 ? core.log[core.log.lastIndex] : nil }
+
+    /// All of the log is committed: somebody proves it who knows that every replica had it when its shard ended.
+    public mutating func conclude() {
+        precondition(!core.isLeading, "I6: a leader commits by counting")
+        core.advanceCommit(to: core.log.lastIndex)
+    }
+
     // MARK: Ownership
 
     /// The table names this node, with this incarnation, owner of the shard at this epoch. `replicas` are

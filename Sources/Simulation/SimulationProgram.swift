@@ -81,6 +81,7 @@ private struct Tally {
     var virtualNs: UInt64 = 0
     var operations = 0
     var events: UInt64 = 0
+    var storage = StorageStatistics()
 
     mutating func add(_ result: SimulationResult) {
         seeds += 1
@@ -88,6 +89,7 @@ private struct Tally {
         virtualNs += result.virtualNs
         operations += result.operations
         events += result.statistics.events
+        storage.add(result.statistics.storage)
     }
 
     func summary(realNs: UInt64) -> String {
@@ -96,7 +98,8 @@ private struct Tally {
         let verdict = failed.isEmpty ? "no violation" : "\(failed.count) failed: \(failed.map(\.seed))"
         let tenths = Int(realSeconds * 10)
         return "\(seeds) seeds, \(verdict); \(operations) operations, \(events) events, "
-            + "\(virtualNs / 1_000_000_000) simulated seconds in \(tenths / 10).\(tenths % 10) s (\(speed) per second)"
+            + "\(virtualNs / 1_000_000_000) simulated seconds in \(tenths / 10).\(tenths % 10) s (\(speed) per second)\n  "
+            + storage.description
     }
 
     var exitCode: Int32 {
@@ -123,7 +126,8 @@ public struct SimulationResult: Sendable {
             + "(\(statistics.answered) answered, \(statistics.replayed) of them replays, "
             + "\(statistics.refused) refused), "
             + "\(statistics.sockets) sockets (\(statistics.resumes) resumed, \(statistics.gaps) gaps), "
-            + "\(statistics.socketEvents) events and \(statistics.socketMessages) messages heard"
+            + "\(statistics.socketEvents) events and \(statistics.socketMessages) messages heard, "
+            + statistics.storage.description
         guard let failure else { return "seed \(seed): clean, trace \(trace); \(sums)" }
         return
             "seed \(seed): \(failure.kind.rawValue) at \(failure.atNs / 1000) µs, trace \(trace); \(sums)\n  "

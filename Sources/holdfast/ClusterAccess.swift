@@ -91,7 +91,7 @@ struct AdminAccess: ParsableArguments {
         AdminClient(pool: try cluster.pool(waitingSeconds: waitingSeconds), token: try token())
     }
 
-    private func token() throws -> String? {
+    func token() throws -> String? {
         if let adminTokenFile { return trimmed(try LocalFile.readText(adminTokenFile)) }
         if let token = environment("HOLDFAST_ADMIN_TOKEN") { return token }
         return try cluster.localCluster()?.adminToken

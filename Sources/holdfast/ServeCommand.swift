@@ -76,6 +76,12 @@ struct ServeCommand: ParsableCommand {
     @Option(name: .long, help: "Milliseconds for which the connections of a dead node stay present.")
     var presenceGraceMs: String?
 
+    @Option(name: .long, help: "What a start does with a damaged data directory: rejoin or stop.")
+    var onDamage: String?
+
+    @Option(name: .long, help: "Seconds after which each shard's replicas are compared again; 0 for never.")
+    var scrubIntervalS: String?
+
     @Option(name: .long, help: "trace, debug, info, notice, warning, error or critical.")
     var logLevel: String?
 
@@ -106,7 +112,8 @@ struct ServeCommand: ParsableCommand {
             (.demo, demo),
             (.bootstrap, bootstrap ? "true" : nil), (.initialNodes, initialNodes), (.shards, shards),
             (.leaseMs, leaseMs), (.loops, loops), (.reads, reads),
-            (.hibernateMs, hibernateMs), (.memoryMegabytes, memoryMegabytes), (.presenceGraceMs, presenceGraceMs), (.logLevel, logLevel),
+            (.hibernateMs, hibernateMs), (.memoryMegabytes, memoryMegabytes), (.presenceGraceMs, presenceGraceMs),
+            (.onDamage, onDamage), (.scrubIntervalS, scrubIntervalS), (.logLevel, logLevel),
         ]
         var settings = scalars.compactMap { key, text in
             text.map { RawSetting(name: key.rawValue, value: .scalar($0), source: "flag --\(key.rawValue)") }

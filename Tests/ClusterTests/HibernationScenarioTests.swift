@@ -6,7 +6,10 @@ import Testing
 /// Idle objects leave memory at the owner and at its replicas, and nobody sees it.
 struct HibernationScenarioTests {
     private func cluster(shards: Int = 1, afterMs: UInt64 = 2_000) -> TestCluster {
-        .serving(shards: shards) { $0.hibernateAfterMs = afterMs }
+        .serving(shards: shards) {
+            $0.hibernateAfterMs = afterMs
+            $0.checkpointIntervalMs = 50
+        }
     }
 
     private func report(_ cluster: TestCluster, _ number: Int) -> (objects: Int, cold: Int) {
@@ -63,6 +66,7 @@ struct HibernationScenarioTests {
         let few: (inout NodeSettings) -> Void = {
             $0.hibernateAfterMs = 100
             $0.hibernatePerTick = 2
+            $0.checkpointIntervalMs = 20
         }
         let cluster = TestCluster.serving(adjust: few)
         for number in 0..<9 { _ = cluster.run(.addOne(), at: 0, objectID: "o\(number)") }

@@ -302,6 +302,7 @@ import Testing
     @Test func `they wake at owners and replicas, through failovers, and nobody notices`() throws {
         let scenario = Scenario(seed: 71) {
             $0.settings.hibernateAfterMs = 20
+            $0.settings.checkpointIntervalMs = 50
             $0.workload.coldObjects = 30
         }
         let world = scenario.world

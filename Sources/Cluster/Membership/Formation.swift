@@ -6,8 +6,9 @@ import Raft
 public enum Membership: Sendable, Equatable {
     /// Waits until so many nodes, itself included, are there, and makes the cluster of them.
     case bootstrap(initialNodes: Int, shards: Int, leaseDurationMs: UInt64)
-    /// Asks any of these peer addresses until one answers with the genesis of its cluster.
-    case join([String])
+    /// Asks any of these peer addresses until one answers with the genesis of its cluster; if a cluster is named,
+    /// only of that one.
+    case join([String], cluster: UInt64 = 0)
 }
 
 /// Collects the first members of a cluster.
@@ -53,7 +54,7 @@ struct Formation {
 
     /// Addresses to ask now, a few times a second.
     mutating func addressesToAsk(nowMs: UInt64) -> [String] {
-        guard case .join(let addresses) = membership, nowMs >= askedAtMs + 200 || askedAtMs == 0 else { return [] }
+        guard case .join(let addresses, _) = membership, nowMs >= askedAtMs + 200 || askedAtMs == 0 else { return [] }
         askedAtMs = max(nowMs, 1)
         return addresses
     }

@@ -13,6 +13,7 @@ struct LeaseGranter {
         var isReady: Bool
         var reachable: UInt16
         var appliedIndex: LogIndex
+        var hasRoom: Bool
     }
 
     private let electedAt: Clocks
@@ -20,6 +21,8 @@ struct LeaseGranter {
     private var holders: [Holder] = []
     /// Requests that wait for the confirmation with this id.
     private var waiting: [(id: UInt64, request: LeaseRequest)] = []
+    /// By node; only looked up.
+    private var absentSinceMs: [NodeID: UInt64] = [:]
     /// O5: never granted again by this leader.
     private var fenceProposed: [NodeProcess] = []
 
@@ -57,7 +60,7 @@ struct LeaseGranter {
         let lease = Deadline.after(settings.durationMs * 1_000_000, from: now)
         let holder = Holder(
             process: process, lease: lease, isReady: request.isReady, reachable: request.reachable,
-            appliedIndex: request.appliedIndex)
+            appliedIndex: request.appliedIndex, hasRoom: request.hasRoom)
         if let place = holders.firstIndex(where: { $0.process >= process }) {
             if holders[place].process == process {
                 let earlier = holders[place].lease
@@ -89,14 +92,20 @@ struct LeaseGranter {
         return holder.lease.isOverForGranter(now)
     }
 
-    /// O6: with a lease, ready, best reachable first, ties by process.
+    /// What a node said of its disk when it last asked for a lease; nil if it has not asked.
+    func hasRoom(_ process: NodeProcess) -> Bool? { holders.first { $0.process == process }?.hasRoom }
+
+    /// O6: with a lease, ready, with room on the disk and best reachable first, ties by process.
     func candidates(excluding dead: NodeProcess?, now: Clocks) -> [NodeProcess] {
         holders
             .filter {
                 $0.process != dead && $0.isReady && !$0.lease.isOverForGranter(now)
                     && !fenceProposed.contains($0.process)
             }
-            .sorted { ($1.reachable, $0.process) < ($0.reachable, $1.process) }
+            .sorted {
+                if $0.hasRoom != $1.hasRoom { return $0.hasRoom }
+                return ($1.reachable, $0.process) < ($0.reachable, $1.process)
+            }
             .map(\.process)
     }
 
@@ -104,6 +113,34 @@ struct LeaseGranter {
     mutating func forgetFenced(_ state: PlacementState) {
         holders.removeAll { state.isFenced($0.process) }
         fenceProposed.removeAll { state.isFenced($0) }
+    }
+
+    // MARK: - Who is there
+
+    /// Notes since when nodes have had no lease, by this leader's own count: a new leader begins anew, so that
+    /// nobody is replaced early.
+    mutating func noteAbsences(_ nodes: [NodeID], now: Clocks) {
+        for node in nodes {
+            if isPresent(node, now: now) {
+                absentSinceMs[node] = nil
+            } else if absentSinceMs[node] == nil {
+                absentSinceMs[node] = now.rawNs / 1_000_000
+            }
+        }
+    }
+
+    private func isPresent(_ node: NodeID, now: Clocks) -> Bool {
+        holders.contains { $0.process.node == node && $0.isReady && !$0.lease.isOverForGranter(now) }
+    }
+
+    /// What the policies are to know of the nodes.
+    func health(of nodes: [NodeID], now: Clocks) -> [NodeHealth] {
+        nodes.map { node in
+            let sinceMs = absentSinceMs[node]
+            return NodeHealth(
+                node: node, isLive: sinceMs == nil,
+                deadForMs: sinceMs.map { now.rawNs / 1_000_000 - min($0, now.rawNs / 1_000_000) } ?? 0)
+        }
     }
 
     func progress(now: Clocks) -> [(node: NodeID, index: UInt64, leaseRemainingMs: UInt64)] {

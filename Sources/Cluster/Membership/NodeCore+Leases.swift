@@ -14,7 +14,8 @@ extension NodeCore {
         else { return }
         let request = LeaseRequest(
             process: process, sentBootNs: now.bootNs, sentRawNs: now.rawNs, isReady: !isDraining,
-            reachable: UInt16(clamping: reachable.count), appliedIndex: placementApplied)
+            reachable: UInt16(clamping: reachable.count), appliedIndex: placementApplied,
+            hasRoom: space.hasRoom)
         if placement?.role == .leader {
             ask(request, now: now)
         } else if let leader = placement?.leader {
@@ -64,7 +65,10 @@ extension NodeCore {
     /// A leadership begins with the time of its election and ends with everything it knew.
     func followLeadership(now: Clocks) {
         let leads = placement?.role == .leader
-        if leads, granter == nil { granter = LeaseGranter(electedAt: now) }
+        if leads, granter == nil {
+            granter = LeaseGranter(electedAt: now)
+            loads = LoadBook()
+        }
         if !leads, granter != nil { granter = nil }
     }
 
@@ -75,7 +79,8 @@ extension NodeCore {
         fenceExpired(state, now: now)
         appointOwners(state, now: now)
         settleLeaseDuration(state, now: now)
-        balance(state, now: now)
+        followNodes(state, now: now)
+        wish(state, now: now)
     }
 
     /// O6 (a): processes whose every lease has run out.
@@ -133,23 +138,5 @@ extension NodeCore {
         guard since.over.isOverForGranter(now) else { return }
         unsettledSince = nil
         proposeAsLeader(.settleLeaseDuration(revision: lease.revision))
-    }
-
-    /// Asks owners to hand shards over so that the load is even. It never assigns (O1).
-    private func balance(_ state: PlacementState, now: Clocks) {
-        guard now.rawNs / 1_000_000 >= balanceAtMs, !state.hasOwnerlessShards else { return }
-        balanceAtMs = now.rawNs / 1_000_000 + settings.balanceIntervalMs
-        let live = granter?.candidates(excluding: nil, now: now) ?? []
-        for request in BalancePolicy.decide(table: state.table, live: live).moves {
-            #if PLANTED_BUGS
-            if PlantedBug.isActive(.assignOverLiveOwner), let process {
-                proposeAsLeader(
-                    .assign(
-                        request.shard, expected: request.epoch, proposer: process, target: request.to))
-                continue
-            }
-            #endif
-            order(request)
-        }
     }
 }

@@ -92,6 +92,8 @@ extension NodeCore {
             else { return }
             if refusal == .runIsOver {
                 effects.exit = .fenced
+            } else if refusal == .nameInUse {
+                registerAtMs = now.rawNs / 1_000_000 + settings.registerRetryMs
             } else {
                 effects.exit = .refused(
                     "the cluster does not register this node: \(refusal.text); check its name and addresses")
@@ -105,7 +107,9 @@ extension NodeCore {
         guard let table = state?.table else { return }
         proposals.dropOvertaken { command in
             switch command {
-            case .assign(let shard, let expected, _, _), .yield(let shard, let expected, _, _):
+            case .assign(let shard, let expected, _, _), .yield(let shard, let expected, _, _),
+                .recordReplicas(let shard, let expected, _, _, _), .split(let shard, let expected, _, _, _, _),
+                .cancelPlan(let shard, let expected, _, _):
                 guard let record = table.record(of: shard) else { return true }
                 return record.epoch > expected
             default: return false

@@ -26,6 +26,7 @@ public final class NodeCore {
     var granter: LeaseGranter?
     var burials = Burials()
     var reports = ReportCollection()
+    var space = SpaceBoard()
     var usage: UsageLedger
     var usageAtMs: UInt64 = 0
     /// The loops have been told of quotas.
@@ -43,6 +44,12 @@ public final class NodeCore {
     /// O5: since when the leader waits for leases of a longer duration to run out.
     var unsettledSince: (revision: UInt64, over: Deadline)?
     var balanceAtMs: UInt64 = 0
+    /// As the leader: what shards do. As a node: what its own loops have told, by loop.
+    var loads = LoadBook()
+    var ownLoads: [(key: Int, value: [LoadReport.Shard])] = []
+    var toldLoadsMs: UInt64 = 0
+    /// The name is still taken by a process that the cluster thinks alive: then again.
+    var registerAtMs: UInt64?
     private var lastViewed: (index: LogIndex, leader: NodeID?, process: NodeProcess?)?
     private var lastBook: [NodeID: String] = [:]
     var rejected: UInt64 = 0
@@ -83,7 +90,7 @@ public final class NodeCore {
     }
 
     /// Asks for an incarnation; idempotent by the nonce.
-    private func register() {
+    func register() {
         proposals.add(
             .register(
                 Registration(
@@ -91,6 +98,13 @@ public final class NodeCore {
                     peerAddress: identity.peerAddress, clientURL: identity.clientURL,
                     version: identity.version)),
             token: nil, nowMs: 0)
+    }
+
+    /// A node that has lost its disk comes back under its name as soon as its former process is fenced (O9).
+    private func registerAgain(nowMs: UInt64) {
+        guard let dueMs = registerAtMs, nowMs >= dueMs, process == nil else { return }
+        registerAtMs = nil
+        register()
     }
 
     // MARK: - Inputs
@@ -109,6 +123,9 @@ public final class NodeCore {
             reachable.removeAll { $0 == node }
         case .loop(.propose(let command)): proposals.add(command, token: nil, nowMs: nowMs)
         case .loop(.drained(let loop)): drainedLoops[loop] = true
+        case .loop(.loads(let loop, let shards)):
+            ownLoads.removeAll { $0.key == loop }
+            ownLoads.append((loop, shards))
         case .loop(.alive(let loop)): loopAliveMs[loop] = nowMs
         case .loop(.usage(let loop, let loads)): usage.take(loads, ofLoop: loop)
         case .propose(let token, let command): proposals.add(command, token: token, nowMs: nowMs)
@@ -118,6 +135,7 @@ public final class NodeCore {
         case .obituary(let obituary): take(obituary, now: now)
         case .order(let request): order(request)
         case .invite(let address): invite(address)
+        case .space(let space): self.space.set(space)
         case .shutdown: beginDrain(now: now)
         }
     }
@@ -141,6 +159,8 @@ public final class NodeCore {
         case .reportRequest(let id): beginReport(id, for: sender)
         case .report(let id, let report): reports.add(report, to: id)
         case .usage(let report): receive(report, from: sender)
+        case .loads(let report): receive(report, from: sender, now: now)
+        case .space(let report): receive(report, from: sender, nowMs: now.rawNs / 1_000_000)
         case .shard, .execute, .outcome, .move, .replicas, .events, .broadcast, .feedEnd, .feedSeats: reject()
         }
     }
@@ -184,7 +204,8 @@ public final class NodeCore {
 
     private func welcome(_ genesis: Genesis) {
         guard state == nil, forming == nil else { return }
-        guard case .join = formation?.membership else { return reject() }
+        guard case .join(_, let cluster) = formation?.membership, cluster == 0 || cluster == genesis.clusterID
+        else { return reject() }
         write(genesis)
     }
 
@@ -218,12 +239,15 @@ public final class NodeCore {
         askToJoin(nowMs: nowMs)
         guard state != nil else { return }
         placement?.tick()
+        registerAgain(nowMs: nowMs)
         askForLease(now: now)
         handOverProposals(nowMs: nowMs)
         repeatBurials(now: now)
+        tellLoads(nowMs: nowMs)
         lead(now: now)
         advanceDrain(now: now)
         exchangeUsage(nowMs: nowMs)
+        exchangeSpace(nowMs: nowMs)
         for failed in proposals.expired(nowMs: nowMs) {
             effects.proposals.append((failed.token, .failure(failed.failure)))
         }
@@ -250,6 +274,8 @@ public final class NodeCore {
     func loopsAreAlive(durationMs: UInt64, nowMs: UInt64) -> Bool {
         loopAliveMs.allSatisfy { nowMs < $0 + durationMs / 2 }
     }
+
+    func isReachable(_ node: NodeID) -> Bool { node == identity.nodeID || reachable.contains(node) }
 
     var loopsAreDrained: Bool { drainedLoops.allSatisfy { $0 } }
 

@@ -16,7 +16,7 @@ extension PeerMessage {
     private enum Kind: UInt8 {
         case placement = 1, join, welcome, propose, leaseRequest, leaseGrant, obituary, fenceMe
         case reportRequest, report, shard, execute, move, outcome, events, broadcast, feedEnd
-        case usage, feedSeats, replicas
+        case usage, feedSeats, replicas, loads, space
     }
 
     public func encode(into writer: inout ByteWriter) {
@@ -87,8 +87,14 @@ extension PeerMessage {
             writer.write(Kind.report.rawValue)
             writer.write(id)
             report.encode(into: &writer)
+        case .loads(let report):
+            writer.write(Kind.loads.rawValue)
+            report.encode(into: &writer)
         case .usage(let report):
             writer.write(Kind.usage.rawValue)
+            report.encode(into: &writer)
+        case .space(let report):
+            writer.write(Kind.space.rawValue)
             report.encode(into: &writer)
         case .shard, .execute, .outcome, .placement, .move, .events, .broadcast, .feedEnd, .feedSeats, .replicas:
             preconditionFailure("encoded by encode(into:)")
@@ -106,12 +112,14 @@ extension PeerMessage {
         case .outcome: self = .outcome(try TryOutcome(from: &reader))
         case .placement: self = .placement(try Raft.Message(from: &reader))
         case .move: self = .move(try MoveRequest(decoding: &reader))
+        case .loads: self = .loads(try LoadReport(from: &reader))
         case .replicas: self = .replicas(try ReplicaRequest(from: &reader))
         case .events: self = .events(try EventPush(from: &reader))
         case .broadcast: self = .broadcast(try MessagePush(from: &reader))
         case .feedEnd: self = .feedEnd(try FeedEnd(from: &reader))
         case .feedSeats: self = .feedSeats(try FeedSeats(from: &reader))
         case .usage: self = .usage(try UsageReport(from: &reader))
+        case .space: self = .space(try SpaceReport(from: &reader))
         case .join: self = .join(try JoinRequest(from: &reader))
         case .welcome: self = .welcome(try Genesis(from: &reader))
         case .propose: self = .propose(try reader.readBytes(limit: 1 << 20))
@@ -153,13 +161,15 @@ extension LeaseRequest {
         writer.write(isReady)
         writer.write(reachable)
         writer.write(appliedIndex.rawValue)
+        writer.write(hasRoom)
     }
 
     init(from reader: inout ByteReader) throws(DecodingFailure) {
         self.init(
             process: try NodeProcess(from: &reader), sentBootNs: try reader.readUInt64(),
             sentRawNs: try reader.readUInt64(), isReady: try reader.readBool(),
-            reachable: try reader.readUInt16(), appliedIndex: LogIndex(rawValue: try reader.readUInt64()))
+            reachable: try reader.readUInt16(), appliedIndex: LogIndex(rawValue: try reader.readUInt64()),
+            hasRoom: try reader.readBool())
     }
 }
 
@@ -232,6 +242,7 @@ extension TryOutcome {
             answer.encode(into: &writer)
         case .refused: writer.write(UInt8(1))
         case .overloaded: writer.write(UInt8(2))
+        case .noSpace: writer.write(UInt8(4))
         case .unchanged(let answer):
             writer.write(UInt8(3))
             answer.encode(into: &writer)
@@ -250,6 +261,7 @@ extension TryOutcome {
         case 0: result = .answered(try Answer(from: &reader))
         case 1: result = .refused
         case 2: result = .overloaded
+        case 4: result = .noSpace
         case 3: result = .unchanged(try Answer(from: &reader))
         default: throw DecodingFailure("unknown outcome of a try")
         }

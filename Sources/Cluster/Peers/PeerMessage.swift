@@ -17,8 +17,13 @@ public enum PeerMessage: Sendable {
     case fenceMe(NodeProcess)
     case reportRequest(UInt64)
     case report(UInt64, NodeReport)
+    /// For the placement leader: what the shards of a node do.
+    case loads(LoadReport)
     /// What projects with quotas take at the sender.
     case usage(UsageReport)
+
+    /// Whether the sender's disk has room.
+    case space(SpaceReport)
 
     // For the loop of a shard.
     case shard(ShardID, Raft.Message)
@@ -70,6 +75,8 @@ public struct LeaseRequest: Sendable, Equatable {
     public var reachable: UInt16
     /// Newest placement entry it has applied.
     public var appliedIndex: LogIndex
+    /// Its disk has room for more.
+    public var hasRoom = true
 }
 
 public struct LeaseGrant: Sendable, Equatable {
@@ -132,6 +139,8 @@ public struct TryOutcome: Sendable {
         case refused
         /// Not executed: the owner's queue for this shard is full.
         case overloaded
+        /// Not executed: the owner's disk is full, and so are those of its heirs.
+        case noSpace
     }
 
     public var loop: UInt16
@@ -179,7 +188,7 @@ extension PeerMessage {
         case .events(let push): return .loop(Int(push.feed.loop))
         case .broadcast(let push): return .loop(Int(push.feed.loop))
         case .placement, .join, .welcome, .propose, .leaseRequest, .leaseGrant, .obituary, .fenceMe,
-            .reportRequest, .report, .usage:
+            .reportRequest, .report, .loads, .usage, .space:
             return .node
         }
     }

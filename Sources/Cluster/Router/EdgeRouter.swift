@@ -23,13 +23,24 @@ struct EdgeRouter {
 
         /// A finished operation must not be kept, value and all, behind one that waits.
         mutating func remove(_ finished: PendingOperation) {
+            let place = place(of: finished.counter)
+            if place < pending.count, pending[place] === finished { pending.remove(at: place) }
+        }
+
+        /// From another shard, whose owners have told of their log up to `known`.
+        mutating func insert(_ moved: PendingOperation, known: UInt64) {
+            pending.insert(moved, at: place(of: moved.counter))
+            knownCommit = max(knownCommit, known)
+        }
+
+        private func place(of counter: UInt64) -> Int {
             var low = 0
             var high = pending.count
             while low < high {
                 let middle = (low + high) / 2
-                if pending[middle].counter < finished.counter { low = middle + 1 } else { high = middle }
+                if pending[middle].counter < counter { low = middle + 1 } else { high = middle }
             }
-            if low < pending.count, pending[low] === finished { pending.remove(at: low) }
+            return low
         }
     }
 
@@ -44,6 +55,8 @@ struct EdgeRouter {
     private var firstCounter: UInt64 = 1
     private var nextSequence: UInt64 = 1
     private var shards: [ShardID: EdgeShard] = [:]
+    /// `Table.division` of the table by which operations stand in `shards`.
+    private var division: UInt64 = 0
     private var held: HeldBudget
     private let quotas: QuotaBook
 
@@ -196,13 +209,32 @@ struct EdgeRouter {
         view = newView
         if stream == nil, let process = newView.process { firstCounter = firstCounter(of: process) }
         stream = newView.process.map { makeStream($0) }
-        guard let state = newView.state, !operations.isEmpty else { return }
+        guard let state = newView.state else { return }
+        rehome(state.table)
+        guard !operations.isEmpty else { return }
         for record in state.table.records {
             guard let edge = shards[record.shard], !edge.pending.isEmpty, record.epoch > edge.routedEpoch,
                 record.owner != nil
             else { continue }
             redispatch(record.shard, by: record, nowMs: nowMs) { _ in true }
         }
+    }
+
+    /// O13: a split or merge has given keys to another shard; what waits for the old one waits for the new one. What
+    /// the old one was told of an operation, it has handed on with the keys.
+    private mutating func rehome(_ table: Table) {
+        guard table.division != division else { return }
+        division = table.division
+        for pending in operations {
+            guard let pending, !pending.isDone else { continue }
+            let shard = table.shard(forKey: pending.object.key.rawValue).shard
+            guard shard != pending.shard else { continue }
+            let known = shards[pending.shard]?.knownCommit ?? 0
+            shards[pending.shard]?.remove(pending)
+            pending.shard = shard
+            shards[shard, default: EdgeShard()].insert(pending, known: known)
+        }
+        shards = shards.filter { !$0.value.pending.isEmpty || table.position(of: $0.key) != nil }
     }
 
     /// O10: counters start again with each process, so the incarnation is part of the name.
@@ -251,14 +283,17 @@ struct EdgeRouter {
         case .refused:
             pending.refused(outcome.sequence)
             if outcome.sequence == pending.lastSequence { wait(pending, above: outcome.epoch, nowMs: nowMs) }
-        case .overloaded:
-            pending.refused(outcome.sequence)
-            guard pending.isCertainlyNotApplied else { return }
-            counters.refusedRequests += 1
-            finish(
-                pending,
-                ClientAnswer(reply: .refused(.overloaded), applied: .no, retryAfterMs: 500))
+        case .overloaded: refuse(pending, outcome, because: .overloaded)
+        case .noSpace: refuse(pending, outcome, because: .diskFull)
         }
+    }
+
+    /// Only what certainly took no effect at another owner before.
+    private mutating func refuse(_ pending: PendingOperation, _ outcome: TryOutcome, because refusal: Refusal) {
+        pending.refused(outcome.sequence)
+        guard pending.isCertainlyNotApplied else { return }
+        counters.refusedRequests += 1
+        finish(pending, ClientAnswer(reply: .refused(refusal), applied: .no, retryAfterMs: 500))
     }
 
     private mutating func finish(

@@ -12,6 +12,7 @@ extension Operation {
             return overhead + value.count
         case .splice(_, let splice, _): return overhead + splice.items.reduce(0) { $0 + $1.count }
         case .message(let payload, _), .session(.join(_, _, let payload)): return overhead + payload.json.count
+        case .restore(let part): return overhead + part.byteCount
         default: return overhead
         }
     }

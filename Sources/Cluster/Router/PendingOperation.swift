@@ -6,7 +6,8 @@ final class PendingOperation {
     let token: RequestToken
     /// The edge's counter: with the stream, the operation's id (O10).
     let counter: UInt64
-    let shard: ShardID
+    /// Of the object, as the table has it: a split or merge changes it.
+    var shard: ShardID
     let object: ObjectID
     let operation: Operation
     let id: OperationID?

@@ -13,6 +13,12 @@ extension Refusal {
         status: 503, name: "ServiceUnavailableError", code: "unavailable.overloaded.retry",
         message: "temporarily unavailable: too many requests are waiting. Nothing was applied; please retry.")
 
+    /// Every node that could own the object has a full disk.
+    static let diskFull = Refusal(
+        status: 503, name: "ServiceUnavailableError", code: "unavailable.diskFull.retry",
+        message: "temporarily unavailable: the disks of the nodes that keep this object are full. Nothing was "
+            + "applied; reads go on. Make room on the disks, then please retry.")
+
     static let noOwner = Refusal(
         status: 503, name: "ServiceUnavailableError", code: "unavailable.noOwner.retry",
         message: "temporarily unavailable: no node could serve this object in time. Nothing was applied; "

@@ -131,6 +131,11 @@ struct Listeners {
         byObject.keys.sorted().flatMap { byObject[$0]?.filter { $0.node == node } ?? [] }
     }
 
+    /// Objects that are another shard's now: their feeds ask there.
+    mutating func forget(where isGone: (ObjectID) -> Bool) {
+        for object in byObject.keys.sorted() where isGone(object) { byObject[object] = nil }
+    }
+
     /// Another process owns the shard now.
     mutating func removeAll() { self = Listeners() }
 }

@@ -18,10 +18,11 @@ extension ShardReplica {
         if attempt.epoch > record.epoch { return keep(attempt) }
         guard isNamedOwner, givenAway != record.epoch, !isDraining || hasHeirs else { return refuse(attempt) }
         guard isServing, isAdmitting, let now else { return keep(attempt) }
+        if !hasRoom, attempt.request.operation.isWrite { return takeWithoutRoom(attempt) }
         execute(attempt, now: now)
     }
 
-    private func keep(_ attempt: Try) {
+    func keep(_ attempt: Try) {
         if !mailbox.post(attempt, bytes: attempt.request.operation.byteCount) { send(.overloaded, for: attempt) }
     }
 
@@ -30,7 +31,7 @@ extension ShardReplica {
         send(.refused, for: attempt)
     }
 
-    private func send(_ result: TryOutcome.Result, for attempt: Try) {
+    func send(_ result: TryOutcome.Result, for attempt: Try) {
         let outcome = TryOutcome(
             loop: attempt.origin.loop, token: attempt.origin.token, sequence: attempt.sequence,
             shard: shard, epoch: attempt.epoch, commitIndex: raft.commit.rawValue, result: result)
@@ -50,6 +51,8 @@ extension ShardReplica {
             return wait(attempt, now: now)
         }
         counters.executedOperations += 1
+        executedSinceReport += 1
+        keySample.note(attempt.request.object.key)
         let next = raft.lastIndex.next
         var context = ExecutionContext(
             nowMs: now.wallMs, windowAgeMs: windowAge.reached(now), epoch: raft.sealedTerm.rawValue,

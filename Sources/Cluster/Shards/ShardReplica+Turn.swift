@@ -52,8 +52,9 @@ extension ShardReplica {
             persist.add(message: Outgoing(to: message.to, message: .shard(shard, message)))
         }
         apply(ready.committed)
-        guard leads else { return }
+        guard leads else { return bear() }
         tell(state.committed(through: min(ready.commit, max(executedThrough, appliedThrough)).rawValue))
+        bear()
         releaseCommitted(through: ready.commit)
     }
 

@@ -27,6 +27,9 @@ final class ShardReplica {
     let quotas: QuotaBook
     /// Default lifetimes of items, by project and class; only of classes that have one.
     var defaultLifetimesMs: [ClassName: UInt64] = [:]
+    /// This node's disk has room; and the others whose disks have not.
+    var hasRoom = true
+    var fullNodes: [NodeID] = []
     /// O8: having proposed to give the shard away at this epoch, never start or resume it.
     private(set) var givenAway: Epoch?
     private(set) var move: Move?
@@ -58,6 +61,14 @@ final class ShardReplica {
     /// The voters that the placement leader wishes for (O9).
     var replicaWish: [NodeID]?
     var reportedAtMs: UInt64?
+    /// A split that is committed: the child waits for the store (O13).
+    var newborn: Newborn?
+    /// When the table was last asked to follow a split or a merge.
+    var dividedAtMs: UInt64 = 0
+
+    /// For the placement leader: what was executed since its last report, and for which objects.
+    var executedSinceReport: UInt64 = 0
+    var keySample = KeySample()
 
     /// When this node was named owner, to measure the pause; and by when it must have made progress (O2).
     private(set) var namedAt: Clocks?
@@ -165,6 +176,12 @@ final class ShardReplica {
         progressCommit = raft.commit
     }
 
+    /// The table has the shard no more.
+    func abdicate() {
+        guard leads else { return }
+        stopLeading { raft.resign() }
+    }
+
     /// Changes the log's leadership by `change`. What was speculative is dropped; what was committed
     /// while this node still led leaves (O3).
     private func stopLeading(_ change: () -> Void) {
@@ -193,7 +210,7 @@ final class ShardReplica {
     }
 
     /// After a new table record: tries of epochs that are over go back to their edges (O11).
-    private func sortMailbox(now: Clocks?) {
+    func sortMailbox(now: Clocks?) {
         for attempt in mailbox.takeAll() { receive(attempt, now: now) }
     }
 
@@ -216,7 +233,10 @@ final class ShardReplica {
     /// Whether time matters to this shard at the moment.
     var needsTicks: Bool {
         raft.hasOutstanding || move != nil || !departures.isEmpty || (isDraining && isNamedOwner)
-            || hasReplicaWork || work.isSnapshotWanted || work.hasOffer
+            || (!hasRoom && isServing)
+            || hasReplicaWork || hasDivisionWork || work.isSnapshotWanted || work.hasOffer
+            || !work.backups.isEmpty
+            || work.installation?.retryAtMs != nil
             || (isNamedOwner && givenAway != record.epoch && progressDeadlineMs != nil)
     }
 
@@ -231,9 +251,12 @@ final class ShardReplica {
         if raft.hasOutstanding { raft.tick() }
         watchProgress(nowMs: nowMs)
         leaveIfDraining(nowMs: nowMs)
+        leaveIfFull(nowMs: nowMs)
         leaveIfOutside(nowMs: nowMs)
         advanceReplicas(nowMs: nowMs)
+        advanceDivision(now: now)
         advanceSnapshot(nowMs: nowMs)
+        installAgain(nowMs: nowMs)
         releaseUnusedSnapshots()
         advanceMove(now: now)
         settleGivenAway(nowMs: nowMs)
@@ -285,7 +308,7 @@ final class ShardReplica {
     /// The placement leader asks this owner to hand over; it may decline by not answering.
     func requestMove(_ request: MoveRequest, nowMs: UInt64) {
         guard isServing, request.epoch == record.epoch, request.to.node != nodeID, move == nil,
-            raft.configuration.voters.contains(request.to.node)
+            raft.configuration.voters.contains(request.to.node), !fullNodes.contains(request.to.node)
         else { return }
         begin(Move(target: request.to, epoch: request.epoch, deadlineMs: nowMs + 1_000), nowMs: nowMs)
     }

@@ -41,7 +41,9 @@ extension LoopCore {
         var keys: [ShardID: [StoreKey]] = [:]
         for cursor in found { keys[table.shard(forKey: cursor.key.object).shard, default: []].append(cursor.key) }
         for shard in keys.keys.sorted() {
-            guard let replica = replicas[shard], replica.isServing, replica.isAdmitting else { continue }
+            guard let replica = replicas[shard], replica.isServing, replica.isAdmitting,
+                replica.hasRoom
+            else { continue }
             replica.expire(keys[shard] ?? [], now: clocks)
             mark(replica)
         }

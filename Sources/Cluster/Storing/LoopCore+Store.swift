@@ -34,22 +34,35 @@ extension LoopCore {
 
     private func finish(_ job: StoreJob) {
         if erasures.removeValue(forKey: job) != nil { return }
+        if let merger = mergers.removeValue(forKey: job) { return finish(merger) }
         with(job) { replica in
             guard replica.work.checkpoint?.job == job else { return }
             replica.finishCheckpoint(into: &persist)
+            if let newborn = replica.takeStoredNewborn() { begin(newborn, of: replica) }
             replica.advanceSnapshot(nowMs: nowMs)
         }
     }
 
-    private func fail(_ job: StoreJob) {
-        if let erasure = erasures[job] {
-            // Begun or not: it ends at the latest with the next start.
-            return effects.store.append(.erase(job, erasure.shard, erasure.range))
+    /// Begun or not before the store had no space: it ends at the latest with the next start.
+    func eraseAgain() {
+        for job in erasures.keys.sorted(by: { $0.rawValue < $1.rawValue }) {
+            guard let erasure = erasures[job], let dueMs = erasure.retryAtMs, nowMs >= dueMs else { continue }
+            erasures[job]?.retryAtMs = nil
+            effects.store.append(.erase(job, erasure.shard, erasure.range))
         }
+    }
+
+    private func fail(_ job: StoreJob) {
+        if erasures[job] != nil {
+            erasures[job]?.retryAtMs = nowMs + settings.storeRetryMs
+            return
+        }
+        // Nothing has changed: the parts are still there, and it is tried again.
+        if mergers.removeValue(forKey: job) != nil { return }
         with(job) { replica in
             if replica.work.checkpoint?.job == job { replica.abandonCheckpoint(nowMs: nowMs) }
             if replica.work.making == job { replica.giveUpSnapshot() }
-            if replica.work.installation?.job == job { replica.installAgain() }
+            if replica.work.installation?.job == job { replica.installLater(nowMs: nowMs) }
         }
     }
 }

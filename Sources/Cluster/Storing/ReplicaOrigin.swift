@@ -7,16 +7,27 @@ import Raft
 public struct RecoveredReplicas: Sendable {
     public var logs: RecoveredLogs
     public var stored: [ShardID: StoredReplica]
+    /// The store has something of these, and it cannot be relied on. Rising.
+    public var damaged: [ShardID]
 
-    public init(logs: RecoveredLogs = RecoveredLogs(), stored: [StoredReplica] = []) {
+    public init(
+        logs: RecoveredLogs = RecoveredLogs(), stored: [StoredReplica] = [], damaged: [ShardID] = []
+    ) {
         self.logs = logs
         self.stored = Dictionary(uniqueKeysWithValues: stored.map { ($0.shard, $0) })
+        self.damaged = damaged.sorted()
+    }
+
+    /// Shards that the store has merged into others.
+    var mergedAway: Set<ShardID> {
+        let heads = stored.values.compactMap { try? ReplicaHead(decoding: $0.payload) }
+        return Set(heads.flatMap(\.parents).filter { stored[$0] == nil })
     }
 
     /// Everything that either of the two knows of, rising.
     var shards: [ShardID] {
-        let others = stored.keys.filter { logs.shardLog($0) == nil }
-        return (logs.shards + others).sorted()
+        let others = (stored.keys + damaged).filter { logs.shardLog($0) == nil }
+        return (logs.shards + Set(others)).sorted()
     }
 }
 
@@ -24,6 +35,8 @@ public struct RecoveredReplicas: Sendable {
 struct Erasure {
     var shard: ShardID
     var range: ClosedRange<UInt64>
+    /// After a failure, for want of space.
+    var retryAtMs: UInt64?
 }
 
 /// What a replica begins with: its log, the state at the log's base, and since when it is a replica.
@@ -33,6 +46,8 @@ struct ReplicaOrigin {
     /// What the store has; zero: nothing.
     var stored: Position
     var joinedAt: LogPoint
+    /// The journal must be told: what it has does not lead to the stored state, so nothing could follow it there.
+    var replacesLog = false
 
     /// Of a new group: an empty log, kept by these.
     static func newGroup(
@@ -76,13 +91,22 @@ extension ReplicaOrigin {
 
     /// Puts together the log in the journal and the state in the store.
     static func find(
-        _ log: RecoveredLog?, _ stored: StoredReplica?, range: ClosedRange<UInt64>, source: any ObjectSource
+        _ log: RecoveredLog?, _ stored: StoredReplica?, isDamaged: Bool = false, range: ClosedRange<UInt64>,
+        lostRange: ClosedRange<UInt64>, source: any ObjectSource
     ) throws(DecodingFailure) -> Found {
         if let log, log.lost != nil {
             let voters = log.created?.voters ?? []
-            return .lost(lost(voters, range: range, source: source, joinedAt: log.joinedAt), isNew: false)
+            return .lost(lost(voters, range: lostRange, source: source, joinedAt: log.joinedAt), isNew: false)
+        }
+        // Also if the journal has all of the log: what the store has would shine through.
+        if isDamaged, log?.isEnded != true {
+            let voters = log?.created?.voters ?? []
+            return .lost(
+                lost(voters, range: lostRange, source: source, joinedAt: log?.joinedAt ?? .genesis), isNew: true)
         }
         guard let log, let created = log.created else {
+            // What is left of it goes when something is installed in its place.
+            if isDamaged { return .nothing }
             guard let stored else { return .nothing }
             if log?.isEnded == true { return .ended(stored.range) }
             // A split has made it, and the process died before its journal said so (O13).
@@ -91,18 +115,23 @@ extension ReplicaOrigin {
         guard let stored, stored.position.index >= log.covered.index else {
             // What the journal relies on is not there.
             if log.covered.index > .zero {
-                return .lost(lost(created.voters, range: range, source: source, joinedAt: log.joinedAt), isNew: true)
+                return .lost(lost(created.voters, range: lostRange, source: source, joinedAt: log.joinedAt), isNew: true)
             }
             var origin = newGroup(created, range: range, source: source)
             origin.log.hardState = log.hardState
+            // A joining one follows nobody below the epoch that took it in, after a restart neither.
+            if created.isEmpty, log.hardState.term < log.joinedAt.epoch.term {
+                origin.log.hardState = HardState(term: log.joinedAt.epoch.term)
+            }
             origin.log.entries = log.entries
             origin.joinedAt = log.joinedAt
             return .held(origin)
         }
-        return .held(
-            try held(
-                stored, hardState: log.hardState, entries: continuation(of: stored.position, in: log.entries),
-                joinedAt: log.joinedAt, source))
+        let next = continuation(of: stored.position, in: log.entries)
+        var origin = try held(
+            stored, hardState: log.hardState, entries: next ?? [], joinedAt: log.joinedAt, source)
+        origin.replacesLog = next == nil && stored.position != log.covered
+        return .held(origin)
     }
 
     private static func held(
@@ -110,6 +139,9 @@ extension ReplicaOrigin {
         _ source: any ObjectSource
     ) throws(DecodingFailure) -> ReplicaOrigin {
         let head = try ReplicaHead(decoding: stored.payload)
+        var hardState = hardState
+        // The store may know of a term before the journal does.
+        if hardState.term < stored.position.term { hardState = HardState(term: stored.position.term, vote: nil) }
         let base = Snapshot(
             index: stored.position.index, term: stored.position.term, configuration: head.configuration)
         return ReplicaOrigin(
@@ -118,12 +150,13 @@ extension ReplicaOrigin {
             joinedAt: joinedAt)
     }
 
-    /// The entries that follow the stored state. The store may be ahead of what the journal says of it: by its own
-    /// last checkpoint, or by a snapshot whose place in the journal was never written; then the log before it is
-    /// another one and ends.
-    private static func continuation(of base: Position, in entries: [Entry]) -> [Entry] {
-        guard let first = entries.first, first.index <= base.index else { return entries }
-        guard let same = entries.first(where: { $0.index == base.index }), same.term == base.term else { return [] }
+    /// The entries that follow the stored state; nil if the log does not lead there. The store may be ahead of what
+    /// the journal says of it: by its own last checkpoint, by entries that were committed before they were durable
+    /// here, or by a snapshot whose place in the journal was never written; then the log before it ends.
+    private static func continuation(of base: Position, in entries: [Entry]) -> [Entry]? {
+        guard let first = entries.first else { return nil }
+        if first.index == base.index.next { return entries }
+        guard let same = entries.first(where: { $0.index == base.index }), same.term == base.term else { return nil }
         return entries.filter { $0.index > base.index }
     }
 }

@@ -1,3 +1,4 @@
+import Binary
 import ObjectRuntime
 import Placement
 import Raft
@@ -23,6 +24,8 @@ extension ShardReplica {
         var hasOffer = false
         var staging: (job: StoreJob, contentHash: UInt64)?
         var installation: Installation?
+        /// In order of arrival.
+        var backups: [BackupWish] = []
         var nextJob: UInt64 = 0
     }
 
@@ -32,7 +35,7 @@ extension ShardReplica {
     }
 
     /// Whether something of the log is not in the store yet.
-    var hasUnstored: Bool { appliedThrough > work.stored.index || state.hasUncheckpointed }
+    var hasUnstored: Bool { newborn != nil || appliedThrough > work.stored.index || state.hasUncheckpointed }
 
     /// Captures what has changed, at the end of a turn. False if there is nothing to do or one is under way.
     @discardableResult
@@ -43,7 +46,11 @@ extension ShardReplica {
         let job = takeJob()
         work.checkpoint = (job, write.base)
         work.lastBegunMs = nowMs
-        storeRequests.append(.write(job, write))
+        if let child = captureNewborn() {
+            storeRequests.append(.split(job, parent: write, child: child))
+        } else {
+            storeRequests.append(.write(job, write))
+        }
         counters.checkpointsBegun += 1
         return true
     }
@@ -54,9 +61,13 @@ extension ShardReplica {
         guard let place = raft.makeSnapshot(at: appliedThrough, data: []),
             let checkpoint = state.beginCheckpoint()
         else { return nil }
-        return StoredWrite(
-            shard: shard, base: StoredBase(position: place.position, configuration: place.configuration),
-            checkpoint: checkpoint)
+        var base = StoredBase(position: place.position, configuration: place.configuration)
+        #if PLANTED_BUGS
+        if PlantedBug.isActive(.applyTwiceAfterCheckpoint), base.position.index > .zero {
+            base.position.index = LogIndex(rawValue: base.position.index.rawValue - 1)
+        }
+        #endif
+        return StoredWrite(shard: shard, base: base, checkpoint: checkpoint)
     }
 
     /// The store has it: the journal may forget what is covered, and memory what has not changed since.
@@ -64,6 +75,7 @@ extension ShardReplica {
         guard let finished = work.checkpoint else { return }
         work.checkpoint = nil
         state.endCheckpoint()
+        newborn?.finishCapture()
         noteStored(finished.base.position, into: &persist)
     }
 
@@ -78,6 +90,7 @@ extension ShardReplica {
         work.checkpoint = nil
         work.retryAtMs = nowMs + settings.storeRetryMs
         state.abandonCheckpoint()
+        newborn?.abandonCapture()
     }
 }
 

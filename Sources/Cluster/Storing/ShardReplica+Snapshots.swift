@@ -10,6 +10,8 @@ extension ShardReplica {
     struct Installation {
         var job: StoreJob
         var ready: Ready
+        /// After a failure, for want of space.
+        var retryAtMs: UInt64?
     }
 
     // MARK: - Sending
@@ -84,16 +86,23 @@ extension ShardReplica {
         // What was captured before is of a state that ends here.
         if work.checkpoint != nil { state.abandonCheckpoint() }
         work.checkpoint = nil
+        newborn = nil
         let job = takeJob()
         work.installation = Installation(job: job, ready: ready)
         storeRequests.append(.install(job, shard, contentHash: contentHash))
     }
 
-    /// Again, after a failure for want of space.
-    func installAgain() {
-        guard let hash = work.installation?.ready.snapshot?.externalHash else { return }
+    func installLater(nowMs: UInt64) {
+        work.installation?.retryAtMs = nowMs + settings.storeRetryMs
+    }
+
+    func installAgain(nowMs: UInt64) {
+        guard let installation = work.installation, let dueMs = installation.retryAtMs, nowMs >= dueMs,
+            let hash = installation.ready.snapshot?.externalHash
+        else { return }
         let job = takeJob()
         work.installation?.job = job
+        work.installation?.retryAtMs = nil
         storeRequests.append(.install(job, shard, contentHash: hash))
     }
 

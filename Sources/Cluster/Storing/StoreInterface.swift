@@ -29,13 +29,22 @@ public struct StoredWrite: Sendable {
     public let shard: ShardID
     public let base: StoredBase
     public let checkpoint: ShardCheckpoint
+    /// The shards that were merged into this one, in the transaction that does it (O13).
+    var parents: [ShardID] = []
+
+    init(shard: ShardID, base: StoredBase, checkpoint: ShardCheckpoint, parents: [ShardID] = []) {
+        self.shard = shard
+        self.base = base
+        self.checkpoint = checkpoint
+        self.parents = parents
+    }
 
     public var range: ClosedRange<UInt64> { checkpoint.range }
 
     public func changes() -> [StoredChange] { checkpoint.changes() }
 
     public func payload() -> [UInt8] {
-        ReplicaHead(configuration: base.configuration, state: checkpoint.head()).encode()
+        ReplicaHead(configuration: base.configuration, parents: parents, state: checkpoint.head()).encode()
     }
 }
 
@@ -127,12 +136,15 @@ public struct StoredReplica: Sendable {
 /// state's own head.
 struct ReplicaHead: Equatable {
     var configuration: Configuration
+    /// Their logs in the journal are over, should a crash have come before that was written there.
+    var parents: [ShardID]
     var state: [UInt8]
 
     private static let version: UInt8 = 1
 
-    init(configuration: Configuration, state: [UInt8]) {
+    init(configuration: Configuration, parents: [ShardID] = [], state: [UInt8]) {
         self.configuration = configuration
+        self.parents = parents
         self.state = state
     }
 
@@ -142,6 +154,9 @@ struct ReplicaHead: Equatable {
             throw DecodingFailure("a stored shard is of an unknown version")
         }
         configuration = try Configuration(from: &reader)
+        parents = try reader.readArray(limit: 2) { (reader) throws(DecodingFailure) in
+            ShardID(rawValue: try reader.readUInt32())
+        }
         state = try reader.readRaw(reader.remaining)
     }
 
@@ -149,6 +164,7 @@ struct ReplicaHead: Equatable {
         var writer = ByteWriter(reserving: state.count + 64)
         writer.write(Self.version)
         configuration.encode(into: &writer)
+        writer.writeArray(parents) { $0.write($1.rawValue) }
         writer.writeRaw(state)
         return writer.bytes
     }

@@ -33,6 +33,8 @@ extension HTTPEdge {
             try call.only(.DELETE)
             try call.removeMember(path[1])
         case ("settings", 1): try call.settings()
+        case ("backup", _): try call.backup(path)
+        case ("restore", 2): try call.restore(path[1])
         default: try call.tenantPage(path)
         }
     }

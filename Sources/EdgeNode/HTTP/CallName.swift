@@ -4,7 +4,7 @@ import ObjectRuntime
 enum CallName: Int, CaseIterable {
     case setItem, setItems, getItem, getItems, getAllItems, getAllKeys, removeItem, removeItems, clear
     case increment, decrement, push, splice, merge, setIn, encryptionSettings, rotateEncryption
-    case presenceList, message, session, listen
+    case presenceList, message, session, listen, restore
     case token
 
     init(_ operation: Operation) {
@@ -30,6 +30,7 @@ enum CallName: Int, CaseIterable {
         case .message: self = .message
         case .session: self = .session
         case .listen: self = .listen
+        case .restore: self = .restore
         }
     }
 }

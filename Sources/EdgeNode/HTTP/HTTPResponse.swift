@@ -4,6 +4,8 @@ import Cluster
 struct HTTPResponse {
     enum ContentType {
         case json, text, metrics
+        /// Files of backups.
+        case bytes
         /// Parts of a page: they are sent with what tells a browser how little they may do.
         case html, style, script
     }

@@ -91,6 +91,9 @@ struct MetricsPage {
         counter(
             "holdfast_refused_requests_total", "Requests refused, not applied.", counters.refusedRequests)
         counter(
+            "holdfast_disk_full_refusals_total", "Writes refused because no owner's disk had room.",
+            counters.diskFullRefusals)
+        counter(
             "holdfast_unknown_outcomes_total", "Operations with an unknown outcome.",
             counters.unknownOutcomes)
         counter("holdfast_leases_gained_total", "Leases gained.", counters.leasesGained)

@@ -32,6 +32,12 @@ public protocol RequestGateway: AnyObject {
     /// Figures of the journal and of the object store; `nil` where there is none.
     func journalReport() -> JournalReport?
     func storeReport() -> StoreReport?
+    /// Makes a file of a shard that this node owns, for a backup.
+    func makeBackup(of shard: ShardID, answer: @escaping (Result<BackupFile, BackupFault>) -> Void)
+    /// Bytes of such a file; nil if there is none of that id any more, or not so many bytes.
+    func readBackup(_ id: UInt64, at offset: UInt64, count: Int, answer: @escaping ([UInt8]?) -> Void)
+    /// The file is no longer needed.
+    func dropBackup(_ id: UInt64)
     func wallMs() -> UInt64
     func randomBytes(_ count: Int) -> [UInt8]
 }

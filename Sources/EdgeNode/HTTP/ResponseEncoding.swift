@@ -38,6 +38,7 @@ extension ByteBuffer {
         case .json: writeStaticString("Content-Type: application/json\r\n")
         case .text: writeStaticString("Content-Type: text/plain; charset=utf-8\r\n")
         case .metrics: writeStaticString("Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n")
+        case .bytes: writeStaticString("Content-Type: application/octet-stream\r\n")
         case .html: writeStaticString(htmlHeaders)
         case .style: writeStaticString(styleHeaders)
         case .script: writeStaticString(scriptHeaders)

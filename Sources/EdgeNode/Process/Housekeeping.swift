@@ -14,6 +14,7 @@ struct Housekeeping {
         ticks += 1
         guard ticks % 100 == 0 else { return }
         node.store.tick()
+        node.space.lookAgain()
         pressJournal(node)
         if ticks % 1_000 == 0 { holdfast_return_memory() }
     }

@@ -92,6 +92,7 @@ final class NodeBrain: @unchecked Sendable {
     private func form(_ genesis: Genesis) {
         do {
             try directory.join(cluster: genesis.clusterID)
+            PeerFile.removeRejoin(from: directory.path)
         } catch {
             node.failStop(error)
         }
@@ -107,6 +108,9 @@ final class NodeBrain: @unchecked Sendable {
         }
         if let quota = effects.quota {
             for loop in node.loops { loop.eventLoop.execute { loop.input(.quota(quota)) } }
+        }
+        if let full = effects.fullNodes {
+            for loop in node.loops { loop.eventLoop.execute { loop.input(.fullNodes(full)) } }
         }
         for message in effects.toLoops {
             guard case .shard(let shard) = message.destination else { continue }

@@ -12,6 +12,14 @@ public struct NodeConfiguration: Sendable, Equatable {
         case quorum
     }
 
+    /// What a start does when the data directory is damaged as a whole (O9).
+    public enum OnDamage: String, Sendable, CaseIterable {
+        /// Sets it aside and joins again as a new node.
+        case rejoin
+        /// Changes nothing and says what to do.
+        case stop
+    }
+
     public enum LogLevel: String, Sendable, CaseIterable {
         case trace, debug, info, notice, warning, error, critical
     }
@@ -66,6 +74,9 @@ public struct NodeConfiguration: Sendable, Equatable {
     public var memoryMegabytes = 256
     /// How long the connections of a dead node stay present, for being resumed elsewhere.
     public var presenceGraceMs: UInt64 = 2_000
+    public var onDamage = OnDamage.rejoin
+    /// Each shard's replicas are compared with each other so often, in seconds; 0 never.
+    public var scrubIntervalSeconds: UInt64 = 86_400
     public var logLevel = LogLevel.info
 
     public init(name: String, dataDirectory: String) {

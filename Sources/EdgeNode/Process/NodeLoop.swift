@@ -25,6 +25,7 @@ final class NodeLoop: @unchecked Sendable {
 
     private(set) var currentView: ClusterView
     private var answers: [UInt64: (ClientAnswer) -> Void] = [:]
+    var backups: [UInt64: (BackupAnswer) -> Void] = [:]
     private var nextToken: UInt64 = 1
     /// To other nodes, by identity; by address while the identity is not known.
     var links: [NodeID: PeerLink] = [:]
@@ -103,6 +104,7 @@ final class NodeLoop: @unchecked Sendable {
         for answered in effects.answers {
             answers.removeValue(forKey: answered.token.rawValue)?(answered.answer)
         }
+        for settled in effects.backups { backups.removeValue(forKey: settled.token.rawValue)?(settled.answer) }
         carryOut(effects.sockets)
     }
 
@@ -236,7 +238,7 @@ extension NodeLoop: RequestGateway {
 
     func randomBytes(_ count: Int) -> [UInt8] { SystemRandom.bytes(count) }
 
-    private func takeToken() -> UInt64 {
+    func takeToken() -> UInt64 {
         defer { nextToken += 1 }
         return nextToken
     }

@@ -6,8 +6,6 @@ import NIOCore
 import NIOPosix
 import Placement
 import Raft
-import Storage
-import StoreBinding
 
 /// Assembles a node in the child process: directory, journal, cores, loops, ports; and waits for the
 /// signal to stop.
@@ -37,26 +35,23 @@ enum NodeServer {
         let logger = makeLogger(configuration)
         // Ports first: an occupied one must not leave anything behind.
         try PortProbe.check(configuration)
-        let directory = try DataDirectory.open(
-            path: configuration.dataDirectory, name: configuration.name, newNode: SystemRandom.number() | 1)
-        let (journal, logs) = try openJournal(directory)
-        try check(logs, against: directory)
-        let store = try NodeStore.open(directory: directory.path, logger: logger)
-        let recovered = RecoveredReplicas(logs: logs, stored: store.found)
+        let space = SpaceWatch(path: configuration.dataDirectory)
+        let disk = try NodeDisk.open(opening(configuration, space), logger: logger)
 
         let settings = makeSettings(configuration)
         let identity = Cluster.NodeIdentity(
-            nodeID: NodeID(rawValue: directory.identity.node), name: configuration.name,
+            nodeID: NodeID(rawValue: disk.directory.identity.node), name: configuration.name,
             peerAddress: "\(configuration.peer)", clientURL: "http://\(configuration.client)", nonce: nonce,
             version: holdfastVersion)
         let node = NodeShared(
-            identity: identity, settings: settings, journal: journal, store: store, logger: logger)
+            identity: identity, settings: settings, journal: disk.journal, store: disk.store, space: space,
+            logger: logger)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: settings.loops)
-        try assemble(
-            node, group: group, directory: directory, recovered: recovered, configuration: configuration)
+        try assemble(node, group: group, disk: disk, configuration: configuration)
+        space.attach(node)
         try bindPorts(node, group: group, configuration: configuration)
         writeTextFile(configuration.dataDirectory + "/pids", "pid \(getpid())\nparentPid \(getppid())\n")
-        if configuration.bootstrap, configuration.initialNodes == 1, logs.genesis == nil {
+        if configuration.bootstrap, configuration.initialNodes == 1, disk.recovered.logs.genesis == nil {
             logger.warning("a cluster of one: every object has one copy, on this disk")
         }
         if configuration.reads == .lease, let source = SystemClocks.paravirtualSource {
@@ -90,53 +85,28 @@ enum NodeServer {
         return settings
     }
 
-    // MARK: - Recovery
-
-    private static func openJournal(_ directory: DataDirectory) throws -> (Journal, RecoveredLogs) {
-        var recovered = RecoveredLogs()
-        let journal = try Journal.open(directory: directory.journalDirectory) { record in
-            try recovered.visit(LogRecord(record))
-        }
-        try recovered.finish()
-        return (journal, recovered)
-    }
-
-    private static func check(_ recovered: RecoveredLogs, against directory: DataDirectory) throws {
-        let cluster = directory.identity.cluster
-        guard let genesis = recovered.genesis else {
-            guard cluster == 0 else {
-                throw StartFailure(
-                    "the journal in \(directory.journalDirectory) holds nothing of cluster \(cluster), to which "
-                        + "this directory belongs: its disk has lost data. Nothing was changed. Move the directory "
-                        + "away and let the node join again as a new one.")
-            }
-            return
-        }
-        if cluster == 0 {
-            try directory.join(cluster: genesis.clusterID)
-        } else if cluster != genesis.clusterID {
-            throw StartFailure(
-                "the journal in \(directory.journalDirectory) is of cluster \(genesis.clusterID), and its directory "
-                    + "belongs to cluster \(cluster). Nothing was changed. Put the right journal back.")
-        }
+    private static func opening(_ configuration: NodeConfiguration, _ space: SpaceWatch) -> NodeDisk.Opening {
+        NodeDisk.Opening(
+            path: configuration.dataDirectory, name: configuration.name, onDamage: configuration.onDamage,
+            join: configuration.join.map(\.description), ownPeerAddress: "\(configuration.peer)",
+            space: space)
     }
 
     // MARK: - Assembly
 
     private static func assemble(
-        _ node: NodeShared, group: MultiThreadedEventLoopGroup, directory: DataDirectory,
-        recovered: RecoveredReplicas, configuration: NodeConfiguration
+        _ node: NodeShared, group: MultiThreadedEventLoopGroup, disk: NodeDisk, configuration: NodeConfiguration
     ) throws {
         let core = NodeCore(
-            identity: node.identity, membership: membership(configuration), recovered: recovered.logs,
+            identity: node.identity, membership: membership(configuration), recovered: disk.recovered.logs,
             settings: node.settings, seed: SystemRandom.number(), now: SystemClocks.now())
-        let brain = NodeBrain(core: core, node: node, directory: directory)
+        let brain = NodeBrain(core: core, node: node, directory: disk.directory)
         let loops = try group.makeIterator().enumerated().map { index, eventLoop in
             let objects = try node.store.makeObjects()
             return NodeLoop(
                 index: index, eventLoop: eventLoop, node: node,
                 core: LoopCore(
-                    loop: index, identity: node.identity, recovered: recovered, settings: node.settings,
+                    loop: index, identity: node.identity, recovered: disk.recovered, settings: node.settings,
                     seed: SystemRandom.number(), store: objects),
                 objects: objects)
         }
@@ -151,6 +121,10 @@ enum NodeServer {
     }
 
     private static func membership(_ configuration: NodeConfiguration) -> Membership {
+        // O9: a node that has lost its data belongs to a cluster that may live on without it.
+        if let former = PeerFile(directory: configuration.dataDirectory, .rejoin) {
+            return .join(former.addresses, cluster: former.clusterID)
+        }
         guard configuration.bootstrap else { return .join(configuration.join.map(\.description)) }
         return .bootstrap(
             initialNodes: configuration.initialNodes, shards: configuration.shards,

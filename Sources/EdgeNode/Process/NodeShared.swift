@@ -12,6 +12,7 @@ final class NodeShared: @unchecked Sendable {
     let settings: NodeSettings
     let journal: Journal
     let store: NodeStore
+    let space: SpaceWatch
     let logger: Logger
     let rejectedLinks = Atomic<UInt64>(0)
     /// Set once, before any loop is started.
@@ -19,12 +20,14 @@ final class NodeShared: @unchecked Sendable {
     private(set) var brain: NodeBrain?
 
     init(
-        identity: Cluster.NodeIdentity, settings: NodeSettings, journal: Journal, store: NodeStore, logger: Logger
+        identity: Cluster.NodeIdentity, settings: NodeSettings, journal: Journal, store: NodeStore, space: SpaceWatch,
+        logger: Logger
     ) {
         self.identity = identity
         self.settings = settings
         self.journal = journal
         self.store = store
+        self.space = space
         self.logger = logger
     }
 

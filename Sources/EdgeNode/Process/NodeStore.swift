@@ -16,16 +16,20 @@ import Synchronization
 final class NodeStore: @unchecked Sendable {
     private let store: ObjectStore
     private let files: SnapshotFiles
+    private let shelf: BackupShelf
     private let pool = NIOThreadPool(numberOfThreads: 1)
     private let logger: Logger
+    private let space: SpaceWatch
     private let snapshotsMade = Atomic<UInt64>(0)
     /// What was there, and whole, at the start.
     let found: [StoredReplica]
+    /// What was there, and cannot be relied on: whatever the journal says of these is lost too (O9).
+    let damaged: [ShardID]
     /// How much of the mapped file may stay in memory.
     private static let residentBytes = 48 << 20
 
     /// Looks at the whole file before it is used. What is damaged of it counts as lost (O9).
-    static func open(directory: String, logger: Logger) throws -> NodeStore {
+    static func open(directory: String, space: SpaceWatch, logger: Logger) throws -> NodeStore {
         let path = directory + "/store"
         var lost: Set<UInt32> = []
         switch StoreInspector.inspect(directory: path) {
@@ -48,9 +52,11 @@ final class NodeStore: @unchecked Sendable {
         for lost in store.lost {
             logger.critical("the object store has lost a shard", metadata: ["because": "\(lost)"])
         }
+        lost.formUnion(store.lost.compactMap(\.shard))
         let found = store.heads.filter { !lost.contains($0.shard) }.map(StoredReplica.init)
         return NodeStore(
-            store: store, found: found, outgoingDirectory: directory + "/outgoing", logger: logger)
+            store: store, found: found, damaged: lost.sorted().map { ShardID(rawValue: $0) }, directory: directory,
+            space: space, logger: logger)
     }
 
     /// Kept for whoever wants to look at it; the shards come back from the other replicas.
@@ -61,11 +67,17 @@ final class NodeStore: @unchecked Sendable {
         }
     }
 
-    private init(store: ObjectStore, found: [StoredReplica], outgoingDirectory: String, logger: Logger) {
+    private init(
+        store: ObjectStore, found: [StoredReplica], damaged: [ShardID], directory: String, space: SpaceWatch,
+        logger: Logger
+    ) {
         self.store = store
         self.found = found
+        self.damaged = damaged
         self.logger = logger
-        files = SnapshotFiles(incoming: store.snapshots, outgoingDirectory: outgoingDirectory)
+        self.space = space
+        files = SnapshotFiles(incoming: store.snapshots, outgoingDirectory: directory + "/outgoing")
+        shelf = BackupShelf(directory: directory + "/backup", firstID: SystemRandom.number() >> 12)
         pool.start()
     }
 
@@ -87,7 +99,10 @@ final class NodeStore: @unchecked Sendable {
     }
 
     /// Once a second, by any thread.
-    func tick() { store.trimResident(over: Self.residentBytes) }
+    func tick() {
+        store.trimResident(over: Self.residentBytes)
+        pool.submit { _ in self.shelf.sweep(nowMs: SystemClocks.now().rawNs / 1_000_000) }
+    }
 
     func carryOut(_ requests: [StoreRequest], for loop: NodeLoop) {
         for request in requests { carryOut(request, for: loop) }
@@ -130,7 +145,9 @@ final class NodeStore: @unchecked Sendable {
     ) {
         store.apply(making: make) { result in
             switch result {
-            case .success: answer(.done(job))
+            case .success:
+                self.space.storeIsFull(false)
+                answer(.done(job))
             case .failure(let error): self.fail(error, job, shard, answer)
             }
         }
@@ -143,6 +160,7 @@ final class NodeStore: @unchecked Sendable {
         logger.warning("the object store has not done what was asked", metadata: [
             "shard": "\(shard)", "because": "\(error)",
         ])
+        if error.kind == .noSpace { space.storeIsFull(true) }
         if error.kind == .damaged { answer(.damaged(shard, error.what)) }
         answer(.failed(job))
     }
@@ -218,4 +236,49 @@ final class NodeStore: @unchecked Sendable {
             }
         }
     }
+}
+
+// MARK: - Backups
+
+extension NodeStore {
+    /// Makes a file of what the store has of a shard. Answers on a thread of its own.
+    func makeBackup(of shard: ShardID, answer: @escaping @Sendable (Result<BackupFile, BackupFault>) -> Void) {
+        pool.submit { _ in
+            guard let (id, path) = self.shelf.begin(nowMs: Self.nowMs) else { return answer(.failure(.busy)) }
+            do {
+                let view = try self.store.makeView()
+                _ = SnapshotWriter(shard: shard.rawValue, of: view, to: path) { result in
+                    self.pool.submit { _ in answer(self.shelve(id, result)) }
+                }
+            } catch {
+                self.shelf.abandon()
+                answer(.failure(.failed("\(error)")))
+            }
+        }
+    }
+
+    private func shelve(
+        _ id: UInt64, _ result: Result<VerifiedSnapshot, StoreError>
+    ) -> Result<BackupFile, BackupFault> {
+        switch result {
+        case .success(let snapshot):
+            return Result { try shelf.keep(id, snapshot, nowMs: Self.nowMs) }.mapError { .failed("\($0)") }
+        case .failure(let error):
+            shelf.abandon()
+            logger.warning("a file for a backup could not be made", metadata: ["because": "\(error)"])
+            return .failure(.failed("\(error)"))
+        }
+    }
+
+    func readBackup(
+        _ id: UInt64, at offset: UInt64, count: Int, answer: @escaping @Sendable ([UInt8]?) -> Void
+    ) {
+        pool.submit { _ in answer(self.shelf.read(id, at: offset, count: count, nowMs: Self.nowMs)) }
+    }
+
+    func dropBackup(_ id: UInt64) {
+        pool.submit { _ in self.shelf.drop(id) }
+    }
+
+    private static var nowMs: UInt64 { SystemClocks.now().rawNs / 1_000_000 }
 }

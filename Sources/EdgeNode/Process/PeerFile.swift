@@ -1,13 +1,19 @@
 import Glibc
 
-/// `DATA/peers`: whom the parent tells when its child has died (O7). Text, one fact per line.
+/// `DATA/peers`: whom the parent tells when its child has died (O7). `DATA/rejoin`, of the same form: this node has
+/// lost what it had, and may only join the cluster that is named (O9). Text, one fact per line.
 struct PeerFile: Equatable {
+    enum Name: String {
+        case peers
+        case rejoin
+    }
+
     var clusterID: UInt64
     var node: UInt64
     /// This node's own address first.
     var addresses: [String]
 
-    private static func path(_ directory: String) -> String { directory + "/peers" }
+    private static func path(_ directory: String, _ name: Name) -> String { "\(directory)/\(name)" }
 
     init(clusterID: UInt64, node: UInt64, addresses: [String]) {
         self.clusterID = clusterID
@@ -16,8 +22,8 @@ struct PeerFile: Equatable {
     }
 
     /// Nil if there is none, or none that can be read: then nobody can be told yet.
-    init?(directory: String) {
-        guard let text = readTextFile(PeerFile.path(directory)) else { return nil }
+    init?(directory: String, _ name: Name = .peers) {
+        guard let text = readTextFile(PeerFile.path(directory, name)) else { return nil }
         clusterID = 0
         node = 0
         addresses = []
@@ -35,11 +41,14 @@ struct PeerFile: Equatable {
     }
 
     /// Best effort: an older list serves as well, and lets the lease path do the rest.
-    func write(to directory: String) {
+    @discardableResult
+    func write(to directory: String, _ name: Name = .peers) -> Bool {
         var text = "cluster \(clusterID)\nnode \(node)\n"
         for address in addresses { text += "peer \(address)\n" }
-        writeTextFile(PeerFile.path(directory), text)
+        return writeTextFile(PeerFile.path(directory, name), text, isDurable: name == .rejoin)
     }
+
+    static func removeRejoin(from directory: String) { unlink(path(directory, .rejoin)) }
 }
 
 func readTextFile(_ path: String) -> String? {
@@ -53,15 +62,17 @@ func readTextFile(_ path: String) -> String? {
 }
 
 /// Written beside and renamed, so that readers see the old text or the new one.
-func writeTextFile(_ path: String, _ text: String) {
+@discardableResult
+func writeTextFile(_ path: String, _ text: String, isDurable: Bool = false) -> Bool {
     let temporary = path + ".new"
     let file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-    guard file >= 0 else { return }
+    guard file >= 0 else { return false }
     let bytes = Array(text.utf8)
     let count = write(file, bytes, bytes.count)
+    let isSynced = !isDurable || fsync(file) == 0
     close(file)
-    guard count == bytes.count else { return }
-    rename(temporary, path)
+    guard count == bytes.count, isSynced else { return false }
+    return rename(temporary, path) == 0
 }
 
 /// The names in a directory, without those that begin with a dot; none if it cannot be read.

@@ -83,6 +83,7 @@ struct Planner {
         case .presenceList: return .read(.json(FrameRendering.presenceList(object.sessions)))
         case .session(let operation): return try session(operation)
         case .message, .listen: return .read(.noContent)
+        case .restore(let part): return try restore(part)
         }
     }
 }
@@ -98,7 +99,7 @@ extension Planner {
         return nil
     }
 
-    private mutating func livingItems(withPrefix prefix: ItemName) -> [NamedItem] {
+    mutating func livingItems(withPrefix prefix: ItemName) -> [NamedItem] {
         var result: [NamedItem] = []
         let candidates = object.items(withPrefix: prefix)
         result.reserveCapacity(candidates.count)

@@ -52,6 +52,9 @@ extension Operation {
         case .listen(let request):
             writer.write(UInt8(21))
             request.encode(into: &writer)
+        case .restore(let part):
+            writer.write(UInt8(22))
+            part.encode(into: &writer)
         }
     }
 
@@ -86,6 +89,7 @@ extension Operation {
                 })
         case 20: self = .session(try SessionOperation(from: &reader))
         case 21: self = .listen(try ListenRequest(from: &reader))
+        case 22: self = .restore(try Restoration(from: &reader))
         default: throw DecodingFailure("an operation is of an unknown kind")
         }
     }

@@ -27,11 +27,14 @@ public enum Operation: Sendable, Equatable {
     case session(SessionOperation)
     /// Of an edge: tell the events of the object.
     case listen(ListenRequest)
+    /// Of an operator: what a backup has of the object.
+    case restore(Restoration)
 
     /// Reads may still write: the removal of an expired item that they meet (O4).
     public var isWrite: Bool {
         switch self {
         case .getItem, .getItems, .getAll, .keys, .presenceList, .message, .listen: false
+        case .restore(let part): part.mode != .compare
         default: true
         }
     }
@@ -76,6 +79,7 @@ public enum Operation: Sendable, Equatable {
         case .session(.leave): "presenceLeave"
         case .session(.resume): "resume"
         case .listen: "listen"
+        case .restore: "restore"
         }
     }
 }

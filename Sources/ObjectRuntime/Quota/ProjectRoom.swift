@@ -70,6 +70,7 @@ extension ObjectChange {
     var makesObject: Bool {
         switch self {
         case .put, .settings, .joined: true
+        case .restored(let encryption, _): !encryption.isEmpty
         case .edit, .remove, .expire, .left, .forgotten, .attached: false
         }
     }

@@ -1,7 +1,7 @@
 import DequeModule
 
 /// The recent events of a shard, of objects that somebody listens to: what an edge or a client has missed
-/// is told from here (O14). Owner and replicas keep it alike, from committed entries; it is in no snapshot.
+/// is told from here (O14). Owner and replicas keep it alike, from committed entries; a checkpoint has it too.
 ///
 /// Entries say whether their object was watched, and only those are kept, within a bound and until they are
 /// old. How old is counted in calls of `age`, so that no jump of a clock drops anything. Each record names the
@@ -12,17 +12,17 @@ struct EventHistory: Sendable {
     private static let leastCount = 4
 
     var limitBytes = 512 << 10
-    private var records: Deque<EventRecord> = []
+    private(set) var records: Deque<EventRecord> = []
     /// How many of the records, the oldest, were there already when `age` was called last.
-    private var agedCount = 0
+    private(set) var agedCount = 0
     private var bytes = 0
     /// Watched objects that are not there any more, and the entry that emptied each.
-    private var absent: [ObjectID: UInt64] = [:]
-    private var absentOrder: Deque<ObjectID> = []
+    private(set) var absent: [ObjectID: UInt64] = [:]
+    private(set) var absentOrder: Deque<ObjectID> = []
     /// An object that is not in `absent` was emptied by a watched entry at this index at the latest.
-    private var floor: UInt64 = 0
+    var floor: UInt64 = 0
     /// The newest entry that emptied an object which nobody watched.
-    private var unwatchedEmptied: UInt64 = 0
+    var unwatchedEmptied: UInt64 = 0
 
     init() {}
 
@@ -60,7 +60,7 @@ struct EventHistory: Sendable {
     /// An entry that nobody watched has left its object without content.
     mutating func noteUnwatchedEmptied(index: UInt64) { unwatchedEmptied = index }
 
-    private mutating func noteAbsent(_ object: ObjectID, index: UInt64) {
+    mutating func noteAbsent(_ object: ObjectID, index: UInt64) {
         if absent.updateValue(index, forKey: object) == nil { absentOrder.append(object) }
         guard absentOrder.count > EventHistory.absentMax, let oldest = absentOrder.popFirst() else { return }
         floor = max(floor, absent.removeValue(forKey: oldest) ?? 0)
@@ -88,7 +88,7 @@ extension EventHistory {
         return taken
     }
 
-    private mutating func adopt(_ record: EventRecord, _ isAged: Bool) {
+    mutating func adopt(_ record: EventRecord, _ isAged: Bool) {
         records.append(record)
         bytes += record.byteCount
         if isAged { agedCount += 1 }

@@ -61,7 +61,7 @@ extension ObjectChange {
             guard case .session(_, let previous?) = step, let presence = previous.presence else { return nil }
             return .left(connection, presence)
         case .attached(let connection, let attachment): return .moved(connection, attachment)
-        case .expire, .settings, .forgotten: return nil
+        case .expire, .settings, .forgotten, .restored: return nil
         }
     }
 }

@@ -20,6 +20,8 @@ public enum ObjectChange: Sendable, Equatable {
     case forgotten(ConnectionID)
     /// The connection has another socket now (O15).
     case attached(ConnectionID, Attachment)
+    /// From a backup: these are all encryption settings, and versions of removed items were at most that.
+    case restored(encryption: [EncryptionSettings], versionFloor: UInt64)
 
     func encode(into writer: inout ByteWriter, origin: UInt64) {
         switch self {
@@ -43,6 +45,10 @@ public enum ObjectChange: Sendable, Equatable {
         case .settings(let settings):
             writer.write(UInt8(5))
             settings.encode(into: &writer)
+        case .restored(let encryption, let versionFloor):
+            writer.write(UInt8(10))
+            writer.writeArray(encryption) { $1.encode(into: &$0) }
+            writer.writeVariable(versionFloor)
         case .joined, .left, .forgotten, .attached:
             encodeSession(into: &writer)
         }
@@ -65,7 +71,7 @@ public enum ObjectChange: Sendable, Equatable {
             writer.write(UInt8(9))
             connection.encode(into: &writer)
             attachment.encode(into: &writer)
-        case .put, .edit, .remove, .expire, .settings:
+        case .put, .edit, .remove, .expire, .settings, .restored:
             preconditionFailure("encoded by encode(into:origin:)")
         }
     }
@@ -97,6 +103,11 @@ public enum ObjectChange: Sendable, Equatable {
         case 9:
             let connection = try ConnectionID(from: &reader)
             self = .attached(connection, try Attachment(from: &reader))
+        case 10:
+            let encryption = try reader.readArray { (reader) throws(DecodingFailure) in
+                try EncryptionSettings(from: &reader)
+            }
+            self = .restored(encryption: encryption, versionFloor: try reader.readVariable())
         default: throw DecodingFailure("a change is of an unknown kind")
         }
     }
@@ -108,6 +119,7 @@ public enum ObjectChange: Sendable, Equatable {
         case .edit(let name, let edits, _, _): edits.reduce(name.count + 16) { $0 + $1.inserted.count + 8 }
         case .remove(let name), .expire(let name): name.count + 2
         case .settings(let settings): settings.salt.count + 16
+        case .restored(let encryption, _): encryption.reduce(16) { $0 + $1.salt.count + 16 }
         case .joined(_, _, let presence): presence.payload.json.count + 48
         case .left, .forgotten, .attached: 40
         }

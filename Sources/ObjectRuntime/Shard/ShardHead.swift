@@ -16,6 +16,7 @@ struct ShardHead: Sendable {
     var isTallySettled: Bool
     var sessions: SessionIndex
     var window: OperationWindow
+    var history: EventHistory
 
     func encode() -> [UInt8] {
         var writer = ByteWriter(reserving: 4_096)
@@ -28,6 +29,7 @@ struct ShardHead: Sendable {
         writer.write(isTallySettled)
         sessions.encode(into: &writer)
         window.encode(into: &writer)
+        history.encode(into: &writer)
         return writer.bytes
     }
 }
@@ -49,6 +51,7 @@ extension ShardHead {
         isTallySettled = try reader.readBool()
         sessions = try SessionIndex(from: &reader)
         window = try OperationWindow(from: &reader)
+        history = try EventHistory(from: &reader)
         try reader.finish()
     }
 }

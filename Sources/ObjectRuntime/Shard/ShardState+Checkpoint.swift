@@ -19,7 +19,7 @@ extension ShardState {
         isTallySettled = contents.isTallySettled
         sessionIndex = contents.sessions
         window = contents.window
-        history = EventHistory(behind: contents.index)
+        history = contents.history
     }
 
     /// Whether anything committed is not in the newest checkpoint that was begun, or anything is dirty after it was
@@ -38,7 +38,10 @@ extension ShardState {
         var head = ShardHead(
             bounds: bounds, index: committedIndex, epoch: committedEpoch, logTimeMs: logTimeMs,
             windowAgeMs: windowAgeMs, versionFloor: versionFloor, emptiedIndex: emptiedIndex, tally: tally, isTallySettled: isTallySettled,
-            sessions: sessionIndex, window: window)
+            sessions: sessionIndex, window: window, history: history)
+        #if PLANTED_BUGS
+        if PlantedBug.isActive(.applyTwiceAfterCheckpoint), head.index > 0 { head.index -= 1 }
+        #endif
         let committed = takeBack(from: &head)
         let checkpoint = ShardCheckpoint(head, objects.capture(committed: committed))
         checkpointBefore = (checkpointIndex, uncheckpointedBytes)

@@ -190,6 +190,7 @@ extension ObjectState {
             switch step {
             case .item(let name, let item): _ = replace(name, with: item)
             case .settings: encryption.removeLast()
+            case .encryption(let previous): encryption = previous
             case .session(let connection, let record):
                 let undone = replace(connection, with: record)
                 sessions.append(
@@ -208,7 +209,7 @@ extension ObjectChange {
     public var isEvent: Bool {
         switch self {
         case .put, .edit, .remove, .joined, .left: true
-        case .expire, .settings, .forgotten, .attached: false
+        case .expire, .settings, .forgotten, .attached, .restored: false
         }
     }
 }
@@ -257,7 +258,12 @@ extension ObjectState {
     ) throws(DecodingFailure) -> Speculation.Step {
         switch change {
         case .put(let name, let item):
-            return .item(name, replace(name, with: item))
+            let previous = replace(name, with: item)
+            // Only what comes from a backup is older than what it replaces.
+            if let previous, item.updatedAt < previous.updatedAt {
+                versionFloor = max(versionFloor, previous.updatedAt)
+            }
+            return .item(name, previous)
         case .edit(let name, let edits, let updatedAt, let expiresAt):
             guard let previous = item(name), let value = previous.value.applying(edits) else {
                 throw DecodingFailure("an edit does not fit the item that it is for")
@@ -273,6 +279,11 @@ extension ObjectState {
         case .settings(let settings):
             encryption.append(settings)
             return .settings
+        case .restored(let encryption, let floor):
+            let previous = self.encryption
+            self.encryption = encryption
+            versionFloor = max(versionFloor, floor)
+            return .encryption(previous)
         case .joined(let connection, let attachment, let presence):
             let record = SessionRecord(connection: connection, attachment: attachment, presence: presence)
             return .session(connection, replace(connection, with: record))

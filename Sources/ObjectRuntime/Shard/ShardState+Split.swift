@@ -90,3 +90,11 @@ extension ShardState {
         children.append(SplitChild(split: split, state: child))
     }
 }
+
+extension ShardState {
+    /// The shard for which an entry freezes its own; nil for any other entry.
+    public static func freezing(_ payload: [UInt8]) -> UInt32? {
+        guard case .freeze(let shard)? = try? ShardEntry(payload: payload) else { return nil }
+        return shard
+    }
+}

@@ -15,7 +15,7 @@ public struct ShardState: Sendable {
     public internal(set) var bounds: ShardBounds
     var window = OperationWindow()
     var speculation = Speculation()
-    /// What listeners may have missed; in no snapshot.
+    /// What listeners may have missed.
     var history = EventHistory()
 
     /// The highest time of any entry: the log's own clock, which never goes back.
@@ -24,7 +24,7 @@ public struct ShardState: Sendable {
     /// Between owners it stands still, so that keys are kept longer, never shorter (O10).
     public internal(set) var windowAgeMs: UInt64 = 0
     /// No removed item of this shard had a higher version; new items start above.
-    var versionFloor: UInt64 = 0
+    public internal(set) var versionFloor: UInt64 = 0
     /// The newest entry that left an object without content, and so without a record of its own.
     var emptiedIndex: UInt64 = 0
     /// The newest entry, committed or not.

@@ -5,6 +5,8 @@ struct Speculation: Sendable, Equatable {
     enum Step: Sendable, Equatable {
         case item(ItemName, Item?)
         case settings
+        /// All settings as they were.
+        case encryption([EncryptionSettings])
         case session(ConnectionID, SessionRecord?)
     }
 

@@ -96,6 +96,7 @@ extension World {
             if case .json(let list) = answered.answer.reply { listAnswers[answered.token] = list }
             return
         }
+        if mortalRequests.remove(answered.token) != nil { return }
         guard let owed = process.settle(answered.token) else {
             return fail(
                 .correctness, "\(process.identity.name) answered a request twice, or one that nobody sent")

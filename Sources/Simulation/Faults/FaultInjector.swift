@@ -4,6 +4,7 @@ struct FaultInjector {
         case kill, killOwner, killLeader, killLeaderAndOwner
         case killWithParent, killOwnerWithParent
         case restartAll, shutDown, loseLog
+        case damageStore, wipeDisk
         case pause, pauseOwner, suspend
         case isolate, isolateOwner, isolateLeader, cutPair, cutOneWay, partialMesh, cutOwnerFromLeader,
             lateFence, flapLinks
@@ -20,13 +21,16 @@ struct FaultInjector {
         /// How many machines may be down or standing still at once.
         var downMax = 1
 
+        /// Drawn last, so that the draws before are those of earlier versions.
+        private static let later: [Kind] = [.damageStore, .wipeDisk]
+
         init() {}
 
         init(drawnFrom random: inout SeededGenerator) {
             meanIntervalNs = random.pick([400_000_000, 1_000_000_000, 2_500_000_000])
             downMax = random.chance(0.7) ? 1 : 3
             let richness = random.pick([0.15, 0.3, 0.6])
-            for kind in Kind.allCases where random.chance(richness) {
+            for kind in Kind.allCases.filter({ !Self.later.contains($0) }) where random.chance(richness) {
                 for _ in 0...random.below(3) { kinds.append(kind) }
             }
             // A log can be lost only once per shard, and matters only when its shard moves afterwards.

@@ -25,8 +25,16 @@ struct Swarm {
     var workload = Workload.Plan()
     var sockets = SocketPlan()
     var faults = FaultInjector.Plan()
+    /// Of the journal; and how long it is to be at most, before shards are written for its sake.
+    var segmentBytes = 64 << 10
+    var journalBytes = 512 << 10
+    /// How often an object is made that is to go by itself; 0: never.
+    var mortalMeanNs: UInt64 = 0
     /// How long the safety phase lasts.
     var safetyNs: UInt64 = 20_000_000_000
+
+    /// Whether lost replicas are replaced, so that a machine may lose its whole disk.
+    static let replacesReplicas = false
 
     /// A quiet cluster: the ground for scenarios.
     init(calmWithSeed seed: UInt64) {
@@ -54,6 +62,14 @@ struct Swarm {
         settings.loadedBytesMax = random.pick([4 << 10, 64 << 10, 256 << 20])
         settings.expiryIntervalMs = random.pick([50, 1_000])
         settings.raft.snapshotChunkBytes = random.pick([512, 4 << 10, 256 << 10])
+        segmentBytes = random.pick([8 << 10, 32 << 10, 64 << 10])
+        if random.chance(0.3) {
+            faults.kinds += [.damageStore, .damageStore, .damageStore]
+        }
+        if Swarm.replacesReplicas, random.chance(0.3) { faults.kinds.append(.wipeDisk) }
+        mortalMeanNs = random.chance(0.5) ? 400_000_000 : 0
+        journalBytes = segmentBytes * random.pick([4, 16])
+        settings.placementCheckpointEntries = random.pick([20, 200, 1_000])
     }
 
     private mutating func drawCluster(_ random: inout SeededGenerator) {

@@ -118,7 +118,7 @@ extension EventLedger.ObjectLedger {
             items[name] = nil
             tell(point, "{\"event\":\"removeItem\"", "\"prop\":", Array("\"\(name)\"".utf8))
         case .expire(let name): items[name] = nil
-        case .settings: break
+        case .settings, .restored: break
         case .joined(let connection, let attachment, let presence):
             return join(connection, attachment, presence.payload.json, point)
         case .left(let connection): return leave(connection, point)

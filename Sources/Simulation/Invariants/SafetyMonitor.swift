@@ -57,13 +57,18 @@ struct SafetyMonitor {
                 let mark = EntryMark(term: record.term, digest: SafetyMonitor.digest(record))
                 logs[machine][record.group, default: LogMirror()].append(mark, at: record.index)
                 if committed[Place(group: record.group, index: record.index)] == nil { world.ledger.note(record) }
-            case LogRecord.snapshotKind:
-                snapshots[record.group] = max(snapshots[record.group] ?? 0, record.index)
-                logs[machine][record.group] = LogMirror(
-                    base: record.index, entries: [], compared: record.index)
+            case LogRecord.snapshotKind: replace(record, machine: machine)
+            case LogRecord.coveredKind where record.replacesLog: replace(record, machine: machine)
+            case LogRecord.lostKind, LogRecord.endedKind: loseLog(record.group, machine: machine)
             default: break
             }
         }
+    }
+
+    /// Another replica's state takes the place of the log.
+    private mutating func replace(_ record: LogRecord, machine: Int) {
+        snapshots[record.group] = max(snapshots[record.group] ?? 0, record.index)
+        logs[machine][record.group] = LogMirror(base: record.index, entries: [], compared: record.index)
     }
 
     private static func digest(_ record: LogRecord) -> UInt64 {
@@ -130,7 +135,7 @@ struct SafetyMonitor {
     mutating func observe(seal: Term, of shard: ShardID, machine: Int, in world: World) {
         let group = GroupID.shard(shard)
         let before = max(seals[machine][group] ?? .zero, durableSeals[machine][group] ?? .zero)
-        if seal < before, world.machines[machine].lostGroup != group {
+        if seal < before {
             world.fail(
                 .correctness,
                 "I6: the sealed term of shard \(shard.rawValue) at \(world.machines[machine].name) fell from "
@@ -139,9 +144,18 @@ struct SafetyMonitor {
         seals[machine][group] = seal
     }
 
-    /// The disk has lost this log.
-    mutating func loseLog(_ shard: ShardID, machine: Int) {
-        logs[machine][.shard(shard)] = nil
+    /// The machine has another disk.
+    mutating func forgetDisk(of machine: Int) {
+        logs[machine] = [:]
+        seals[machine] = [:]
+        durableSeals[machine] = [:]
+    }
+
+    /// The disk has lost this log, or the replica is no more: what comes is another one (O9).
+    mutating func loseLog(_ group: GroupID, machine: Int) {
+        logs[machine][group] = nil
+        seals[machine][group] = nil
+        durableSeals[machine][group] = nil
     }
 }
 
@@ -168,7 +182,9 @@ extension World {
         let clocks = clocks(process.machine)
         for shard in process.loops[loop].inspect(now: clocks) {
             let group = GroupID.shard(shard.shard)
-            safety.observe(commit: shard.commit.rawValue, of: group, machine: process.machine, in: self)
+            // A log that waits for the installation of a snapshot knows of more than it has.
+            let known = min(shard.commit, shard.appliedThrough).rawValue
+            safety.observe(commit: known, of: group, machine: process.machine, in: self)
             safety.observe(seal: shard.sealedTerm, of: shard.shard, machine: process.machine, in: self)
             if shard.passesReadCheck { checkSoleReader(of: shard.shard, process) }
         }

@@ -1,4 +1,5 @@
 import Cluster
+import Placement
 import Storage
 import StoreBinding
 
@@ -22,12 +23,23 @@ struct MachineDisk {
     /// Nothing can be written until the disk has room again.
     var isStalled: Bool { journal.space == .stalled }
 
-    init(seed: UInt64) {
-        journal = MemoryJournal(seed: seed)
+    init(segmentBytes: Int, seed: UInt64) {
+        journal = MemoryJournal(segmentBytes: segmentBytes, seed: seed)
         // Every process begins by reading its journal back, the first one too.
         var draws = DiskDraws(random: SeededGenerator(seed: seed))
         journal.crash(.process, using: &draws)
     }
+
+    var droppedSegments: UInt64 { journal.droppedSegments }
+    var liveBytes: Int { journal.liveBytes }
+
+    /// Shards whose entries keep the journal longer than it should be.
+    func pressure(aboveBytes bytes: Int) -> [ShardID] {
+        journal.pressure(aboveBytes: bytes).compactMap { GroupID(rawValue: $0).shard }
+    }
+
+    /// Everything that was to be written is.
+    var isWritten: Bool { !journal.hasQueued }
 
     mutating func append(_ batch: PersistBatch, from core: Int) {
         // Without their payloads: the term is what counts.
@@ -71,14 +83,19 @@ struct MachineDisk {
         isSyncing = false
     }
 
-    /// Reads everything back, without the logs of `lostGroup`: as if damage had been found there.
+    /// Reads everything back, without the log of `lostGroup`: as if damage had been found there.
     mutating func recover(lostGroup: GroupID?) throws -> RecoveredLogs {
         var logs = RecoveredLogs()
         try journal.recover(withoutGroup: lostGroup?.rawValue) { record in
             try logs.visit(LogRecord(record))
         }
         // A disk that has lost a log knows that it had one (O9).
-        if let lostGroup { try logs.visit(.lost(at: .genesis, group: lostGroup)) }
+        if let lostGroup {
+            let record = LogRecord.lost(at: .genesis, group: lostGroup)
+            try logs.visit(record)
+            journal.append([JournalRecord(record)])
+            journal.sync()
+        }
         try logs.finish()
         return logs
     }

@@ -17,6 +17,9 @@ final class MachineStore {
     private var queue: [Waiting] = []
     /// Answers that leave when the commit is done.
     private var underWay: [(loop: Int, result: StoreResult)] = []
+    /// Answers that rest on files only.
+    private var filed: [(loop: Int, result: StoreResult)] = []
+    private(set) var statistics = StorageStatistics()
     /// Erasures and installations that go on: who waits for them.
     private var jobs: [(shard: UInt32, loop: Int, job: Cluster.StoreJob, isInstall: Bool)] = []
     private(set) var isBusy = false
@@ -54,20 +57,32 @@ final class MachineStore {
     func finishTurn() -> [(loop: Int, result: StoreResult)] {
         isBusy = false
         let answers = underWay
+        let onFiles = filed
         underWay = []
+        filed = []
         do {
             try twin.commit()
-            return answers
+            for answer in answers { count(answer.result) }
+            return answers + onFiles
         } catch {
+            statistics.failedCommits += 1
             let lostJobs = jobs
             jobs = []
             return answers.map { (loop: $0.loop, result: $0.result.failed) }
-                + lostJobs.map { (loop: $0.loop, result: .failed($0.job)) }
+                + lostJobs.map { (loop: $0.loop, result: .failed($0.job)) } + onFiles
         }
+    }
+
+    private func count(_ result: StoreResult) {
+        if case .installed = result { statistics.snapshotsInstalled += 1 }
     }
 
     private func answer(_ result: StoreResult, to loop: Int) {
         underWay.append((loop: loop, result: result))
+    }
+
+    private func answerOfFile(_ result: StoreResult, to loop: Int) {
+        filed.append((loop: loop, result: result))
     }
 
     private func begin(_ waiting: Waiting) {
@@ -75,8 +90,7 @@ final class MachineStore {
         switch waiting.request {
         case .write(let job, _), .split(let job, _, _), .merge(let job, _, _, _):
             guard let transaction = StoreTransaction(waiting.request) else { return }
-            let isDone = (try? twin.begin(transaction)) != nil
-            answer(isDone ? .done(job) : .failed(job), to: loop)
+            write(transaction, waiting.request, job, loop)
         case .erase(let job, let shard, let range):
             let known = (try? twin.readHead(shard.rawValue))??.range ?? StoredRange(range)
             begin(.erase(StoreErasure(shard: shard.rawValue, range: known)), job, shard, loop, isInstall: false)
@@ -100,6 +114,21 @@ final class MachineStore {
         jobs.append((shard.rawValue, loop, job, isInstall))
     }
 
+    private func write(_ transaction: StoreTransaction, _ request: StoreRequest, _ job: Cluster.StoreJob, _ loop: Int) {
+        do throws(StoreError) {
+            _ = try twin.begin(transaction)
+            answer(.done(job), to: loop)
+            switch request {
+            case .split: statistics.splits += 1
+            case .merge: statistics.merges += 1
+            default: statistics.checkpoints += 1
+            }
+        } catch {
+            if error.kind == .damaged, let shard = request.shard { answer(.damaged(shard, error.what), to: loop) }
+            answer(.failed(job), to: loop)
+        }
+    }
+
     private func stepJob() {
         guard case .finished(let shard, let head)? = try? twin.step(),
             let place = jobs.firstIndex(where: { $0.shard == shard })
@@ -119,11 +148,12 @@ final class MachineStore {
         case .makeSnapshot(let job, let shard):
             guard let made = try? twin.makeSnapshot(shard.rawValue),
                 let head = (try? twin.readHead(shard.rawValue)) ?? nil
-            else { return answer(.failed(job), to: loop) }
+            else { return answerOfFile(.failed(job), to: loop) }
+            statistics.snapshotsMade += 1
             offers = offers.filter { $0.value.shard != shard }
             offers[made.hash] = (shard, made.bytes)
             let replica = StoredReplica(head)
-            answer(
+            answerOfFile(
                 .madeSnapshot(
                     job,
                     SnapshotOffer(
@@ -134,7 +164,7 @@ final class MachineStore {
             var filled = message
             let start = Int(range.offset)
             filled.fill(with: Array(offer.bytes[start..<start + range.byteCount]))
-            answer(.readSnapshot(shard, filled), to: loop)
+            answerOfFile(.readSnapshot(shard, filled), to: loop)
         case .releaseSnapshots(let shard): offers = offers.filter { $0.value.shard != shard }
         case .stage(let shard, let part):
             let place = twin.intake(title: "\(shard.rawValue)", byteCount: part.totalBytes, hash: part.contentHash)
@@ -142,7 +172,7 @@ final class MachineStore {
         case .finishStaging(let job, let shard, let hash):
             let place = twin.intake(title: "\(shard.rawValue)", byteCount: 0, hash: hash)
             staged[hash] = try? twin.finishIntake(place.name)
-            answer(.staged(job, isIntact: staged[hash] != nil), to: loop)
+            answerOfFile(.staged(job, isIntact: staged[hash] != nil), to: loop)
         case .dropStaged(_, let hash):
             if let verified = staged.removeValue(forKey: hash) { twin.removeSnapshot(verified.name) }
         default: preconditionFailure("no business of files")
@@ -155,6 +185,7 @@ final class MachineStore {
         twin.crash(.process)
         queue = []
         underWay = []
+        filed = []
         jobs = []
         isBusy = false
         offers = [:]
@@ -162,18 +193,39 @@ final class MachineStore {
     }
 
     /// What a new process finds. Damage is found before anything is used (O9).
-    func recover() throws -> [StoredReplica] {
+    func recover() throws -> (stored: [StoredReplica], damaged: Set<ShardID>) {
         let heads = try twin.recover()
-        var damaged: Set<UInt32> = []
-        if case .damagedShards(let damages) = twin.inspect() { damaged = Set(damages.map(\.shard)) }
-        return heads.filter { !damaged.contains($0.shard) }.map(StoredReplica.init)
+        let damaged = Set((damagedShards + twin.lost.compactMap(\.shard)).map { ShardID(rawValue: $0) })
+        return (heads.map(StoredReplica.init).filter { !damaged.contains($0.shard) }, damaged)
     }
 
-    /// Flips a bit of some object; what its replica reads fails from then on.
-    func damage(using random: inout SeededGenerator) -> Bool {
+    func head(of shard: ShardID) -> StoredHead? { (try? twin.readHead(shard.rawValue)) ?? nil }
+
+    /// What an inspector says of it: the shards that are damaged.
+    var damagedShards: [UInt32] {
+        guard case .damagedShards(let damages) = twin.inspect() else { return [] }
+        return damages.map(\.shard)
+    }
+
+    /// Flips a bit of some object of the shard; what its replica reads fails from then on. False if it has none.
+    func damage(_ shard: ShardID, using random: inout SeededGenerator) -> Bool {
+        guard let range = (try? twin.readHead(shard.rawValue))??.range else { return false }
         var draws = DiskDraws(random: random)
         defer { random = draws.random }
-        return twin.damage(using: &draws) != nil
+        guard twin.damage(in: range, using: &draws) != nil else { return false }
+        statistics.damages += 1
+        return true
+    }
+}
+
+extension StoreRequest {
+    /// Whose state it changes.
+    fileprivate var shard: ShardID? {
+        switch self {
+        case .write(_, let write), .merge(_, _, _, let write), .split(_, let write, _): write.shard
+        case .install(_, let shard, _), .erase(_, let shard, _): shard
+        default: nil
+        }
     }
 }
 
@@ -181,9 +233,9 @@ extension StoreResult {
     /// What is said instead when the commit has failed.
     fileprivate var failed: StoreResult {
         switch self {
-        case .done(let job), .madeSnapshot(let job, _), .staged(let job, _), .installed(let job, _): .failed(job)
+        case .done(let job), .installed(let job, _): .failed(job)
         case .due(let job, _): .due(job, [])
-        case .failed, .readSnapshot, .damaged: self
+        case .failed, .damaged, .madeSnapshot, .readSnapshot, .staged: self
         }
     }
 }

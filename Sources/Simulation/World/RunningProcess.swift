@@ -34,6 +34,8 @@ final class RunningProcess {
     var links: [UInt64?]
     var view: ClusterView?
     var isDraining = false
+    /// It was told that its journal is long.
+    var isPressed = false
     /// By loop: something other than time has passed since the monitor looked.
     var isNews: [Bool]
     /// How long this process has stood still until now, for deadlines that cannot run meanwhile.
@@ -75,13 +77,16 @@ struct Machine {
         case suspended
     }
 
-    let nodeID: NodeID
+    /// Of the disk: an empty disk is another node under the same name (O9).
+    var nodeID: NodeID
     let name: String
     let address: String
     let loops: Int
     var clock: MachineClock
     var disk: MachineDisk
-    let store = MachineStore()
+    var store = MachineStore()
+    /// Disks that this machine has had.
+    var lives = 1
     var process: RunningProcess?
     var generation: UInt64 = 0
     var standstill: Standstill?
@@ -93,7 +98,7 @@ struct Machine {
     /// Deaths that the parent knows of and the cluster has not confirmed.
     var unburied: [Obituary] = []
     var isStartPlanned = false
-    /// The log that this disk has lost, if any: one shard at most, for good.
+    /// The log that this disk has lost and does not remember to have lost.
     var lostGroup: GroupID?
 
     // Slowness, in force until the fault ends.
@@ -118,6 +123,7 @@ enum WorldEvent {
     case talker(Int, TalkerEvent)
     case fault(FaultEvent)
     case endOfFault(FaultEnd)
+    case mortal
     case audit
 }
 

@@ -18,7 +18,7 @@ extension World {
     private func inject(_ kind: FaultInjector.Kind) {
         switch kind {
         case .kill, .killOwner, .killLeader, .killLeaderAndOwner, .killWithParent, .killOwnerWithParent,
-            .restartAll, .shutDown, .loseLog:
+            .restartAll, .shutDown, .loseLog, .damageStore, .wipeDisk:
             injectDeath(kind)
         case .pause, .pauseOwner, .suspend: injectStandstill(kind)
         case .isolate, .isolateOwner, .isolateLeader, .cutPair, .cutOneWay, .partialMesh, .cutOwnerFromLeader,
@@ -101,6 +101,8 @@ extension World {
         case .restartAll: restartAll()
         case .shutDown: if let victim = victim() { shutDown(victim) }
         case .loseLog: if let victim = victim() { loseLog(victim) }
+        case .damageStore: damageStore(random.below(machines.count))
+        case .wipeDisk: if let victim = victim() { wipeDisk(victim) }
         default: break
         }
     }
@@ -122,24 +124,6 @@ extension World {
                 kill(machine)
             }
         }
-    }
-
-    /// Damage to one log: the machine comes back without it, and stays without it (O9). Never the same shard
-    /// twice, so that a majority of each log is left.
-    private func loseLog(_ machine: Int) {
-        let shard = ShardID(rawValue: UInt32(random.below(plan.shards)))
-        let group = GroupID.shard(shard)
-        guard machines[machine].lostGroup == nil, !machines.contains(where: { $0.lostGroup == group }) else {
-            return
-        }
-        loseLog(of: shard, machine: machine)
-    }
-
-    func loseLog(of shard: ShardID, machine: Int) {
-        machines[machine].lostGroup = GroupID.shard(shard)
-        killWithParent(
-            machine, crash: .process, restartAfterNs: 100_000_000 + random.exponential(meanNs: 300_000_000))
-        safety.loseLog(shard, machine: machine)
     }
 
     // MARK: - Standing still

@@ -66,6 +66,7 @@ extension World {
     /// Each process looks now and then which others it can connect to, and which links have died.
     func linkRound(_ machine: Int, _ generation: UInt64) {
         guard let process = process(machine, generation) else { return }
+        pressJournal(process)
         schedule(
             .linkRound(machine: machine, generation: generation),
             afterNs: 40_000_000 + random.below(UInt64(20_000_000)))
@@ -81,6 +82,14 @@ extension World {
                 link(process, peer)
             }
         }
+    }
+
+    /// As the shell does once a second: shards that keep the journal long are written first.
+    private func pressJournal(_ process: RunningProcess) {
+        let shards = machines[process.machine].disk.pressure(aboveBytes: plan.journalBytes)
+        guard !shards.isEmpty || process.isPressed else { return }
+        process.isPressed = !shards.isEmpty
+        for loop in process.loops.indices { give(.journalPressure(shards), to: process, loop: loop) }
     }
 
     private func link(_ one: RunningProcess, _ other: RunningProcess) {

@@ -24,6 +24,7 @@ extension World {
             schedule(.client(client, .begin), afterNs: random.below(UInt64(100_000_000)))
         }
         startTalkers()
+        startMortals()
     }
 
     func startFaults() {
@@ -56,7 +57,18 @@ extension World {
         checkSockets()
         wait(atMostNs: World.healLimitNs, for: "replicas to be equal") { self.unequalShard == nil }
         if failure == nil { compareReplicas() }
+        wait(atMostNs: 2 * World.healLimitNs, for: "mortals to be gone") { self.livingMortal == nil }
+        checkStorage()
         if failure == nil { checkHistory() }
+        countStorage()
+    }
+
+    private func countStorage() {
+        for machine in machines {
+            if let process = machine.process { statistics.storage.add(process) }
+            statistics.storage.add(machine.store.statistics)
+            statistics.storage.droppedSegments += machine.disk.droppedSegments
+        }
     }
 
     func wait(atMostNs limitNs: UInt64, for what: String, until isDone: @escaping () -> Bool) {
@@ -73,7 +85,7 @@ extension World {
 
     // MARK: - Looking
 
-    private func inspections(of shard: ShardID) -> [(machine: Int, shard: ShardInspection)] {
+    func inspections(of shard: ShardID) -> [(machine: Int, shard: ShardInspection)] {
         machines.indices.compactMap { machine in
             guard let process = machines[machine].process else { return nil }
             let loop = homeLoop(of: shard, loops: process.loops.count)
@@ -91,7 +103,7 @@ extension World {
 
     /// Replicas that still hold the shard's log.
     private func sound(_ shard: ShardID) -> [(machine: Int, shard: ShardInspection)] {
-        inspections(of: shard).filter { machines[$0.machine].lostGroup != GroupID.shard(shard) }
+        inspections(of: shard).filter { $0.shard.holdsLog }
     }
 
     private var unequalShard: ShardID? {

@@ -13,9 +13,10 @@ extension World {
         machines[machine].generation += 1
         let recovered: RecoveredReplicas
         do {
-            let stored = try machines[machine].store.recover()
+            let found = try machines[machine].store.recover()
             let logs = try machines[machine].disk.recover(lostGroup: machines[machine].lostGroup)
-            recovered = RecoveredReplicas(logs: logs, stored: stored)
+            recovered = RecoveredReplicas(logs: logs, stored: found.stored, damaged: found.damaged.sorted())
+            noticeLosses(machine, found.damaged)
         } catch {
             return fail(.correctness, "O12: \(machines[machine].name) cannot read its own journal: \(error)")
         }
@@ -42,10 +43,10 @@ extension World {
         settings.loops = host.loops
         let clocks = clocks(machine)
         let membership: Membership =
-            machine == 0
+            machine == 0 && host.lives == 1
             ? .bootstrap(
                 initialNodes: plan.machines, shards: plan.shards, leaseDurationMs: plan.leaseDurationMs)
-            : .join([machines[0].address])
+            : .join(machines.indices.filter { $0 != machine }.map { machines[$0].address })
         let node = NodeCore(
             identity: identity, membership: membership, recovered: recovered.logs, settings: settings,
             seed: random.next(), now: clocks)
@@ -70,6 +71,7 @@ extension World {
     func end(_ process: RunningProcess, crash: MemoryJournal.Crash) {
         let machine = process.machine
         guard isAlive(process) else { return }
+        statistics.storage.add(process)
         machines[machine].process = nil
         if machines[machine].standstill == .suspended { machines[machine].clock.wake(trueNs: nowNs) }
         machines[machine].standstill = nil

@@ -138,6 +138,7 @@ extension World {
         for output in effects.sockets { carryOut(output, of: process, loop: loop) }
         for request in effects.store { machines[process.machine].store.ask(request, from: loop) }
         if !effects.store.isEmpty { beginStoring(process) }
+        for lost in effects.lost { noticeLoss(of: lost.shard, process.machine) }
         for lost in effects.lost { note("\(process.identity.name) loses shard \(lost.shard): \(lost.what)") }
     }
 

@@ -27,7 +27,12 @@ final class World {
     var presence = PresenceJudge()
     /// Lists of presence that were asked for, and what came.
     var listAnswers: [RequestToken: [UInt8]?] = [:]
+    /// Objects that are to die by themselves, and the requests that made them.
+    var mortals: [String] = []
+    var mortalRequests: Set<RequestToken> = []
     var statistics = WorldStatistics()
+    /// Replicas whose log or state was damaged, by shard: at most one of each, until it has been replaced.
+    var damages: [ShardID: Damage] = [:]
     /// Clients go on asking.
     var isLoadOn = false
     /// The first thing that went wrong; the run ends there.
@@ -69,7 +74,7 @@ final class World {
             clock: MachineClock(
                 trueNs: nowNs, bootPpm: drift, rawPpm: drift,
                 startNs: 10_000_000_000 + random.below(UInt64(1) << 40)),
-            disk: MachineDisk(seed: random.next()))
+            disk: MachineDisk(segmentBytes: plan.segmentBytes, seed: random.next()))
     }
 
     func nextToken() -> RequestToken {
@@ -133,6 +138,7 @@ final class World {
         case .talker(let talker, let event): handle(event, talker: talker)
         case .fault(let fault): inject(fault)
         case .endOfFault(let end): endFault(end)
+        case .mortal: makeMortal()
         case .audit: audit()
         }
     }
@@ -182,6 +188,7 @@ public struct WorldStatistics: Sendable, Equatable {
     public var socketEvents: UInt64 = 0
     public var socketMessages: UInt64 = 0
     public var gaps: UInt64 = 0
+    public var storage = StorageStatistics()
     /// What nodes said that the cluster did not take.
     public var refusals: [String] = []
 }

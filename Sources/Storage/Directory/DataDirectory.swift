@@ -118,7 +118,7 @@ public final class DataDirectory: @unchecked Sendable {
 
     // MARK: Lock
 
-    private static func takeLock(_ path: String) throws(DataDirectoryError) -> Int32 {
+    static func takeLock(_ path: String) throws(DataDirectoryError) -> Int32 {
         let lockPath = path + "/lock"
         let file = Glibc.open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw .systemCall("open", errno, path: lockPath) }

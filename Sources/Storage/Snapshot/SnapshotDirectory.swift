@@ -8,7 +8,8 @@ public struct SnapshotDirectory: Sendable {
     static let suffix = ".snapshot"
     static let partialSuffix = ".partial"
 
-    init(_ path: String) throws(StoreError) {
+    /// Made if it does not exist; its parent must.
+    public init(_ path: String) throws(StoreError) {
         let made = SystemDisk.makeDirectory(path)
         guard made == 0 else { throw .systemCall("mkdir", made, path: path) }
         self.path = path

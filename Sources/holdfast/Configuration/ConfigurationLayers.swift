@@ -97,6 +97,11 @@ private struct SettingChecker {
                 assign(&result.memoryMegabytes, Self.number(setting.value, SettingKey.memoryMegabytesRange))
             case .presenceGraceMs:
                 assign(&result.presenceGraceMs, Self.number(setting.value, SettingKey.presenceGraceMsRange))
+            case .onDamage:
+                assign(&result.onDamage, Self.scalar(setting.value).flatMap(NodeConfiguration.OnDamage.init))
+            case .scrubIntervalS:
+                assign(
+                    &result.scrubIntervalSeconds, Self.number(setting.value, SettingKey.scrubIntervalSRange))
             case .logLevel:
                 assign(&result.logLevel, Self.scalar(setting.value).flatMap(NodeConfiguration.LogLevel.init))
             }

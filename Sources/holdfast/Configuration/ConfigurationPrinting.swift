@@ -24,6 +24,8 @@ extension NodeConfiguration {
             "hibernate-ms = \(hibernateMs)",
             "memory-mb = \(memoryMegabytes)",
             "presence-grace-ms = \(presenceGraceMs)",
+            "on-damage = \(quoted(onDamage.rawValue))",
+            "scrub-interval-s = \(scrubIntervalSeconds)",
             "log-level = \(quoted(logLevel.rawValue))",
         ]
         return lines.joined(separator: "\n")

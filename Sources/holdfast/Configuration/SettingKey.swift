@@ -22,6 +22,8 @@ enum SettingKey: String, CaseIterable, Sendable {
     case hibernateMs = "hibernate-ms"
     case memoryMegabytes = "memory-mb"
     case presenceGraceMs = "presence-grace-ms"
+    case onDamage = "on-damage"
+    case scrubIntervalS = "scrub-interval-s"
     case logLevel = "log-level"
 
     static let shardRange = 1...4_096
@@ -29,6 +31,7 @@ enum SettingKey: String, CaseIterable, Sendable {
     static let hibernateMsRange: ClosedRange<UInt64> = 0...86_400_000
     static let memoryMegabytesRange = 16...1_048_576
     static let presenceGraceMsRange: ClosedRange<UInt64> = 0...600_000
+    static let scrubIntervalSRange: ClosedRange<UInt64> = 0...31_536_000
     static let loopRange = 0...256
     static let initialNodeRange = 1...64
 
@@ -57,6 +60,8 @@ enum SettingKey: String, CaseIterable, Sendable {
         case .hibernateMs: Self.describe(Self.hibernateMsRange) + ", 0 for never"
         case .memoryMegabytes: Self.describe(Self.memoryMegabytesRange)
         case .presenceGraceMs: Self.describe(Self.presenceGraceMsRange)
+        case .onDamage: Self.describe(NodeConfiguration.OnDamage.allCases.map(\.rawValue))
+        case .scrubIntervalS: Self.describe(Self.scrubIntervalSRange) + ", 0 for never"
         case .logLevel: Self.describe(NodeConfiguration.LogLevel.allCases.map(\.rawValue))
         }
     }

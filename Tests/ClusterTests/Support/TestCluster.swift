@@ -23,13 +23,16 @@ final class TestCluster {
     var keeps: (Letter) -> Bool = { _ in false }
     var kept: [Letter] = []
 
-    init(shards: Int = 1, leaseDurationMs: UInt64 = 2_000, adjust: (inout NodeSettings) -> Void = { _ in }) {
+    init(
+        shards: Int = 1, nodes count: Int = 3, leaseDurationMs: UInt64 = 2_000,
+        adjust: (inout NodeSettings) -> Void = { _ in }
+    ) {
         var settings = NodeSettings()
         adjust(&settings)
-        for number in 0..<3 {
+        for number in 0..<count {
             let membership =
                 number == 0
-                ? Membership.bootstrap(initialNodes: 3, shards: shards, leaseDurationMs: leaseDurationMs)
+                ? Membership.bootstrap(initialNodes: count, shards: shards, leaseDurationMs: leaseDurationMs)
                 : .join(["peer1"])
             nodes.append(TestNode(number: number, membership: membership, settings: settings, now: now))
         }
@@ -38,9 +41,10 @@ final class TestCluster {
 
     /// A formed cluster of which every shard is served.
     static func serving(
-        shards: Int = 1, leaseDurationMs: UInt64 = 2_000, adjust: (inout NodeSettings) -> Void = { _ in }
+        shards: Int = 1, nodes: Int = 3, leaseDurationMs: UInt64 = 2_000,
+        adjust: (inout NodeSettings) -> Void = { _ in }
     ) -> TestCluster {
-        let cluster = TestCluster(shards: shards, leaseDurationMs: leaseDurationMs, adjust: adjust)
+        let cluster = TestCluster(shards: shards, nodes: nodes, leaseDurationMs: leaseDurationMs, adjust: adjust)
         cluster.advance(upToMs: 5_000) {
             cluster.servingShards == shards && cluster.nodes.allSatisfy { $0.lease != nil }
         }
@@ -130,6 +134,7 @@ final class TestCluster {
             node.loop.step(.lease(lease), now: now)
         }
         if let quota = effects.quota { node.loop.step(.quota(quota), now: now) }
+        if let full = effects.fullNodes { node.loop.step(.fullNodes(full), now: now) }
         for message in effects.toLoops { node.loop.step(.message(from: node.nodeID, message), now: now) }
         if effects.drainLoops, !node.isLoopHung { node.loop.step(.drain, now: now) }
         for (token, result) in effects.proposals { node.proposals[token.rawValue] = result }

@@ -3,6 +3,7 @@ import Cluster
 import ObjectRuntime
 import Placement
 import Raft
+import Storage
 
 @testable import EdgeNode
 
@@ -45,6 +46,25 @@ final class ExecutingGateway: RequestGateway {
         }
         return socketRefusal
     }
+
+    /// The file that is made of any shard but number 3, which another node owns.
+    var backupFile: (manifest: SnapshotManifest, bytes: [UInt8])?
+    private(set) var droppedBackups: [UInt64] = []
+
+    func makeBackup(of shard: ShardID, answer: @escaping (Result<BackupFile, BackupFault>) -> Void) {
+        guard let backupFile, shard.rawValue != 3 else { return answer(.failure(.notOwner)) }
+        answer(
+            .success(
+                BackupFile(
+                    id: 12, manifest: backupFile.manifest, byteCount: UInt64(backupFile.bytes.count), hash: 7)))
+    }
+
+    func readBackup(_ id: UInt64, at offset: UInt64, count: Int, answer: @escaping ([UInt8]?) -> Void) {
+        guard let bytes = backupFile?.bytes, id == 12, offset < bytes.count else { return answer(nil) }
+        answer(Array(bytes[Int(offset)...].prefix(count)))
+    }
+
+    func dropBackup(_ id: UInt64) { droppedBackups.append(id) }
 
     var loopIndex = 2
     var loopCount = 4

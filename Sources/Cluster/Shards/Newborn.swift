@@ -1,0 +1,89 @@
+import ObjectRuntime
+import Placement
+import Raft
+
+/// The child of a committed split, before it is a replica of its own: until the store has it in the same transaction as
+/// its parent's state, a crash leaves neither, and the parent's log makes it again (O13).
+struct Newborn {
+    let shard: ShardID
+    let base: StoredBase
+    var state: ShardState
+    /// In the checkpoint of the parent that is under way.
+    private(set) var isCaptured = false
+    private(set) var isStored = false
+
+    init(_ child: SplitChild, configuration: Configuration) {
+        shard = ShardID(rawValue: child.split.child)
+        base = StoredBase(
+            position: Position(
+                term: Term(rawValue: child.split.epoch), index: LogIndex(rawValue: child.split.index)),
+            configuration: configuration)
+        state = child.state
+    }
+
+    mutating func capture() -> StoredWrite? {
+        guard !isCaptured, let checkpoint = state.beginCheckpoint() else { return nil }
+        isCaptured = true
+        return StoredWrite(shard: shard, base: base, checkpoint: checkpoint)
+    }
+
+    mutating func finishCapture() {
+        guard isCaptured else { return }
+        state.endCheckpoint()
+        isStored = true
+    }
+
+    mutating func abandonCapture() {
+        guard isCaptured else { return }
+        state.abandonCheckpoint()
+        isCaptured = false
+    }
+}
+
+extension ShardReplica {
+    /// Takes the children of what has just been applied. There is at most one: the next split waits for its place in
+    /// the table.
+    func bear() {
+        for child in state.takeChildren() {
+            guard
+                let place = raft.makeSnapshot(at: LogIndex(rawValue: child.split.index), data: [])
+            else { preconditionFailure("O13: the log has the split that was applied just now") }
+            precondition(newborn == nil, "O13: a shard splits once at a time")
+            listeners.forget { child.split.range.contains($0.key.rawValue) }
+            newborn = Newborn(child, configuration: place.configuration)
+        }
+    }
+
+    func captureNewborn() -> StoredWrite? { newborn?.capture() }
+
+    func takeStoredNewborn() -> Newborn? {
+        guard let newborn, newborn.isStored else { return nil }
+        self.newborn = nil
+        return newborn
+    }
+}
+
+extension LoopCore {
+    /// The child is in the store: it becomes a replica like any other.
+    func begin(_ newborn: Newborn, of parent: ShardReplica) {
+        guard let state = view?.state, replicas[newborn.shard] == nil else { return }
+        // Merged into another already, or never to be: a new replica of what it became comes from there.
+        if state.table.isGone(newborn.shard) { return erase(newborn.shard, newborn.state.bounds.range) }
+        let group = GroupID.shard(newborn.shard)
+        persist.add(.created(newborn.base.configuration, at: parent.joinedAt, group: group))
+        persist.add(.covered(newborn.base.position, group: group))
+        let record = state.table.record(of: newborn.shard)
+            ?? ShardRecord(
+                shard: newborn.shard, start: newborn.state.bounds.range.lowerBound,
+                replicas: newborn.base.configuration.voters)
+        let base = Snapshot(
+            index: newborn.base.position.index, term: newborn.base.position.term,
+            configuration: newborn.base.configuration)
+        add(
+            record,
+            ReplicaOrigin(
+                log: InitialState(snapshot: base), state: newborn.state, stored: newborn.base.position,
+                joinedAt: parent.joinedAt))
+        if let replica = replicas[newborn.shard] { show(record, to: replica, now: clocks) }
+    }
+}

@@ -1,0 +1,81 @@
+import ObjectRuntime
+import Placement
+import Raft
+
+/// How the owner splits and merges shards (O13): the plan is the table's, the log decides, the table follows.
+extension ShardReplica {
+    var hasDivisionWork: Bool {
+        newborn != nil || (isServing && (record.plan != nil || unfinishedSplit != nil || state.bounds.frozenBy != nil))
+    }
+
+    /// The log has split, and the table does not know: whoever owns the shard finishes it.
+    private var unfinishedSplit: ShardSplit? {
+        guard let split = state.bounds.newestSplit, split.index <= raft.commit.rawValue,
+            let table = placement?.table
+        else { return nil }
+        let child = ShardID(rawValue: split.child)
+        return table.record(of: child) == nil && !table.isGone(child) ? split : nil
+    }
+
+    func advanceDivision(now: Clocks) {
+        let nowMs = now.rawNs / 1_000_000
+        // The store comes first: nothing else of this shard is stored before its child is.
+        if newborn != nil { beginCheckpoint(nowMs: nowMs) }
+        guard isServing, move == nil, let process else { return }
+        if let split = unfinishedSplit {
+            // The child must be able to lead here before the table names it.
+            guard newborn == nil, isDivisionDue(nowMs: nowMs) else { return }
+            requests.append(
+                .propose(
+                    .split(
+                        shard, expected: record.epoch, proposer: process, cut: split.cut,
+                        child: ShardID(rawValue: split.child), index: LogIndex(rawValue: split.index))))
+            return
+        }
+        switch record.plan {
+        case .split(let cut, let child): split(at: cut, child: child, now: now)
+        case .merge(_, let into) where state.bounds.frozenBy == nil: freeze(by: into, now: now)
+        case .merge(_, let into) where state.bounds.frozenBy == into.rawValue: break
+        // Frozen for a merge that was called off, by a change of owner for instance.
+        default: if state.bounds.frozenBy != nil { thaw(now: now) }
+        }
+    }
+
+    private func isDivisionDue(nowMs: UInt64) -> Bool {
+        guard nowMs >= dividedAtMs + settings.proposalRetryMs || dividedAtMs == 0 else { return false }
+        dividedAtMs = nowMs
+        return true
+    }
+
+    private func freeze(by into: ShardID, now: Clocks) {
+        let next = raft.lastIndex.next
+        propose(state.executeFreeze(by: into.rawValue, context(next: next, now: now)), at: next)
+    }
+
+    private func thaw(now: Clocks) {
+        let next = raft.lastIndex.next
+        propose(state.executeThaw(context(next: next, now: now)), at: next)
+        sortMailbox(now: now)
+    }
+
+    private func propose(_ entry: (payload: [UInt8], index: UInt64)?, at next: LogIndex) {
+        guard let entry else { return }
+        let index = raft.propose(entry.payload)
+        precondition(index == next, "O3: an entry gets the index that its execution was told")
+        executedThrough = index
+    }
+
+    /// Frozen for this merge, and every replica has all of the log and knows it: a majority would not do, since two
+    /// majorities of two logs need not share a node that has both.
+    func isReady(toMergeInto into: ShardID) -> Bool {
+        isServing && state.bounds.frozenBy == into.rawValue && raft.commit == raft.lastIndex && !raft.hasOutstanding
+            && raft.configuration.members.allSatisfy { raft.matchIndex(of: $0) == raft.lastIndex }
+    }
+
+    private func split(at cut: UInt64, child: ShardID, now: Clocks) {
+        // Its entry is on its way, or its place in the table is.
+        if state.bounds.newestSplit?.child == child.rawValue { return }
+        let next = raft.lastIndex.next
+        propose(state.executeSplit(at: cut, child: child.rawValue, context(next: next, now: now)), at: next)
+    }
+}

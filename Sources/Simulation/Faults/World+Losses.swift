@@ -1,0 +1,121 @@
+import Cluster
+import ObjectRuntime
+import Placement
+import Raft
+
+/// A replica that has lost something for good.
+struct Damage {
+    var machine: Int
+    /// The machine's node knows of it.
+    var isNoticed = false
+}
+
+/// Disks that lose what they had (O9): a log, an object of the store, or everything. The world sees to it that at most
+/// one replica of a shard is concerned at a time; more than that no cluster is built to bear.
+extension World {
+    /// Damage to one log: the machine comes back without it.
+    func loseLog(_ machine: Int) {
+        let shard = ShardID(rawValue: UInt32(random.below(plan.shards)))
+        guard machines[machine].lostGroup == nil, mayLose(shard, at: machine) else { return }
+        loseLog(of: shard, machine: machine)
+    }
+
+    func loseLog(of shard: ShardID, machine: Int) {
+        damages[shard] = Damage(machine: machine)
+        machines[machine].lostGroup = GroupID.shard(shard)
+        killWithParent(
+            machine, crash: .process, restartAfterNs: 100_000_000 + random.exponential(meanNs: 300_000_000))
+        safety.loseLog(.shard(shard), machine: machine)
+    }
+
+    /// A bit of some object flips. It is found when the object is read, or at the next start; or never, if the object
+    /// is written anew.
+    func damageStore(_ machine: Int) {
+        guard let shards = newestView?.state?.table.records.map(\.shard) else { return }
+        let shard = random.pick(shards)
+        guard mayLose(shard, at: machine), machines[machine].store.damage(shard, using: &random) else { return }
+        note("a bit flips in shard \(shard) at \(machines[machine].name)")
+        damages[shard] = Damage(machine: machine)
+    }
+
+    /// The machine gets a new disk: another node, under the same name and address.
+    func wipeDisk(_ machine: Int) {
+        let node = machines[machine].nodeID
+        guard isWhole, let records = newestView?.state?.table.records else { return }
+        note("\(machines[machine].name) gets an empty disk")
+        killWithParent(
+            machine, crash: .power, restartAfterNs: 200_000_000 + random.exponential(meanNs: 500_000_000))
+        for record in records where record.isMember(node) {
+            damages[record.shard] = Damage(machine: machine, isNoticed: true)
+        }
+        safety.forgetDisk(of: machine)
+        machines[machine].nodeID = NodeID(rawValue: random.next() | 1)
+        machines[machine].lives += 1
+        machines[machine].disk = MachineDisk(segmentBytes: plan.segmentBytes, seed: random.next())
+        machines[machine].store = MachineStore()
+        machines[machine].lostGroup = nil
+        statistics.storage.wipes += 1
+    }
+
+    // MARK: - What may still be lost
+
+    private func mayLose(_ shard: ShardID, at machine: Int) -> Bool {
+        settleDamages()
+        guard damages[shard] == nil, let record = newestView?.state?.table.record(of: shard) else { return false }
+        return record.isMember(machines[machine].nodeID) && isWhole(record)
+    }
+
+    /// Every shard has all its replicas, at machines as they are now, and none of them is on its way.
+    private var isWhole: Bool {
+        settleDamages()
+        guard damages.isEmpty, let state = newestView?.state else { return false }
+        return state.table.records.allSatisfy(isWhole)
+    }
+
+    private func isWhole(_ record: ShardRecord) -> Bool {
+        let set = record.replicaSet
+        guard record.lost.isEmpty, !set.isJoint, set.learners.isEmpty,
+            set.voters.count == min(3, plan.machines)
+        else { return false }
+        let replicas = inspections(of: record.shard).filter { $0.shard.holdsLog }
+        return set.voters.allSatisfy { node in
+            replicas.contains { machines[$0.machine].nodeID == node && $0.shard.commit > .zero }
+        }
+    }
+
+    /// What was replaced, or written over before anybody saw it, is whole again.
+    private func settleDamages() {
+        for shard in damages.keys.sorted() {
+            guard let damage = damages[shard], let record = newestView?.state?.table.record(of: shard) else {
+                damages[shard] = nil
+                continue
+            }
+            if damage.isNoticed {
+                if isWhole(record) { damages[shard] = nil }
+            } else if machines[damage.machine].lostGroup != GroupID.shard(shard),
+                !machines[damage.machine].store.damagedShards.contains(shard.rawValue)
+            {
+                damages[shard] = nil
+            }
+        }
+    }
+
+    // MARK: - What is found
+
+    func noticeLoss(of shard: ShardID, _ machine: Int) {
+        statistics.storage.losses += 1
+        guard damages[shard]?.machine == machine else {
+            return fail(
+                .correctness, "O9: \(machines[machine].name) has lost shard \(shard), and nothing damaged it")
+        }
+        damages[shard]?.isNoticed = true
+    }
+
+    /// At a start. A log that was lost is remembered from now on by the disk itself.
+    func noticeLosses(_ machine: Int, _ damaged: Set<ShardID>) {
+        for shard in damaged.sorted() where damages[shard]?.isNoticed != true { noticeLoss(of: shard, machine) }
+        guard let shard = machines[machine].lostGroup?.shard else { return }
+        if damages[shard]?.isNoticed != true { noticeLoss(of: shard, machine) }
+        if machines[machine].disk.isWritten { machines[machine].lostGroup = nil }
+    }
+}

@@ -1,0 +1,37 @@
+import Cluster
+import Placement
+
+/// At the end: what the disks hold is whole, the same everywhere, and no more than it should be.
+extension World {
+    func checkStorage() {
+        guard failure == nil else { return }
+        for machine in machines {
+            if let shard = machine.store.damagedShards.first, damages[ShardID(rawValue: shard)] == nil {
+                fail(.correctness, "the store of \(machine.name) has damage in shard \(shard), and nothing damaged it")
+            }
+        }
+        compareDigests()
+        wait(atMostNs: World.healLimitNs, for: "journals to be short") { self.machineWithLongJournal == nil }
+    }
+
+    /// Equal objects at the same index have the same digest.
+    private func compareDigests() {
+        for record in newestView?.state?.table.records ?? [] {
+            var digests: [UInt64: (digest: UInt64, name: String)] = [:]
+            for machine in machines {
+                guard let head = machine.store.head(of: record.shard), record.isMember(machine.nodeID) else { continue }
+                if let other = digests[head.index], other.digest != head.digest {
+                    fail(
+                        .correctness, "the stores of \(machine.name) and \(other.name) have shard "
+                            + "\(record.shard.rawValue) at index \(head.index), and its digests differ")
+                }
+                digests[head.index] = (head.digest, machine.name)
+            }
+        }
+    }
+
+    /// The segment that is written to does not count, and one more may be full but for a batch.
+    private var machineWithLongJournal: Int? {
+        machines.indices.first { machines[$0].disk.liveBytes > plan.journalBytes + 4 * plan.segmentBytes }
+    }
+}

@@ -1,0 +1,237 @@
+"""Backs a cluster up under load, restores it into another one, and compares everything, from outside."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "Protocol"))
+
+from cluster import Cluster, Key  # noqa: E402
+import rest  # noqa: E402
+
+WRITERS = 4
+OBJECTS_PER_WRITER = 6
+
+
+class Wrong(Exception):
+    pass
+
+
+def expect(holds, what):
+    if not holds:
+        raise Wrong(what)
+
+
+class Tool:
+    """The command line, against one cluster."""
+
+    def __init__(self, program, description):
+        self.program, self.description = program, description
+
+    def run(self, *words, ends=0):
+        done = subprocess.run(
+            [self.program, *words, "--cluster-file", self.description], capture_output=True, text=True, check=False)
+        expect(done.returncode == ends, f"{' '.join(words)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def json(self, *words, ends=0):
+        return [json.loads(line) for line in self.run(*words, "--json", ends=ends).splitlines()]
+
+
+class Writer(threading.Thread):
+    """Changes its own objects, one call after the other, and remembers every state that they had."""
+
+    def __init__(self, cluster, number):
+        super().__init__(daemon=True)
+        self.cluster, self.number = cluster, number
+        self.stopped = threading.Event()
+        self.states = {f"w{number}-{k}": [{}] for k in range(OBJECTS_PER_WRITER)}
+        self.fault = None
+
+    def run(self):
+        try:
+            count = 0
+            while not self.stopped.is_set():
+                self.write(list(self.states)[count % OBJECTS_PER_WRITER], count)
+                count += 1
+        except Exception as error:  # noqa: BLE001
+            self.fault = error
+
+    def write(self, name, count):
+        state = dict(self.states[name][-1])
+        item = f"k{count // OBJECTS_PER_WRITER % 5}"
+        if count % 17 == 0 and item in state:
+            call(self.cluster, "DELETE", name, item, expected=204, node=self.number)
+            state.pop(item)
+        else:
+            value = {"value": {"count": count, "text": "é" * (count % 40)}}
+            state[item] = call(self.cluster, "POST", name, item, value, node=self.number).json
+        self.states[name].append(state)
+
+    def counts(self):
+        return {name: len(states) - 1 for name, states in self.states.items()}
+
+
+def call(cluster, method, name, item="", body=None, expected=200, node=0, kind="load", key=None):
+    key = key or cluster.key
+    path = f"/project/{key.project}/cache/{kind}/{name}" + (f"/{item}" if item else "")
+    headers = {"Authorization": key.basic}
+    answer = cluster.call(node, method, path, body, headers)
+    expect(answer.status == expected, f"{method} {path}: {answer}")
+    return answer
+
+
+def everything(cluster, name, kind="load", key=None):
+    """All items of an object, with their times."""
+    return call(cluster, "GET", name, kind=kind, key=key).json
+
+
+class Still:
+    """What nobody changes during the backup."""
+
+    def __init__(self, cluster):
+        self.cluster = cluster
+        other = cluster.new_project()
+        self.other = Key(cluster, other.project, other.id, other.secret)
+        self.revoked = cluster.admin("POST", f"/projects/{other.project}/keys", {})
+        cluster.admin("DELETE", f"/projects/{other.project}/keys/{self.revoked['apiKey']}")
+        cluster.admin("POST", f"/projects/{other.project}/classes/brief", {"defaultTTL": 3_600_000})
+        cluster.admin("POST", f"/projects/{other.project}/quota", {"objects": 50})
+        self.names = [("still", f"s{number}", cluster.key) for number in range(300)]
+        self.names += [("still", "large", cluster.key), ("still", "n%20%C3%A9%2Fx", cluster.key), ("brief", "b", self.other)]
+        for number in range(300):
+            call(cluster, "POST", f"s{number}", "a", {"value": number}, kind="still", node=number)
+        for number in range(12):
+            value = {"value": str(number) * 300_000}
+            call(cluster, "POST", "large", f"part{number}", value, kind="still", node=number)
+        call(cluster, "POST", "n%20%C3%A9%2Fx", "%E2%98%83", {"value": ["☃"], "ttl": 10**10}, kind="still")
+        call(cluster, "POST", "b", "x", {"value": 1}, kind="brief", key=self.other)
+        encryption = f"/project/{cluster.project}/cache-encryption/still/s0"
+        headers = {"Authorization": cluster.key.basic}
+        self.encryption_path = encryption
+        self.encryption = cluster.call(0, "POST", encryption, {}, headers).body
+        self.items = {name: everything(cluster, name, kind, key) for kind, name, key in self.names}
+
+    def compare(self, target):
+        for kind, name, key in self.names:
+            here = Key(target, key.project, key.id, key.secret)
+            expect(everything(target, name, kind, here) == self.items[name], f"{kind}/{name} is another one")
+        headers = {"Authorization": self.cluster.key.basic}
+        answer = target.call(1, "POST", self.encryption_path, {}, headers)
+        expect(answer.body == self.encryption, "encryption settings are others")
+        revoked = rest.basic(self.revoked["apiKey"], self.revoked["apiSecret"])
+        path = f"/project/{self.other.project}/cache/brief/b"
+        expect(target.call(0, "GET", path, None, {"Authorization": revoked}).status == 401, "a revoked key works")
+        quota = target.admin("GET", f"/projects/{self.other.project}/quota")["quota"]
+        expect(quota["objects"] == 50, f"the quota is {quota}")
+
+
+def with_key_of(target, source):
+    """The target, reached with the source's key: keys were restored too."""
+    target.key = Key(target, source.key.project, source.key.id, source.key.secret)
+    target.project = source.project
+    return target
+
+
+def compare_load(writers, before, target):
+    """Each object stands where it stood at some moment between the backup's beginning and end."""
+    for writer in writers:
+        for name, states in writer.states.items():
+            found = everything(target, name)
+            matching = [number for number, state in enumerate(states) if state == found]
+            expect(matching, f"{name} was never like that: {found}")
+            expect(matching[-1] >= before[writer.number][name], f"{name} lacks what was acknowledged before")
+
+
+def run(arguments):
+    source = Cluster(arguments.source)
+    target = Cluster(arguments.target)
+    tool, there = Tool(arguments.program, arguments.source), Tool(arguments.program, arguments.target)
+    backups = os.path.join(arguments.dir, "backups")
+    still = Still(source)
+
+    writers = [Writer(source, number) for number in range(WRITERS)]
+    for writer in writers:
+        writer.start()
+    time.sleep(1)
+    before = {writer.number: writer.counts() for writer in writers}
+    made = tool.json("backup", "--to", backups)[0]
+    after = sum(sum(writer.counts().values()) for writer in writers)
+    say(f"backup of {made['objects']} objects, {made['bytes']} bytes, in "
+        f"{made['manifest']['finishedAt'] - made['manifest']['startedAt']} ms, under load")
+    for writer in writers:
+        writer.stopped.set()
+    for writer in writers:
+        writer.join()
+        expect(writer.fault is None, f"a writer failed: {writer.fault}")
+    say(f"{after - sum(sum(counts.values()) for counts in before.values())} writes while it was made")
+
+    done = there.json("restore", "--from", backups, "--verify")
+    expect([line["did"] for line in done] == ["restored", "compared"], done)
+    with_key_of(target, source)
+    still.compare(target)
+    compare_load(writers, before, target)
+    say(f"restored {done[0]['objects']} objects, all as they were")
+
+    there.json("restore", "--from", made["directory"])
+    still.compare(target)
+    say("a second restore changes nothing")
+
+    call(target, "POST", "s7", "a", {"value": "other"}, kind="still")
+    refused = there.json("restore", "--from", backups, ends=1)[0]
+    expect(refused["refused"] == 1 and refused["named"][0]["object"].endswith("/still/s7"), refused)
+    expect(everything(target, "s7", "still")["a"]["value"] == "other", "something was overwritten")
+    there.json("restore", "--from", backups, "--compare", ends=1)
+    there.json("restore", "--from", backups, "--object", f"{source.project}/still/s7", "--overwrite", "--verify")
+    still.compare(target)
+    say("what differs is refused, or overwritten on demand")
+
+    one = f"{source.project}/still/large"
+    there.json("restore", "--from", backups, "--object", one, "--as", f"{source.project}/copy/large2", "--verify")
+    expect(everything(target, "large2", "copy") == still.items["large"], "the copy is another one")
+    shown = json.loads(there.run("restore", "--from", backups, "--object", one, "--print"))
+    expect(shown == still.items["large"], "what is printed is another one")
+    say("one object, under another name too")
+
+    damage(made["directory"], there, backups)
+    say("a damaged file is refused")
+
+
+def damage(directory, there, backups):
+    largest = max((name for name in os.listdir(directory)), key=lambda name: os.path.getsize(f"{directory}/{name}"))
+    path = f"{directory}/{largest}"
+    with open(path, "r+b") as file:
+        file.seek(os.path.getsize(path) // 2)
+        byte = file.read(1)
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([byte[0] ^ 0x10]))
+    there.run("restore", "--from", backups, ends=1)
+    os.remove(f"{directory}/manifest.json")
+    there.run("restore", "--from", backups, ends=1)
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("program")
+    parser.add_argument("source", help="cluster.json of the one that is backed up")
+    parser.add_argument("target", help="cluster.json of a new one")
+    parser.add_argument("--dir", required=True)
+    try:
+        run(parser.parse_args())
+    except Wrong as wrong:
+        say(f"FAILED: {wrong}")
+        return 1
+    say("passed")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

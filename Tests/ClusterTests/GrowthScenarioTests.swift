@@ -1,0 +1,181 @@
+import ObjectRuntime
+import Placement
+import Raft
+import Testing
+
+@testable import Cluster
+@testable import Simulation
+
+/// Shards split and merge, replicas come and go, and nobody who asks notices more than a pause (O9, O13).
+struct GrowthScenarioTests {
+    private static let objects = (0..<24).map { "o\($0)" }
+
+    private func cluster(nodes: Int = 3, balances: Bool = true) -> TestCluster {
+        .serving(nodes: nodes) {
+            $0.checkpointIntervalMs = 100
+            $0.hibernateAfterMs = 200
+            $0.splitsByLoad = false
+            $0.balanceIntervalMs = balances ? 200 : 1_000_000
+            $0.balanceQuietMs = 200
+        }
+    }
+
+    private func propose(_ command: Command, in cluster: TestCluster) {
+        let node = cluster.nodes[cluster.leader ?? 0]
+        node.core.step(.propose(RequestToken(rawValue: UInt64.random(in: 1 << 50..<1 << 51)), command), now: cluster.now)
+        cluster.flush(node)
+        cluster.advance(ms: 100)
+    }
+
+    private func table(_ cluster: TestCluster) throws -> Table {
+        try #require(cluster.nodes.first { $0.isUp }?.view?.state?.table)
+    }
+
+    /// Each object gets one more; each answer must be the number of rounds.
+    private func addRound(_ round: Int, _ cluster: TestCluster) {
+        for (number, object) in Self.objects.enumerated() {
+            let up = cluster.nodes.filter(\.isUp).map(\.number)
+            let answer = cluster.run(.addOne(), at: up[number % up.count], objectID: object)
+            #expect(answer?.text.contains("\"value\":\(round),") == true, "\(object) in round \(round)")
+        }
+    }
+
+    private func areReplicasEqual(_ cluster: TestCluster) throws -> Bool {
+        for record in try table(cluster).records {
+            let keepers = cluster.nodes.filter { $0.isUp && record.isMember($0.nodeID) }
+            let states = keepers.map { $0.loop.snapshotBytes(of: record.shard) }
+            if Set(states).count != 1 || states.contains(nil) { return false }
+        }
+        return true
+    }
+
+    private func split(_ cluster: TestCluster) throws {
+        let record = try #require(try table(cluster).records.first)
+        propose(.planSplit(record.shard, expected: record.epoch, cut: 1 << 63), in: cluster)
+        let isDone = cluster.advance(upToMs: 5_000) {
+            (try? table(cluster).records.count) == 2 && cluster.servingShards == 2
+        }
+        #expect(isDone, "a split comes to its end")
+    }
+
+    private func merge(_ cluster: TestCluster) throws {
+        try gather(cluster)
+        let records = try table(cluster).records
+        propose(
+            .planMerge(
+                left: records[0].shard, expectedLeft: records[0].epoch, right: records[1].shard,
+                expectedRight: records[1].epoch), in: cluster)
+        let isDone = cluster.advance(upToMs: 5_000) {
+            (try? table(cluster).records.count) == 1 && cluster.servingShards == 1
+        }
+        #expect(isDone, "a merge comes to its end")
+    }
+
+    /// Both halves to one owner: only then they can be merged.
+    private func gather(_ cluster: TestCluster) throws {
+        let records = try table(cluster).records
+        guard let from = records[1].owner, let to = records[0].owner, from != to else { return }
+        let request = MoveRequest(shard: records[1].shard, epoch: records[1].epoch, from: from, to: to)
+        let owner = try #require(cluster.nodes.first { $0.nodeID == from.node })
+        owner.loop.step(.message(from: from.node, .move(request)), now: cluster.now)
+        let isGathered = cluster.advance(upToMs: 3_000) {
+            (try? table(cluster).records[1].owner) == to && cluster.servingShards == 2
+        }
+        #expect(isGathered)
+    }
+
+    @Test func aSplitShardServesBothHalvesAndNoIndexFallsO13() throws {
+        let cluster = cluster()
+        addRound(1, cluster)
+        let before = Self.objects.map { cluster.run(.getItem("n"), at: 0, objectID: $0)?.index ?? 0 }
+        try split(cluster)
+        addRound(2, cluster)
+        for (object, index) in zip(Self.objects, before) {
+            #expect(cluster.run(.getItem("n"), at: 1, objectID: object)?.index ?? 0 > index)
+        }
+        #expect(cluster.advance(upToMs: 2_000) { (try? areReplicasEqual(cluster)) == true })
+    }
+
+    @Test func halvesMergeAgainAboveBothIndexesO13() throws {
+        let cluster = cluster(balances: false)
+        addRound(1, cluster)
+        try split(cluster)
+        addRound(2, cluster)
+        try merge(cluster)
+        addRound(3, cluster)
+        #expect(cluster.advance(upToMs: 2_000) { (try? areReplicasEqual(cluster)) == true })
+    }
+
+    @Test func nodesThatRestartAfterASplitAndAMergeHaveEverything() throws {
+        let cluster = cluster(balances: false)
+        addRound(1, cluster)
+        try split(cluster)
+        addRound(2, cluster)
+        for node in 0..<3 { cluster.crash(node) }
+        for node in 0..<3 { try cluster.restart(node, nonce: UInt64(2_000 + node)) }
+        #expect(cluster.advance(upToMs: 10_000) { cluster.servingShards == 2 })
+        addRound(3, cluster)
+        cluster.advance(ms: 500)
+        try merge(cluster)
+        for node in 0..<3 { cluster.crash(node) }
+        for node in 0..<3 { try cluster.restart(node, nonce: UInt64(3_000 + node)) }
+        #expect(cluster.advance(upToMs: 10_000) { cluster.servingShards == 1 })
+        addRound(4, cluster)
+    }
+
+    @Test func aDrainedNodeKeepsNothingAndAnotherTakesItsPlaceO9() throws {
+        let cluster = cluster(nodes: 4)
+        addRound(1, cluster)
+        let record = try #require(try table(cluster).records.first)
+        let owner = try #require(cluster.owner())
+        propose(.setStanding(cluster.nodes[owner].nodeID, .draining), in: cluster)
+        let isGone = cluster.advance(upToMs: 20_000) {
+            guard let now = try? table(cluster).records.first else { return false }
+            return !now.isMember(cluster.nodes[owner].nodeID) && now.replicaSet.isSettled && now.replicas.count == 3
+        }
+        let records = try table(cluster).records
+        #expect(isGone, "\(records)")
+        #expect(record.replicas.count == 3)
+        addRound(2, cluster)
+        #expect(cluster.advance(upToMs: 2_000) { (try? areReplicasEqual(cluster)) == true })
+        #expect(cluster.nodes[owner].loop.snapshotBytes(of: record.shard) == nil)
+    }
+
+    @Test func aLostReplicaIsSilentAndComesBackAsANewOneO9() throws {
+        let cluster = cluster()
+        addRound(1, cluster)
+        cluster.advance(ms: 1_000)
+        let owner = try #require(cluster.owner())
+        let victim = cluster.other(than: owner)
+        var random = SeededGenerator(seed: 7)
+        #expect(cluster.nodes[victim].store.damage(using: &random))
+        addRound(2, cluster)
+        let id = cluster.nodes[victim].nodeID
+        let isBack = cluster.advance(upToMs: 20_000) {
+            guard let record = try? table(cluster).records.first else { return false }
+            return record.lost.isEmpty && record.replicaSet.since(of: id) ?? .genesis > .genesis
+                && record.replicaSet.isSettled
+        }
+        let records = try table(cluster).records
+        #expect(isBack, "\(records)")
+        addRound(3, cluster)
+        #expect(cluster.advance(upToMs: 2_000) { (try? areReplicasEqual(cluster)) == true })
+    }
+
+    @Test func aReplicaThatWasAwayForLongGetsASnapshot() throws {
+        let cluster = TestCluster.serving {
+            $0.checkpointIntervalMs = 100
+            $0.logTailBytes = 1 << 10
+        }
+        addRound(1, cluster)
+        let away = cluster.other(than: try #require(cluster.owner()))
+        cluster.crash(away)
+        for round in 2...6 { addRound(round, cluster) }
+        try cluster.restart(away, nonce: 4_001)
+        let isEqual = cluster.advance(upToMs: 10_000) {
+            cluster.nodes[away].lease != nil && (try? areReplicasEqual(cluster)) == true
+        }
+        #expect(isEqual)
+        addRound(7, cluster)
+    }
+}

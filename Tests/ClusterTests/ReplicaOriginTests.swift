@@ -1,0 +1,101 @@
+import ObjectRuntime
+import Placement
+import Raft
+import Testing
+
+@testable import Cluster
+
+/// What a replica begins with, put together of the log in the journal and the state in the store.
+struct ReplicaOriginTests {
+    private static let shard = ShardID(rawValue: 0)
+    private static let group = GroupID.shard(shard)
+    private static let configuration = Configuration(voters: (1...3).map { NodeID(rawValue: $0) })
+
+    private static func position(_ index: UInt64, term: UInt64 = 1) -> Position {
+        Position(term: Term(rawValue: term), index: LogIndex(rawValue: index))
+    }
+
+    private static func entry(_ index: UInt64, term: UInt64 = 1) -> LogRecord {
+        .entry(
+            Entry(
+                term: Term(rawValue: term), index: LogIndex(rawValue: index), kind: .barrier, payload: []),
+            group: group)
+    }
+
+    private static func stored(_ position: Position) throws -> StoredReplica {
+        var state = ShardState(range: 0...UInt64.max, source: MemoryObjectSource())
+        let checkpoint = try #require(state.beginCheckpoint())
+        let head = ReplicaHead(configuration: configuration, state: checkpoint.head())
+        return StoredReplica(
+            shard: shard, position: position, range: 0...UInt64.max, objectCount: 0, payload: head.encode())
+    }
+
+    private static func logs(_ records: [LogRecord]) throws -> RecoveredLogs {
+        var logs = RecoveredLogs()
+        for record in records { try logs.visit(record) }
+        try logs.finish()
+        return logs
+    }
+
+    /// What a loop writes when it starts with this disk and learns of the table.
+    private static func firstRecords(
+        _ records: [LogRecord], stored: [StoredReplica], damaged: Set<ShardID> = []
+    ) throws -> [LogRecord] {
+        let recovered = RecoveredReplicas(logs: try logs(records), stored: stored, damaged: damaged)
+        let loop = LoopCore(
+            loop: 0, identity: TestNode.identity(0, nonce: 1001), recovered: recovered, settings: NodeSettings(),
+            seed: 1, store: MemoryObjectSource())
+        var table = TestTable()
+        table.give(to: 2)
+        let now = Clocks(bootNs: 0, rawNs: 0, wallMs: 0)
+        loop.step(.view(table.view(at: 1)), now: now)
+        return loop.flush(now: now).persist?.records ?? []
+    }
+
+    struct Case: Sendable, CustomTestStringConvertible {
+        var what: String
+        var entries: [(index: UInt64, term: UInt64)]
+        var stored: (index: UInt64, term: UInt64)
+        var coversAnew: Bool
+        var testDescription: String { what }
+    }
+
+    static let cases = [
+        Case(what: "in the middle of the log", entries: [(1, 1), (2, 1), (3, 1)], stored: (2, 1), coversAnew: false),
+        Case(what: "at its end", entries: [(1, 1), (2, 1)], stored: (2, 1), coversAnew: false),
+        Case(what: "beyond a log that ends early", entries: [(1, 1), (2, 1)], stored: (9, 1), coversAnew: true),
+        Case(what: "of another log", entries: [(1, 1), (2, 1), (3, 1)], stored: (2, 2), coversAnew: true),
+        Case(what: "beyond an empty log", entries: [], stored: (4, 1), coversAnew: true),
+    ]
+
+    /// The store's state may be ahead of the journal. Whatever it has, the journal can be read back once the log
+    /// goes on (O12).
+    @Test(arguments: cases) func aLogGoesOnBehindTheStoredStateAndCanBeReadBack(_ given: Case) throws {
+        let disk =
+            [LogRecord.created(Self.configuration, group: Self.group)]
+            + given.entries.map { Self.entry($0.index, term: $0.term) }
+        let base = Self.position(given.stored.index, term: given.stored.term)
+        let written = try Self.firstRecords(disk, stored: [try Self.stored(base)])
+        #expect(written.contains { $0.replacesLog } == given.coversAnew)
+
+        var next = disk + written
+        let last = given.coversAnew ? given.stored.index : max(given.stored.index, given.entries.last?.index ?? 0)
+        next.append(Self.entry(last + 1, term: 3))
+        let log = try #require(try Self.logs(next).shardLog(Self.shard))
+        #expect(log.entries.last?.index.rawValue == last + 1)
+    }
+
+    /// The store has objects of an index that the journal does not know of; entries from the beginning must not be
+    /// applied to them.
+    @Test func aDamagedStateThatTheJournalDoesNotKnowOfIsALossO9() throws {
+        let disk = [LogRecord.created(Self.configuration, group: Self.group), Self.entry(1)]
+        let written = try Self.firstRecords(disk, stored: [], damaged: [Self.shard])
+        #expect(written.map(\.kind) == [LogRecord.lostKind])
+        #expect(try Self.firstRecords(disk, stored: []).contains { $0.kind == LogRecord.lostKind } == false)
+    }
+
+    /// Each disk has had the logs of the genesis since the genesis was on it.
+    @Test func aLogOfTheGenesisThatIsNotThereIsALossO2O9() throws {
+        #expect(try Self.firstRecords([], stored: []).map(\.kind) == [LogRecord.lostKind])
+    }
+}
