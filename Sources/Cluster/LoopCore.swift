@@ -224,6 +224,7 @@ public final class LoopCore {
         if !erasures.isEmpty { eraseAgain() }
         findExpired(now: now)
         advanceMerges()
+        feedSnapshots()
         router.tick(nowMs: nowMs)
         hub.tick(nowMs: nowMs)
         listenIfCutOff(now: now)
@@ -276,6 +277,18 @@ public final class LoopCore {
         lastLoadsMs = nowMs
         let loads = shardOrder.compactMap { replicas[$0]?.takeLoad(elapsedMs: elapsedMs) }
         effects.toNode.append(.loads(loop: loop, loads))
+    }
+
+    /// What snapshots of this node may send in a tick, evenly to those that are being sent.
+    private func feedSnapshots() {
+        guard settings.raft.limitsSnapshotRate else { return }
+        let fed = shardOrder.compactMap { replicas[$0] }.filter(\.work.hasOffer)
+        guard !fed.isEmpty else { return }
+        let bytes = settings.snapshotBytesPerSecond * Int(settings.tickMs) / 1_000 / settings.loops / fed.count
+        for replica in fed {
+            replica.raft.addSnapshotBudget(bytes: bytes)
+            mark(replica)
+        }
     }
 
     // MARK: - Effects

@@ -37,6 +37,8 @@ public struct NodeSettings: Sendable {
     public var checkpointIntervalMs: UInt64 = 30_000
     /// Shards of one loop that are being written at once.
     public var checkpointsUnderWayMax = 4
+    /// What all snapshots that a node sends may take of its links and disks, with `raft.limitsSnapshotRate`.
+    public var snapshotBytesPerSecond = 64 << 20
     /// After the store had no space.
     public var storeRetryMs: UInt64 = 1_000
     /// A new voter may lack so many entries.

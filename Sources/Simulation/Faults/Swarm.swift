@@ -61,6 +61,7 @@ struct Swarm {
         settings.checkpointLogBytes = random.pick([1 << 10, 32 << 10, 8 << 20])
         settings.loadedBytesMax = random.pick([4 << 10, 64 << 10, 256 << 20])
         settings.expiryIntervalMs = random.pick([50, 1_000])
+        settings.raft.limitsSnapshotRate = settings.expiryIntervalMs == 50
         settings.raft.snapshotChunkBytes = random.pick([512, 4 << 10, 256 << 10])
         segmentBytes = random.pick([8 << 10, 32 << 10, 64 << 10])
         if random.chance(0.3) {
