@@ -12,7 +12,9 @@
 //   socket, one `SocketEdge` per loop. Frames go to the loop that keeps the feed of the socket's object,
 //   and come from there; nothing here knows what they mean.
 // - `Identity/` says who is calling: API keys (Basic) and access tokens (Bearer).
-// - `Admin/` is the operator's API: the cluster's status, and projects, keys and classes.
+// - `Admin/` is the operator's API: status and shards; moving, draining, members and settings; projects, keys
+//   and classes. It asks and looks on: what changes is decided by owners and by the placement group.
+// - `Doctor/` looks at the files of a node, which may be running, and changes nothing.
 // - `Process/` puts a node together, starts and stops it; `Peers/` links nodes.
 //
 // Promises of the HTTP side:
