@@ -73,6 +73,14 @@ struct ServeCommand: ParsableCommand {
     @Option(name: .long, help: "Milliseconds for which the connections of a dead node stay present.")
     var presenceGraceMs: String?
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Where sealed segments of the journal are copied.", valueName: "directory"))
+    var archiveDirectory: String?
+
+    @Option(name: .long, help: "Seconds after which a segment is sealed for the archive.")
+    var archiveIntervalS: String?
+
     @Option(name: .long, help: "trace, debug, info, notice, warning, error or critical.")
     var logLevel: String?
 
@@ -103,7 +111,8 @@ struct ServeCommand: ParsableCommand {
             (.demo, demo),
             (.bootstrap, bootstrap ? "true" : nil), (.initialNodes, initialNodes), (.shards, shards),
             (.leaseMs, leaseMs), (.loops, loops), (.reads, reads),
-            (.hibernateMs, hibernateMs), (.presenceGraceMs, presenceGraceMs), (.logLevel, logLevel),
+            (.hibernateMs, hibernateMs), (.presenceGraceMs, presenceGraceMs),
+            (.archiveDirectory, archiveDirectory), (.archiveIntervalS, archiveIntervalS), (.logLevel, logLevel),
         ]
         var settings = scalars.compactMap { key, text in
             text.map { RawSetting(name: key.rawValue, value: .scalar($0), source: "flag --\(key.rawValue)") }

@@ -40,6 +40,9 @@ public protocol RequestGateway: AnyObject {
 public struct JournalReport: Sendable {
     public var syncDurations: DurationHistogram
     public var bytesWritten: UInt64
+    public var archivedSegments: UInt64 = 0
+    public var archiveLagSegments: UInt64 = 0
+    public var isArchiveFaulty = false
 
     public init(syncDurations: DurationHistogram, bytesWritten: UInt64) {
         self.syncDurations = syncDurations

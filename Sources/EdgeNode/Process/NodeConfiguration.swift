@@ -66,6 +66,10 @@ public struct NodeConfiguration: Sendable, Equatable {
     public var memoryMegabytes = 256
     /// How long the connections of a dead node stay present, for being resumed elsewhere.
     public var presenceGraceMs: UInt64 = 2_000
+    /// Where segments of the journal are copied before they are dropped; nil: nowhere.
+    public var archiveDirectory: String?
+    /// A segment with anything new in it is sealed for the archive after so long.
+    public var archiveIntervalS = 60
     public var logLevel = LogLevel.info
 
     public init(name: String, dataDirectory: String) {

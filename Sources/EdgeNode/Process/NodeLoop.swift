@@ -213,11 +213,15 @@ extension NodeLoop: RequestGateway {
     func journalReport() -> JournalReport? {
         let statistics = node.journal.statistics
         let buckets = zip(LatencyHistogram.boundsUs + [statistics.latency.longestUs], statistics.latency.counts)
-        return JournalReport(
+        var report = JournalReport(
             syncDurations: DurationHistogram(
                 buckets: buckets.map { (upperBoundNs: $0 * 1_000, count: $1) },
                 sumNs: statistics.latency.sumUs * 1_000),
             bytesWritten: statistics.bytes)
+        report.archivedSegments = statistics.archivedSegments
+        report.archiveLagSegments = statistics.archiveLagSegments
+        report.isArchiveFaulty = statistics.archiveError != nil
+        return report
     }
 
     func wallMs() -> UInt64 { SystemClocks.wallMs() }

@@ -39,7 +39,7 @@ enum NodeServer {
         try PortProbe.check(configuration)
         let directory = try DataDirectory.open(
             path: configuration.dataDirectory, name: configuration.name, newNode: SystemRandom.number() | 1)
-        let (journal, logs) = try openJournal(directory)
+        let (journal, logs) = try openJournal(directory, archive(directory, configuration))
         try check(logs, against: directory)
         let store = try NodeStore.open(directory: directory.path, logger: logger)
         let recovered = RecoveredReplicas(logs: logs, stored: store.found)
@@ -92,9 +92,23 @@ enum NodeServer {
 
     // MARK: - Recovery
 
-    private static func openJournal(_ directory: DataDirectory) throws -> (Journal, RecoveredLogs) {
+    private static func archive(
+        _ directory: DataDirectory, _ configuration: NodeConfiguration
+    ) -> JournalArchive? {
+        guard let path = configuration.archiveDirectory else { return nil }
+        var archive = JournalArchive(
+            directory: path, node: directory.identity.node, cluster: directory.identity.cluster)
+        archive.intervalMs = configuration.archiveIntervalS * 1_000
+        return archive
+    }
+
+    private static func openJournal(
+        _ directory: DataDirectory, _ archive: JournalArchive?
+    ) throws -> (Journal, RecoveredLogs) {
         var recovered = RecoveredLogs()
-        let journal = try Journal.open(directory: directory.journalDirectory) { record in
+        var options = JournalOptions()
+        options.archive = archive
+        let journal = try Journal.open(directory: directory.journalDirectory, options: options) { record in
             try recovered.visit(LogRecord(record))
         }
         try recovered.finish()

@@ -95,6 +95,9 @@ private struct SettingChecker {
                 assign(&result.hibernateMs, Self.number(setting.value, SettingKey.hibernateMsRange))
             case .presenceGraceMs:
                 assign(&result.presenceGraceMs, Self.number(setting.value, SettingKey.presenceGraceMsRange))
+            case .archiveDirectory: assign(&result.archiveDirectory, Self.scalar(setting.value))
+            case .archiveIntervalS:
+                assign(&result.archiveIntervalS, Self.number(setting.value, SettingKey.archiveIntervalSRange))
             case .logLevel:
                 assign(&result.logLevel, Self.scalar(setting.value).flatMap(NodeConfiguration.LogLevel.init))
             }

@@ -9,6 +9,7 @@ extension NodeConfiguration {
             "client = \(quoted(client.description))",
             "peer = \(quoted(peer.description))",
         ]
+        if let archiveDirectory { lines.append("archive-directory = \(quoted(archiveDirectory))") }
         if let admin { lines.append("admin = \(quoted(admin.description))") }
         lines += [
             "# the admin token is \(adminToken == nil ? "not set: the admin API refuses every call" : "set")",
@@ -23,6 +24,7 @@ extension NodeConfiguration {
             "reads = \(quoted(reads.rawValue))",
             "hibernate-ms = \(hibernateMs)",
             "presence-grace-ms = \(presenceGraceMs)",
+            "archive-interval-s = \(archiveIntervalS)",
             "log-level = \(quoted(logLevel.rawValue))",
         ]
         return lines.joined(separator: "\n")

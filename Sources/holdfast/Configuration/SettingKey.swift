@@ -21,12 +21,15 @@ enum SettingKey: String, CaseIterable, Sendable {
     case reads
     case hibernateMs = "hibernate-ms"
     case presenceGraceMs = "presence-grace-ms"
+    case archiveDirectory = "archive-directory"
+    case archiveIntervalS = "archive-interval-s"
     case logLevel = "log-level"
 
     static let shardRange = 1...4_096
     static let leaseMsRange: ClosedRange<UInt64> = 200...60_000
     static let hibernateMsRange: ClosedRange<UInt64> = 0...86_400_000
     static let presenceGraceMsRange: ClosedRange<UInt64> = 0...600_000
+    static let archiveIntervalSRange = 1...86_400
     static let loopRange = 0...256
     static let initialNodeRange = 1...64
 
@@ -41,7 +44,7 @@ enum SettingKey: String, CaseIterable, Sendable {
     var expectation: String {
         switch self {
         case .name: "1 to 64 letters, digits, '.', '_' or '-'"
-        case .data: "a directory"
+        case .data, .archiveDirectory: "a directory"
         case .client, .peer, .admin: "HOST:PORT with a port from 1 to 65535"
         case .adminToken: "at least 16 printable characters"
         case .adminTokenFile: "a readable file that holds the token"
@@ -54,6 +57,7 @@ enum SettingKey: String, CaseIterable, Sendable {
         case .reads: Self.describe(NodeConfiguration.Reads.allCases.map(\.rawValue))
         case .hibernateMs: Self.describe(Self.hibernateMsRange) + ", 0 for never"
         case .presenceGraceMs: Self.describe(Self.presenceGraceMsRange)
+        case .archiveIntervalS: Self.describe(Self.archiveIntervalSRange)
         case .logLevel: Self.describe(NodeConfiguration.LogLevel.allCases.map(\.rawValue))
         }
     }
