@@ -89,7 +89,9 @@ enum Samples {
                     shard: shard, epoch: Epoch(rawValue: 4), from: process, to: TestTable().process(1))),
             .outcome(outcome(.answered(answer))), .outcome(outcome(.unchanged(answer))),
             .outcome(outcome(.refused)),
-            .outcome(outcome(.overloaded)),
+            .outcome(outcome(.overloaded)), .outcome(outcome(.noSpace)),
+            .replicas(ReplicaRequest(shard: shard, epoch: Epoch(rawValue: 4), target: [NodeID(rawValue: 1)])),
+            .space(SpaceReport(process: process, hasRoom: false)),
             .events(
                 EventPush(
                     shard: shard, feed: feed, epoch: Epoch(rawValue: 4), previous: .end(epoch: 4, index: 8),
