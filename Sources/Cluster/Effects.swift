@@ -62,11 +62,14 @@ public struct LoopEffects: Sendable {
     /// What the disk has lost, for the log (O9).
     public var lost: [LostShard] = []
 
+    /// Scrubs that have ended.
+    public var scrubbed: [ScrubOutcome] = []
+
     public init() {}
 
     public var isEmpty: Bool {
         persist == nil && messages.isEmpty && answers.isEmpty && toLoops.isEmpty && toNode.isEmpty
-            && sockets.isEmpty && store.isEmpty && lost.isEmpty
+            && sockets.isEmpty && store.isEmpty && lost.isEmpty && scrubbed.isEmpty
     }
 }
 

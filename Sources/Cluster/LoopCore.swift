@@ -20,6 +20,7 @@ public final class LoopCore {
     private var hibernation: HibernationRounds
     private var checkpoints: CheckpointRounds
     var expiry = ExpiryRounds()
+    var scrubs = ScrubRounds()
     /// Removed replicas whose objects are leaving the disk. Looked up, or in order of the jobs.
     var erasures: [StoreJob: Erasure] = [:]
     var nextErasure: UInt64 = 0
@@ -151,6 +152,15 @@ public final class LoopCore {
             guard let replica = replicas[request.shard] else { return }
             replica.requestReplicas(request)
             mark(replica)
+        case .scrubbed(let report):
+            guard let replica = replicas[report.shard] else { return }
+            replica.takeScrub(report, from: sender)
+            mark(replica)
+        case .scrubVerdict(let verdict):
+            guard let replica = replicas[verdict.shard] else { return }
+            replica.takeVerdict(verdict, from: sender)
+            mark(replica)
+        case .scrubWish(let shard): scrubs.want(shard)
         case .feedEnd(let end):
             replicas[end.shard]?.listeners.remove(end.feed, of: sender, from: end.object, nowMs: nowMs)
         case .feedSeats(let seats):
@@ -217,6 +227,7 @@ public final class LoopCore {
         if settings.hibernateAfterMs > 0 { hibernation.tick(shardOrder, replicas, nowMs: nowMs) }
         checkpoints.tick(shardOrder, replicas, pressed: journalPressure, nowMs: nowMs) { mark($0) }
         findExpired(now: now)
+        beginScrubs(now: now)
         if !erasures.isEmpty { retryErasures() }
         router.tick(nowMs: nowMs)
         hub.tick(nowMs: nowMs)
@@ -395,6 +406,9 @@ public final class LoopCore {
             replica.outbox = []
             for item in outbox { send(item.message, to: item.node) }
         }
+        effects.scrubbed += replica.scrubOutcomes
+        replica.scrubOutcomes = []
+        if let loss = replica.loss { return lose(replica, because: loss) }
         if replica.state.isDamaged {
             return lose(replica, because: replica.state.damage.map { "\($0)" } ?? "damage")
         }

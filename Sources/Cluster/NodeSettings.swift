@@ -44,6 +44,9 @@ public struct NodeSettings: Sendable {
     /// How often the store is asked for items whose time is over, and for how many objects at once.
     public var expiryIntervalMs: UInt64 = 1_000
     public var expiryPerRound = 1_000
+    /// Each shard's replicas are compared with each other so often; 0 never. An owner waits so long for reports.
+    public var scrubIntervalMs: UInt64 = 86_400_000
+    public var scrubPatienceMs: UInt64 = 600_000
     /// The placement group's own log is replaced by its state after so many entries.
     public var placementCheckpointEntries = 1_000
     /// A command for the placement group is handed over again after this long without a result.

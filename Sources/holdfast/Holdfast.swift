@@ -20,7 +20,7 @@ struct Holdfast: ParsableCommand {
         subcommands: [
             ServeCommand.self, ClusterCommand.self, ExplainCommand.self, ObjectCommand.self,
             ProjectCommand.self, KeyCommand.self, ClassCommand.self, TokenCommand.self,
-            BenchCommand.self, SimulateCommand.self, VersionCommand.self, CompletionCommand.self,
+            ScrubCommand.self, BenchCommand.self, SimulateCommand.self, VersionCommand.self, CompletionCommand.self,
         ])
 
     static func main() {

@@ -151,7 +151,9 @@ public final class NodeCore {
         case .report(let id, let report): reports.add(report, to: id)
         case .usage(let report): receive(report, from: sender)
         case .space(let report): receive(report, from: sender, nowMs: now.rawNs / 1_000_000)
-        case .shard, .execute, .outcome, .move, .replicas, .events, .broadcast, .feedEnd, .feedSeats: reject()
+        case .shard, .execute, .outcome, .move, .replicas, .events, .broadcast, .feedEnd, .feedSeats,
+            .scrubbed, .scrubVerdict, .scrubWish:
+            reject()
         }
     }
 

@@ -214,6 +214,7 @@ extension ShardReplica {
                 }
             }
             appliedThrough = entry.index
+            if entry.kind == .command { applyScrub(entry) }
         }
     }
 }

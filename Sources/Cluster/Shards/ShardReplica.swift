@@ -58,6 +58,12 @@ final class ShardReplica {
 
     /// The report that first listed this replica: a newer one without it ends it (O9).
     let joinedAt: LogPoint
+    /// The owner's scrub, and the newest whose report this replica gave.
+    var scrub: OwnScrub?
+    var newestScrub: UInt64?
+    var scrubOutcomes: [ScrubOutcome] = []
+    /// Why this replica cannot be relied on: the loop takes it out of service (O9).
+    var loss: String?
     /// The voters that the placement leader wishes for (O9).
     var replicaWish: [NodeID]?
     var reportedAtMs: UInt64?
@@ -218,7 +224,7 @@ final class ShardReplica {
     /// Whether time matters to this shard at the moment.
     var needsTicks: Bool {
         raft.hasOutstanding || move != nil || !departures.isEmpty || (isDraining && isNamedOwner)
-            || (!hasRoom && isServing) || hasReplicaWork || work.isSnapshotWanted || work.hasOffer
+            || (!hasRoom && isServing) || scrub != nil || hasReplicaWork || work.isSnapshotWanted || work.hasOffer
             || (isNamedOwner && givenAway != record.epoch && progressDeadlineMs != nil)
     }
 
@@ -236,6 +242,7 @@ final class ShardReplica {
         leaveIfFull(nowMs: nowMs)
         leaveIfOutside(nowMs: nowMs)
         advanceReplicas(nowMs: nowMs)
+        watchScrub(nowMs: nowMs)
         advanceSnapshot(nowMs: nowMs)
         releaseUnusedSnapshots()
         advanceMove(now: now)

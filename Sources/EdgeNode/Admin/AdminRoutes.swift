@@ -33,6 +33,7 @@ extension HTTPEdge {
         case ("projects", 4) where path[2] == "classes": try call.classPage(project: path[1], name: path[3])
         case ("projects", 3) where path[2] == "quota": try call.quota(project: path[1])
         case ("limits", 1): try call.objectLimits()
+        case ("scrub", 1): try call.scrub()
         case ("signing-keys", 1): try call.signingKeys()
         default:
             throw .unknownRoute

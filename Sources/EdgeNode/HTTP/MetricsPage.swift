@@ -107,6 +107,11 @@ struct MetricsPage {
         counter(
             "holdfast_failed_hibernations_total", "Objects that stayed because their file took no more.",
             counters.failedHibernations)
+        family(
+            "holdfast_scrubs_total", "counter", "Scrubs of shards that this node owned, by result.",
+            ScrubOutcome.Result.allCases.map {
+                (["result": $0.rawValue], "\(counters.scrubs[$0.rawValue] ?? 0)")
+            })
         let quotas = QuotaKind.allCases.map(\.rawValue) + ["object_sockets"]
         family(
             "holdfast_quota_refusals_total", "counter",

@@ -19,6 +19,8 @@ final class MachineStore {
     private var underWay: [(loop: Int, result: StoreResult)] = []
     /// Erasures and installations that go on: who waits for them.
     private var jobs: [(shard: UInt32, loop: Int, job: Cluster.StoreJob, isInstall: Bool)] = []
+    /// Scrubs whose write is part of the commit under way.
+    private var scrubs: [(loop: Int, write: StoredWrite, id: UInt64)] = []
     private(set) var isBusy = false
     /// Snapshots that are sent, by hash, and those that have arrived.
     private var offers: [UInt64: (shard: ShardID, bytes: [UInt8])] = [:]
@@ -57,12 +59,22 @@ final class MachineStore {
         underWay = []
         do {
             try twin.commit()
-            return answers
+            return answers + verified()
         } catch {
+            scrubs = []
             let lostJobs = jobs
             jobs = []
             return answers.map { (loop: $0.loop, result: $0.result.failed) }
                 + lostJobs.map { (loop: $0.loop, result: .failed($0.job)) }
+        }
+    }
+
+    private func verified() -> [(loop: Int, result: StoreResult)] {
+        let begun = scrubs
+        scrubs = []
+        return begun.map { scrub in
+            let found = try? twin.verify(scrub.write.shard.rawValue)
+            return (scrub.loop, .scrubbed(ScrubReport(scrub.write, id: scrub.id, found: found)))
         }
     }
 
@@ -77,6 +89,12 @@ final class MachineStore {
             guard let transaction = StoreTransaction(waiting.request) else { return }
             let isDone = (try? twin.begin(transaction)) != nil
             answer(isDone ? .done(job) : .failed(job), to: loop)
+        case .scrub(let job, let write, let id):
+            guard let transaction = StoreTransaction(waiting.request), (try? twin.begin(transaction)) != nil else {
+                return answer(.failed(job), to: loop)
+            }
+            answer(.done(job), to: loop)
+            scrubs.append((loop, write, id))
         case .erase(let job, let shard, let range):
             let known = (try? twin.readHead(shard.rawValue))??.range ?? StoredRange(range)
             begin(.erase(StoreErasure(shard: shard.rawValue, range: known)), job, shard, loop, isInstall: false)
@@ -149,6 +167,12 @@ final class MachineStore {
         }
     }
 
+    /// Changes what is stored behind the cores' backs: a disk that lies.
+    func change(_ transaction: StoreTransaction) throws(StoreError) {
+        _ = try twin.begin(transaction)
+        try twin.commit()
+    }
+
     // MARK: - Crash and recovery
 
     func crash(_ kind: MemoryJournal.Crash) {
@@ -156,17 +180,21 @@ final class MachineStore {
         queue = []
         underWay = []
         jobs = []
+        scrubs = []
         isBusy = false
         offers = [:]
         staged = [:]
     }
 
     /// What a new process finds. Damage is found before anything is used (O9).
-    func recover() throws -> [StoredReplica] {
+    func recover() throws -> (stored: [StoredReplica], damaged: [ShardID]) {
         let heads = try twin.recover()
         var damaged: Set<UInt32> = []
         if case .damagedShards(let damages) = twin.inspect() { damaged = Set(damages.map(\.shard)) }
-        return heads.filter { !damaged.contains($0.shard) }.map(StoredReplica.init)
+        return (
+            heads.filter { !damaged.contains($0.shard) }.map(StoredReplica.init),
+            damaged.sorted().map { ShardID(rawValue: $0) }
+        )
     }
 
     /// Flips a bit of some object; what its replica reads fails from then on.
@@ -183,7 +211,7 @@ extension StoreResult {
         switch self {
         case .done(let job), .madeSnapshot(let job, _), .staged(let job, _), .installed(let job, _): .failed(job)
         case .due(let job, _): .due(job, [])
-        case .failed, .readSnapshot, .damaged: self
+        case .failed, .readSnapshot, .damaged, .scrubbed: self
         }
     }
 }

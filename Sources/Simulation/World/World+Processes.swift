@@ -13,9 +13,9 @@ extension World {
         machines[machine].generation += 1
         let recovered: RecoveredReplicas
         do {
-            let stored = try machines[machine].store.recover()
+            let (stored, damaged) = try machines[machine].store.recover()
             let logs = try machines[machine].disk.recover(lostGroup: machines[machine].lostGroup)
-            recovered = RecoveredReplicas(logs: logs, stored: stored)
+            recovered = RecoveredReplicas(logs: logs, stored: stored, damaged: damaged)
         } catch {
             return fail(.correctness, "O12: \(machines[machine].name) cannot read its own journal: \(error)")
         }

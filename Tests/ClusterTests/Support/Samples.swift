@@ -91,6 +91,9 @@ enum Samples {
             .outcome(outcome(.refused)),
             .outcome(outcome(.overloaded)), .outcome(outcome(.noSpace)),
             .replicas(ReplicaRequest(shard: shard, epoch: Epoch(rawValue: 4), target: [NodeID(rawValue: 1)])),
+            .scrubbed(
+                ScrubReport(shard: shard, id: 9, index: 10, objectCount: 11, digest: 12, isSound: true)),
+            .scrubVerdict(ScrubVerdict(shard: shard, epoch: Epoch(rawValue: 4), id: 9)), .scrubWish(shard),
             .space(SpaceReport(process: process, hasRoom: false)),
             .events(
                 EventPush(

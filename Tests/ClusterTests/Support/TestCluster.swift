@@ -149,6 +149,8 @@ final class TestCluster {
             node.answers[answered.token.rawValue] = answered.answer
         }
         for output in effects.sockets { carryOut(output, at: node) }
+        node.scrubbed += effects.scrubbed
+        node.lost += effects.lost
         node.serve(effects.store, now: now)
         for (_, message) in effects.toLoops { node.loop.step(.message(from: node.nodeID, message), now: now) }
         for request in effects.toNode { node.core.step(.loop(request), now: now) }

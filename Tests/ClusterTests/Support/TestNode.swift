@@ -30,6 +30,9 @@ final class TestNode {
     var proposals: [UInt64: Result<CommandResult, ProposalFailure>] = [:]
     var buried: [Obituary] = []
     var exit: ExitReason?
+    var scrubbed: [ScrubOutcome] = []
+    /// What this node's disk has lost, as its loop said.
+    var lost: [LostShard] = []
     var view: ClusterView?
     var lease: Deadline?
 
@@ -37,7 +40,7 @@ final class TestNode {
         self.number = number
         self.settings = settings
         identity = TestNode.identity(number, nonce: UInt64(number) + 1000)
-        let recovered = RecoveredReplicas(stored: (try? store.recover()) ?? [])
+        let recovered = RecoveredReplicas(stored: (try? store.recover())?.stored ?? [])
         (core, loop) = TestNode.cores(identity, membership, recovered, store, settings, now)
     }
 
@@ -86,7 +89,8 @@ final class TestNode {
         disk.removeAll(where: isForgotten)
         var logs = RecoveredLogs()
         for record in disk { try logs.visit(record) }
-        let recovered = RecoveredReplicas(logs: logs, stored: try store.recover())
+        let found = try store.recover()
+        let recovered = RecoveredReplicas(logs: logs, stored: found.stored, damaged: found.damaged)
         identity = TestNode.identity(number, nonce: nonce)
         (core, loop) = TestNode.cores(identity, .join([]), recovered, store, settings, now)
         holdsJournal = false
