@@ -161,7 +161,9 @@ public final class NodeCore {
         case .usage(let report): receive(report, from: sender)
         case .loads(let report): receive(report, from: sender, now: now)
         case .space(let report): receive(report, from: sender, nowMs: now.rawNs / 1_000_000)
-        case .shard, .execute, .outcome, .move, .replicas, .events, .broadcast, .feedEnd, .feedSeats: reject()
+        case .shard, .execute, .outcome, .move, .replicas, .events, .broadcast, .feedEnd, .feedSeats,
+            .scrubbed, .scrubVerdict, .scrubWish:
+            reject()
         }
     }
 
