@@ -85,8 +85,15 @@ public final class NodeCore {
         state = PlacementState(genesis: genesis)
         if !initial.snapshot.data.isEmpty { installPlacement(initial.snapshot) }
         placement = ElectedReplica(
-            id: identity.nodeID, initial: initial, settings: settings.raft, seed: random.next())
+            id: identity.nodeID, initial: initial, settings: placementSettings, seed: random.next())
         register()
+    }
+
+    /// Its snapshots are small and a joining node waits for one: no rate holds them back.
+    private var placementSettings: ReplicaSettings {
+        var raft = settings.raft
+        raft.limitsSnapshotRate = false
+        return raft
     }
 
     /// Asks for an incarnation; idempotent by the nonce.
