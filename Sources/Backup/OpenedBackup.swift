@@ -80,6 +80,8 @@ public struct OpenedBackup: Sendable {
 public struct BackupObjects {
     private var reader: SnapshotReader
     private let path: String
+    /// Of the shard's state, for `ShardState`.
+    let head: [UInt8]
     /// Versions of removed items in the shard were at most this.
     public let versionFloor: UInt64
 
@@ -92,21 +94,25 @@ public struct BackupObjects {
         }
         do throws(DecodingFailure) {
             let head = try StoredShardHead(payload: reader.manifest.payload)
+            self.head = head.state
             versionFloor = try ShardState(head: head.state, source: MemoryObjectSource()).versionFloor
         } catch {
             throw BackupFailure("the head in \(path) cannot be read: \(error)")
         }
     }
 
-    /// Nil at the end.
-    public mutating func next() throws(BackupFailure) -> [ObjectRuntime.StoredObject]? {
-        let records: [Storage.StoredObject]?
+    /// As they stand in the file; nil at the end.
+    mutating func nextRecords() throws(BackupFailure) -> [Storage.StoredObject]? {
         do throws(StoreError) {
-            records = try reader.next()
+            return try reader.next()
         } catch {
             throw BackupFailure(error)
         }
-        guard let records else { return nil }
+    }
+
+    /// Nil at the end.
+    public mutating func next() throws(BackupFailure) -> [ObjectRuntime.StoredObject]? {
+        guard let records = try nextRecords() else { return nil }
         var objects: [ObjectRuntime.StoredObject] = []
         for record in records {
             do throws(DecodingFailure) {

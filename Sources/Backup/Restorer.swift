@@ -55,6 +55,28 @@ public struct Restorer: Sendable {
         return report
     }
 
+    /// The same, with every object as it was at a moment after the backup. Answers where the logs came to stand, too.
+    public func restoreAll(
+        _ backup: OpenedBackup, at point: PointInTime, logs: ArchivedLogs, _ mode: Restoration.Mode
+    ) async throws -> (report: RestoreReport, ends: [ReplayEnd]) {
+        if mode != .compare { try await run(backup.placement.restoringCommands) }
+        var report = RestoreReport()
+        var ends: [ReplayEnd] = []
+        for shard in backup.manifest.shards {
+            let found = try backup.objects(of: shard, at: point, logs: logs)
+            ends += found.ends
+            var batches = RestoreBatches(mode)
+            var calls: [[RestoredPart]] = []
+            for (object, floor) in found.objects where object.hasContent {
+                report.objects += 1
+                calls += batches.add(object, as: BackupObjectName(object.id), versionFloor: floor)
+            }
+            try await send(calls + [batches.finish()], &report)
+        }
+        if mode != .compare { try await run(backup.placement.quotaCommands) }
+        return (report, ends)
+    }
+
     private func run(_ commands: [Command]) async throws {
         var rest = commands[...]
         while !rest.isEmpty {

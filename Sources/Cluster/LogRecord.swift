@@ -52,7 +52,7 @@ extension LogRecord {
     public static let snapshotKind = JournalKind.snapshot
     /// Without this record the group's log counts as lost (O2, O9).
     public static let createdKind = JournalKind.created
-    static let genesisKind = JournalKind.genesis
+    public static let genesisKind = JournalKind.genesis
     public static let coveredKind = JournalKind.covered
     public static let endedKind = JournalKind.ended
     public static let lostKind = JournalKind.lost

@@ -38,10 +38,27 @@ struct RestoreCommand: ClusterVerb {
     @Option(name: .long, help: ArgumentHelp("Calls under way at the same time.", valueName: "number"))
     var parallel = 4
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Archive of journals, to go on from the backup; repeatable.", valueName: "dir"))
+    var archive: [String] = []
+
+    @Option(name: .long, help: ArgumentHelp("The object's state after this entry.", valueName: "epoch/index"))
+    var at: String?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp("The state at this time: 2026-11-26T03:00:00Z, or ms since 1970.", valueName: "time"))
+    var until: String?
+
     @OptionGroup var admin: AdminAccess
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
+        guard (at == nil && until == nil) == archive.isEmpty, at == nil || until == nil else {
+            throw ValidationError("A point in time is one of --at and --until, with --archive.")
+        }
+        guard at == nil || object != nil else { throw ValidationError("--at goes with --object.") }
         guard (1...64).contains(parallel) else { throw ValidationError("--parallel must be 1 to 64.") }
         guard object != nil || (self.as == nil && !print) else {
             throw ValidationError("--as and --print go with --object.")
@@ -56,10 +73,34 @@ struct RestoreCommand: ClusterVerb {
         if let object { return try await restoreOne(try Self.name(object), of: backup) }
         try backup.verifyAll()
         let restorer = try restorer()
+        if let point = try point() { return try await restoreAll(backup, at: point, restorer) }
         let report = try await restorer.restoreAll(backup, mode)
         try show(report, compare ? "compared" : "restored")
         guard verify else { return }
         try show(try await restorer.restoreAll(backup, .compare), "compared")
+    }
+
+    private func restoreAll(_ backup: OpenedBackup, at point: PointInTime, _ restorer: Restorer) async throws {
+        let logs = try backup.logs(in: archive)
+        let (report, ends) = try await restorer.restoreAll(backup, at: point, logs: logs, mode)
+        try show(report, compare ? "compared" : "restored", ends)
+        guard verify else { return }
+        try show(try await restorer.restoreAll(backup, at: point, logs: logs, .compare).report, "compared", ends)
+    }
+
+    private func point() throws -> PointInTime? {
+        if let at {
+            let parts = at.split(separator: "/", omittingEmptySubsequences: false).map { UInt64($0) }
+            guard parts.count == 2, let epoch = parts[0], let index = parts[1] else {
+                throw ValidationError("'\(at)' is not of the form EPOCH/INDEX.")
+            }
+            return .entry(epoch: epoch, index: index)
+        }
+        guard let until else { return nil }
+        guard let ms = TimeText.milliseconds(until) else {
+            throw ValidationError("'\(until)' is neither a time like 2026-11-26T03:00:00Z nor a number of milliseconds.")
+        }
+        return .time(ms: ms)
     }
 
     private var mode: Restoration.Mode { compare ? .compare : overwrite ? .overwrite : .create }
@@ -81,23 +122,38 @@ struct RestoreCommand: ClusterVerb {
             throw CommandFailure(message: "the backup has no shard for \(name)")
         }
         try backup.verify(shard)
-        guard let (stored, floor) = try backup.object(id) else {
-            throw CommandFailure(message: "the backup has no object \(name)")
+        var found = try backup.object(id)
+        var ends: [ReplayEnd] = []
+        if let point = try point() {
+            let (object, floor, end) = try backup.object(id, at: point, archives: archive)
+            found = object.map { ($0, floor) }
+            ends = [end]
+        }
+        guard let (stored, floor) = found else {
+            throw CommandFailure(message: "there is no object \(name) in the backup, or at that moment")
         }
         if print { return Swift.print(String(decoding: stored.itemsText, as: UTF8.self)) }
         let target = try self.as.map { text in try Self.name(text) } ?? name
         let restorer = try restorer()
         try show(
             try await restorer.restore(stored, as: target, mode, versionFloor: floor),
-            compare ? "compared" : "restored")
+            compare ? "compared" : "restored", ends)
         guard verify else { return }
         try show(try await restorer.restore(stored, as: target, .compare, versionFloor: floor), "compared")
     }
 
     // MARK: - What came of it
 
+    private static func json(_ end: ReplayEnd) -> JSON {
+        [
+            "shard": .integer(end.shard), "epoch": .integer(end.epoch), "index": .integer(end.index),
+            "endOfArchive": .bool(end.isEndOfArchive),
+        ]
+    }
+
     /// Anything refused makes the command fail.
-    private func show(_ report: RestoreReport, _ done: String) throws {
+    private func show(_ report: RestoreReport, _ done: String, _ ends: [ReplayEnd] = []) throws {
+        let incomplete = ends.filter(\.isEndOfArchive)
         if output.json {
             let refused = report.refused.map { refusal in
                 JSON.object([
@@ -108,10 +164,15 @@ struct RestoreCommand: ClusterVerb {
                 JSON.object([
                     JSON.Member("did", .string(done)), JSON.Member("objects", .integer(report.objects)),
                     JSON.Member("refused", .integer(report.refusedCount)), JSON.Member("named", .array(refused)),
+                    JSON.Member("ends", .array(ends.map(Self.json))),
                 ]))
         } else {
             for refusal in report.refused { Swift.print("\(refusal.name): \(refusal.why)") }
             Swift.print("\(done): \(report.objects) objects, \(report.refusedCount) of them refused")
+            for end in ends.prefix(8) { Swift.print("shard \(end.shard) as of entry \(end.epoch)/\(end.index)") }
+            if !incomplete.isEmpty {
+                Swift.print("\(incomplete.count) logs end there in the archives: what came later, if anything, is not in them")
+            }
         }
         guard report.refusedCount == 0 else {
             throw CommandFailure(message: "\(report.refusedCount) objects are not as in the backup")

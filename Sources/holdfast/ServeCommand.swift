@@ -82,6 +82,14 @@ struct ServeCommand: ParsableCommand {
     @Option(name: .long, help: "Seconds after which each shard's replicas are compared again; 0 for never.")
     var scrubIntervalS: String?
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Where sealed segments of the journal are copied.", valueName: "directory"))
+    var archiveDirectory: String?
+
+    @Option(name: .long, help: "Seconds after which a segment is sealed for the archive.")
+    var archiveIntervalS: String?
+
     @Option(name: .long, help: "trace, debug, info, notice, warning, error or critical.")
     var logLevel: String?
 
@@ -113,7 +121,8 @@ struct ServeCommand: ParsableCommand {
             (.bootstrap, bootstrap ? "true" : nil), (.initialNodes, initialNodes), (.shards, shards),
             (.leaseMs, leaseMs), (.loops, loops), (.reads, reads),
             (.hibernateMs, hibernateMs), (.memoryMegabytes, memoryMegabytes), (.presenceGraceMs, presenceGraceMs),
-            (.onDamage, onDamage), (.scrubIntervalS, scrubIntervalS), (.logLevel, logLevel),
+            (.onDamage, onDamage), (.scrubIntervalS, scrubIntervalS),
+            (.archiveDirectory, archiveDirectory), (.archiveIntervalS, archiveIntervalS), (.logLevel, logLevel),
         ]
         var settings = scalars.compactMap { key, text in
             text.map { RawSetting(name: key.rawValue, value: .scalar($0), source: "flag --\(key.rawValue)") }

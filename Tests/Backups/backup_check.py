@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -49,7 +50,10 @@ class Writer(threading.Thread):
         super().__init__(daemon=True)
         self.cluster, self.number = cluster, number
         self.stopped = threading.Event()
-        self.states = {f"w{number}-{k}": [{}] for k in range(OBJECTS_PER_WRITER)}
+        names = [f"w{number}-{k}" for k in range(OBJECTS_PER_WRITER)]
+        self.states = {name: [{}] for name in names}
+        # Of the entry that made each state: (epoch, index, ms), ms None where the answer does not say.
+        self.entries = {name: [(0, 0, 0)] for name in names}
         self.fault = None
 
     def run(self):
@@ -65,11 +69,15 @@ class Writer(threading.Thread):
         state = dict(self.states[name][-1])
         item = f"k{count // OBJECTS_PER_WRITER % 5}"
         if count % 17 == 0 and item in state:
-            call(self.cluster, "DELETE", name, item, expected=204, node=self.number)
+            answer = call(self.cluster, "DELETE", name, item, expected=204, node=self.number)
             state.pop(item)
+            ms = None
         else:
             value = {"value": {"count": count, "text": "é" * (count % 40)}}
-            state[item] = call(self.cluster, "POST", name, item, value, node=self.number).json
+            answer = call(self.cluster, "POST", name, item, value, node=self.number)
+            state[item] = answer.json
+            ms = answer.json["updatedAt"]
+        self.entries[name].append((int(answer.header("Holdfast-Epoch")), int(answer.header("Holdfast-Index")), ms))
         self.states[name].append(state)
 
     def counts(self):
@@ -161,6 +169,7 @@ def run(arguments):
     before = {writer.number: writer.counts() for writer in writers}
     made = tool.json("backup", "--to", backups)[0]
     after = sum(sum(writer.counts().values()) for writer in writers)
+    time.sleep(8)
     say(f"backup of {made['objects']} objects, {made['bytes']} bytes, in "
         f"{made['manifest']['finishedAt'] - made['manifest']['startedAt']} ms, under load")
     for writer in writers:
@@ -197,8 +206,93 @@ def run(arguments):
     expect(shown == still.items["large"], "what is printed is another one")
     say("one object, under another name too")
 
+    moment = after_the_backup(source, writers, made, there, tool, arguments)
+    everything_at(moment, target, writers, made, there, arguments)
+    killed(source, tool, arguments)
+
     damage(made["directory"], there, backups)
     say("a damaged file is refused")
+
+
+def after_the_backup(source, writers, made, there, tool, arguments):
+    """Single objects at chosen entries behind the backup, and at a time; answers that time."""
+    # A backup makes every owner write its shards to the store, which proves what is before it.
+    tool.run("backup", "--to", os.path.join(arguments.dir, "later"))
+    archive = os.path.join(arguments.dir, "archive")
+    checked, moment = 0, None
+    for writer in writers[:3]:
+        name = f"w{writer.number}-1"
+        words = ["restore", "--from", made["directory"], "--archive", archive, "--object",
+                 f"{source.project}/load/{name}", "--print"]
+        count = len(writer.states[name])
+        last = writer.entries[name][-1]
+        patiently(lambda: there.run(*words, "--at", f"{last[0]}/{last[1]}"))
+        first = next(k for k in range(count) if fits(there, words, writer.entries[name][k]))
+        expect(count - first > 3, f"only {count - first} entries of {name} are behind the backup")
+        for chosen in (first, (first + count) // 2, count - 1):
+            epoch, index, _ = writer.entries[name][chosen]
+            shown = json.loads(there.run(*words, "--at", f"{epoch}/{index}"))
+            expect(shown == writer.states[name][chosen], f"{name} at {epoch}/{index} is {shown}")
+            checked += 1
+        middle = next(k for k in range((first + count) // 2, count) if writer.entries[name][k][2])
+        at = writer.entries[name][middle][2]
+        shown = json.loads(there.run(*words, "--until", str(at)))
+        expect(shown in states_at(writer, name, at), f"{name} at {at} is {shown}")
+        moment = max(moment or 0, at)
+        there.run(*words, "--at", f"{last[0]}/{last[1] + 1_000_000}", ends=1)
+    say(f"{checked} states of objects at chosen entries, exactly")
+    return moment
+
+
+def fits(there, words, entry):
+    """Whether the entry is behind the backup."""
+    done = subprocess.run(
+        [there.program, *words, "--at", f"{entry[0]}/{entry[1]}"], capture_output=True, text=True, check=False)
+    expect(done.returncode == 0 or "already" in done.stderr or "there is no object" in done.stderr, done.stderr)
+    return done.returncode == 0
+
+
+def patiently(ask):
+    deadline = time.monotonic() + 90
+    while True:
+        try:
+            return ask()
+        except Wrong:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1)
+
+
+def states_at(writer, name, ms):
+    """The states in which the object may have been: not every answer says when it was."""
+    times = [entry[2] for entry in writer.entries[name]] + [None]
+    return [state for state, own, after in zip(writer.states[name], times, times[1:])
+            if (own is None or own <= ms) and (after is None or after > ms)]
+
+
+def everything_at(moment, target, writers, made, there, arguments):
+    words = ["restore", "--from", made["directory"], "--archive", os.path.join(arguments.dir, "archive"),
+             "--until", str(moment), "--overwrite", "--verify"]
+    done = there.json(*words)
+    expect([line["refused"] for line in done] == [0, 0], done)
+    for writer in writers:
+        for name in writer.states:
+            found = everything(target, name)
+            expect(found in states_at(writer, name, moment), f"{name} at {moment} is {found}")
+    say(f"all {done[0]['objects']} objects at one time")
+
+
+def killed(source, tool, arguments):
+    """A backup goes on when a node dies meanwhile."""
+    ends = []
+    place = os.path.join(arguments.dir, "killed")
+    taking = threading.Thread(target=lambda: ends.append(tool.json("backup", "--to", place)[0]))
+    taking.start()
+    time.sleep(0.3)
+    os.kill(source.pids[1], signal.SIGKILL)
+    taking.join()
+    expect(ends and ends[0]["objects"] == 328 - 1, f"a backup while a node died: {ends}")
+    say("a backup while a node died has everything")
 
 
 def damage(directory, there, backups):

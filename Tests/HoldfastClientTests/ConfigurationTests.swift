@@ -15,6 +15,8 @@ import Testing
         reads = "quorum"
         hibernate-ms = 0
         memory-mb = 128
+        archive-directory = "/var/lib/archive"
+        archive-interval-s = 30
         """
 
     private func configuration(
@@ -49,6 +51,8 @@ import Testing
         #expect(result.reads == .quorum)
         #expect(result.hibernateMs == 0)
         #expect(result.memoryMegabytes == 128)
+        #expect(result.archiveDirectory == "/var/lib/archive")
+        #expect(result.archiveIntervalS == 30)
         #expect(result.shards == 64)
     }
 
@@ -64,7 +68,8 @@ import Testing
     @Test func readsTheSameFromJSON() throws {
         let json = """
             {"name":"n1","data":"/var/lib/holdfast","lease-ms":2000,"bootstrap":true,"initial-nodes":3,
-             "join":["10.0.0.2:7101","[::1]:7102"],"reads":"quorum","hibernate-ms":0,"memory-mb":128}
+             "join":["10.0.0.2:7101","[::1]:7102"],"reads":"quorum","hibernate-ms":0,"memory-mb":128,
+             "archive-directory":"/var/lib/archive","archive-interval-s":30}
             """
         var layers = ConfigurationLayers()
         layers.add(try ConfigurationText.settings(json, file: "holdfast.json"))
@@ -88,8 +93,8 @@ import Testing
     @Test(arguments: [
         ("lease-ms", "199", "200 to 60000"), ("lease-ms", "abc", "200 to 60000"),
         ("shards", "0", "1 to 4096"),
-        ("loops", "-1", "0 to 256"), ("hibernate-ms", "86400001", "0 to 86400000"), ("presence-grace-ms", "600001", "0 to 600000"),
-        ("memory-mb", "15", "16 to 1048576"), ("initial-nodes", "65", "1 to 64"), ("name", "a b", "letters"),
+             "join":["10.0.0.2:7101","[::1]:7102"],"reads":"quorum","hibernate-ms":0,"memory-mb":128,
+             "archive-directory":"/var/lib/archive","archive-interval-s":30}
         ("client", "7001", "HOST:PORT"), ("peer", "h:70000", "HOST:PORT"),
         ("admin", "http://h:1", "HOST:PORT"),
         ("reads", "fast", "lease, quorum"), ("log-level", "loud", "trace, debug"),

@@ -193,6 +193,15 @@ struct MetricsPage {
     private mutating func addJournal(_ journal: JournalReport) {
         counter(
             "holdfast_journal_written_bytes_total", "Bytes written to the journal.", journal.bytesWritten)
+        counter(
+            "holdfast_journal_archived_segments_total", "Segments copied into the archive.",
+            journal.archivedSegments)
+        gauge(
+            "holdfast_journal_archive_lag_segments", "Sealed segments that are not in the archive yet.",
+            [([:], "\(journal.archiveLagSegments)")])
+        gauge(
+            "holdfast_journal_archive_faulty", "1 while the archive cannot be written, or has a gap.",
+            [([:], journal.isArchiveFaulty ? "1" : "0")])
         histogram(
             "holdfast_journal_fsync_duration_seconds", "Each fdatasync of the journal.",
             [([:], journal.syncDurations)])

@@ -51,6 +51,9 @@ public struct JournalReport: Sendable {
     public var liveBytes = 0
     /// Segments that were needed no more.
     public var droppedSegments: UInt64 = 0
+    public var archivedSegments: UInt64 = 0
+    public var archiveLagSegments: UInt64 = 0
+    public var isArchiveFaulty = false
 
     public init(syncDurations: DurationHistogram, bytesWritten: UInt64) {
         self.syncDurations = syncDurations

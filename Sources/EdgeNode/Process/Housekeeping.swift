@@ -7,6 +7,7 @@ import Placement
 struct Housekeeping {
     private var ticks = 0
     private var wasPressed = false
+    private var archiveFault: String?
     /// The journal is to be shorter than this: shards that hold it back are written to the store first.
     private static let journalBytes = 256 << 20
 
@@ -16,7 +17,17 @@ struct Housekeeping {
         node.store.tick()
         node.space.lookAgain()
         pressJournal(node)
+        complainOfArchive(node)
         if ticks % 1_000 == 0 { holdfast_return_memory() }
+    }
+
+    /// Once for each thing that is wrong.
+    private mutating func complainOfArchive(_ node: NodeShared) {
+        let fault = node.journal.statistics.archiveError
+        if let fault, fault != archiveFault {
+            node.logger.error("the journal's archive is not complete", metadata: ["because": "\(fault)"])
+        }
+        archiveFault = fault
     }
 
     private mutating func pressJournal(_ node: NodeShared) {

@@ -77,6 +77,10 @@ public struct NodeConfiguration: Sendable, Equatable {
     public var onDamage = OnDamage.rejoin
     /// Each shard's replicas are compared with each other so often, in seconds; 0 never.
     public var scrubIntervalSeconds: UInt64 = 86_400
+    /// Where segments of the journal are copied before they are dropped; nil: nowhere.
+    public var archiveDirectory: String?
+    /// A segment with anything new in it is sealed for the archive after so long.
+    public var archiveIntervalS = 60
     public var logLevel = LogLevel.info
 
     public init(name: String, dataDirectory: String) {

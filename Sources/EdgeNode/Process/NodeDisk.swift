@@ -20,6 +20,9 @@ struct NodeDisk {
         var join: [String] = []
         var ownPeerAddress: String
         var journal = JournalOptions()
+        /// Where the journal's segments are copied; nil: nowhere.
+        var archiveDirectory: String?
+        var archiveIntervalS = 60
         var space: SpaceWatch
         var wallMs: UInt64 = SystemClocks.wallMs()
     }
@@ -55,8 +58,15 @@ struct NodeDisk {
         _ directory: DataDirectory, _ opening: Opening
     ) throws -> (Journal, RecoveredLogs) {
         var recovered = RecoveredLogs()
+        var options = opening.journal
+        if let path = opening.archiveDirectory {
+            var archive = JournalArchive(
+                directory: path, node: directory.identity.node, cluster: directory.identity.cluster)
+            archive.intervalMs = opening.archiveIntervalS * 1_000
+            options.archive = archive
+        }
         let journal = try Journal.open(
-            directory: directory.journalDirectory, options: opening.journal, onSpace: opening.space.journalHas
+            directory: directory.journalDirectory, options: options, onSpace: opening.space.journalHas
         ) { record in
             try recovered.visit(LogRecord(record))
         }

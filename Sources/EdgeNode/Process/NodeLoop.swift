@@ -221,6 +221,9 @@ extension NodeLoop: RequestGateway {
         report.liveSegments = statistics.liveSegments
         report.liveBytes = statistics.liveBytes
         report.droppedSegments = statistics.droppedSegments
+        report.archivedSegments = statistics.archivedSegments
+        report.archiveLagSegments = statistics.archiveLagSegments
+        report.isArchiveFaulty = statistics.archiveError != nil
         return report
     }
 

@@ -89,6 +89,7 @@ enum NodeServer {
         NodeDisk.Opening(
             path: configuration.dataDirectory, name: configuration.name, onDamage: configuration.onDamage,
             join: configuration.join.map(\.description), ownPeerAddress: "\(configuration.peer)",
+            archiveDirectory: configuration.archiveDirectory, archiveIntervalS: configuration.archiveIntervalS,
             space: space)
     }
 

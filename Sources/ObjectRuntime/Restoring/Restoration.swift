@@ -101,6 +101,13 @@ extension Restoration {
     }
 }
 
+extension ShardState {
+    /// An object as it is now; nil if there is none.
+    public func storedObject(_ id: ObjectID) -> StoredObject? {
+        objects[id].map { StoredObject(id: id, state: $0) }
+    }
+}
+
 extension StoredObject {
     /// The object as parts of about `partBytes` at most; an item is never divided. At least one.
     public func restorations(

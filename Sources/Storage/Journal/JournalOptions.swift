@@ -14,6 +14,8 @@ public struct JournalOptions: Sendable, Equatable {
     public var paceUs: UInt64 = 400
     /// How often a full disk is tried again.
     public var retryMs = 200
+    /// Where segments are copied before they are dropped; nil: nowhere.
+    public var archive: JournalArchive?
 
     public init() {}
 

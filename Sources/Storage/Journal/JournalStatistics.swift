@@ -16,6 +16,10 @@ public struct JournalStatistics: Equatable, Sendable {
     public var liveBytes = 0
     /// Segments that were needed no more.
     public var droppedSegments: UInt64 = 0
+    /// Segments copied into the archive; those that wait for it; and what is wrong with it, if anything: a gap, too.
+    public var archivedSegments: UInt64 = 0
+    public var archiveLagSegments: UInt64 = 0
+    public var archiveError: String?
 
     public init() {}
 }

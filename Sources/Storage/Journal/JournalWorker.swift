@@ -16,6 +16,7 @@ final class JournalWorker: @unchecked Sendable {
     private let files: SegmentFiles
     private let options: JournalOptions
     private let spares: SparePreparer
+    private let archiver: SegmentArchiver?
     let gauge: SpaceGauge
     private let monitor = Monitor()
 
@@ -40,6 +41,9 @@ final class JournalWorker: @unchecked Sendable {
     private var syncs: UInt64 = 0
     /// The first batch of a segment is durable, and segments below this one may go.
     private var pendingFloor: UInt64?
+    /// Whether the segment has more than its anchor, and since when it is written to.
+    private var hasNews = false
+    private var enteredUs: UInt64 = 0
 
     /// A scratch buffer larger than this is given back after the batch.
     private static let keptScratchBytes = 1 << 20
@@ -52,7 +56,14 @@ final class JournalWorker: @unchecked Sendable {
         ledger = start.ledger
         self.gauge = gauge
         spares = SparePreparer(files: files, gauge: gauge, retryMs: options.retryMs)
-        spares.request(options.capacity(of: start.writer.segment.sequence + 1))
+        let sequence = start.writer.segment.sequence
+        archiver = options.archive.map {
+            SegmentArchiver(
+                files: files, archive: $0, first: start.ledger.segments.first?.sequence ?? sequence,
+                sealed: sequence - 1, retryMs: options.retryMs)
+        }
+        enteredUs = Self.nowUs()
+        spares.request(options.capacity(of: sequence + 1))
         thread = WorkerThread(name: "journal") { self.run() }
     }
 
@@ -62,6 +73,7 @@ final class JournalWorker: @unchecked Sendable {
             statistics.liveSegments = ledger.segments.count
             statistics.liveBytes = ledger.liveBytes
         }
+        archiver?.read(into: &statistics)
         return statistics
     }
 
@@ -108,6 +120,7 @@ final class JournalWorker: @unchecked Sendable {
     private func run() {
         var taken: [JournalAppend] = []
         while waitForWork(&taken) {
+            sealForArchive()
             var rest = taken[...]
             while !rest.isEmpty {
                 let batch = takeBatch(from: &rest)
@@ -133,10 +146,15 @@ final class JournalWorker: @unchecked Sendable {
         monitor.locked {
             while queue.isEmpty && ending == nil {
                 isWaiting = true
-                monitor.wait()
+                guard let archive = options.archive else {
+                    monitor.wait()
+                    continue
+                }
+                if !monitor.wait(milliseconds: archive.intervalMs) { break }
             }
             isWaiting = false
-            guard ending != .abandoned, !queue.isEmpty else { return false }
+            if ending == .abandoned { return false }
+            if queue.isEmpty { return ending == nil }
             swap(&queue, &taken)
             return true
         }
@@ -186,11 +204,11 @@ final class JournalWorker: @unchecked Sendable {
     }
 
     private func writeDurably(_ batch: JournalBatch) throws(JournalError) {
-        var anchor = ledger.wantsAnchor ? ledger.anchor() : []
+        var anchor = ledger.wantsAnchor ? ledger.anchor(limit: archiveLimit()) : []
         var bodyBytes = batch.bodyBytes + BatchFormat.bodyBytes(of: anchor)
         if !writer.fits(bodyBytes: bodyBytes) {
             try moveOn(for: batch)
-            anchor = ledger.anchor()
+            anchor = ledger.anchor(limit: archiveLimit())
             bodyBytes = batch.bodyBytes + BatchFormat.bodyBytes(of: anchor)
         }
         let extent = writer.encode(
@@ -201,6 +219,7 @@ final class JournalWorker: @unchecked Sendable {
         count(batch, extent, durationUs: Self.nowUs() - startUs)
         if scratch.count > Self.keptScratchBytes { scratch = [] }
         note(batch, anchor)
+        hasNews = hasNews || batch.recordCount > 0
     }
 
     private func count(_ batch: JournalBatch, _ extent: Extent, durationUs: UInt64) {
@@ -297,6 +316,37 @@ final class JournalWorker: @unchecked Sendable {
         file = next
         writer.enter(successor)
         ledgerMonitor.locked { ledger.begin(successor) }
+        hasNews = false
+        enteredUs = Self.nowUs()
+        archiver?.seal(through: successor.sequence - 1)
+    }
+
+    /// The archive gets whole segments, so a quiet journal moves on now and then.
+    private func sealForArchive() {
+        guard let archive = options.archive, hasNews, failure == nil,
+            Self.nowUs() >= enteredUs + UInt64(archive.intervalMs) * 1_000
+        else { return }
+        do throws(JournalError) {
+            try moveOn(for: JournalBatch(appends: [], bodyBytes: 0, recordCount: 0))
+        } catch {
+            failure = error
+        }
+    }
+
+    /// What the archive still has to copy stays, up to a bound: then the journal goes on and the archive has a gap.
+    private func archiveLimit() -> UInt64 {
+        guard let archiver, let archive = options.archive else { return .max }
+        var limit = archiver.limit
+        let waiting = ledger.segments.dropLast().filter { $0.sequence >= limit }
+        var excess = waiting.reduce(0) { $0 + $1.bytes } - archive.lagBytes
+        guard excess > 0 else { return limit }
+        let wanted = ledger.floor()
+        for segment in waiting where excess > 0 && segment.sequence < wanted {
+            excess -= segment.bytes
+            limit = segment.sequence + 1
+        }
+        archiver.giveUp(below: limit)
+        return limit
     }
 
     /// After the first batch of a segment: its floor record is durable, so what is below may go. The first
@@ -321,6 +371,7 @@ final class JournalWorker: @unchecked Sendable {
             try? writeScratch(to: extent)
         }
         spares.stop()
+        archiver?.stop()
         Glibc.close(file)
         monitor.locked {
             hasEnded = true

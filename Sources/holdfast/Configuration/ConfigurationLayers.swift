@@ -102,6 +102,9 @@ private struct SettingChecker {
             case .scrubIntervalS:
                 assign(
                     &result.scrubIntervalSeconds, Self.number(setting.value, SettingKey.scrubIntervalSRange))
+            case .archiveDirectory: assign(&result.archiveDirectory, Self.scalar(setting.value))
+            case .archiveIntervalS:
+                assign(&result.archiveIntervalS, Self.number(setting.value, SettingKey.archiveIntervalSRange))
             case .logLevel:
                 assign(&result.logLevel, Self.scalar(setting.value).flatMap(NodeConfiguration.LogLevel.init))
             }

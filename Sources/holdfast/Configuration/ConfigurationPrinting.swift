@@ -9,6 +9,7 @@ extension NodeConfiguration {
             "client = \(quoted(client.description))",
             "peer = \(quoted(peer.description))",
         ]
+        if let archiveDirectory { lines.append("archive-directory = \(quoted(archiveDirectory))") }
         if let admin { lines.append("admin = \(quoted(admin.description))") }
         lines += [
             "# the admin token is \(adminToken == nil ? "not set: the admin API refuses every call" : "set")",
@@ -26,6 +27,7 @@ extension NodeConfiguration {
             "presence-grace-ms = \(presenceGraceMs)",
             "on-damage = \(quoted(onDamage.rawValue))",
             "scrub-interval-s = \(scrubIntervalSeconds)",
+            "archive-interval-s = \(archiveIntervalS)",
             "log-level = \(quoted(logLevel.rawValue))",
         ]
         return lines.joined(separator: "\n")

@@ -24,6 +24,8 @@ enum SettingKey: String, CaseIterable, Sendable {
     case presenceGraceMs = "presence-grace-ms"
     case onDamage = "on-damage"
     case scrubIntervalS = "scrub-interval-s"
+    case archiveDirectory = "archive-directory"
+    case archiveIntervalS = "archive-interval-s"
     case logLevel = "log-level"
 
     static let shardRange = 1...4_096
@@ -32,6 +34,7 @@ enum SettingKey: String, CaseIterable, Sendable {
     static let memoryMegabytesRange = 16...1_048_576
     static let presenceGraceMsRange: ClosedRange<UInt64> = 0...600_000
     static let scrubIntervalSRange: ClosedRange<UInt64> = 0...31_536_000
+    static let archiveIntervalSRange = 1...86_400
     static let loopRange = 0...256
     static let initialNodeRange = 1...64
 
@@ -46,7 +49,7 @@ enum SettingKey: String, CaseIterable, Sendable {
     var expectation: String {
         switch self {
         case .name: "1 to 64 letters, digits, '.', '_' or '-'"
-        case .data: "a directory"
+        case .data, .archiveDirectory: "a directory"
         case .client, .peer, .admin: "HOST:PORT with a port from 1 to 65535"
         case .adminToken: "at least 16 printable characters"
         case .adminTokenFile: "a readable file that holds the token"
@@ -62,6 +65,7 @@ enum SettingKey: String, CaseIterable, Sendable {
         case .presenceGraceMs: Self.describe(Self.presenceGraceMsRange)
         case .onDamage: Self.describe(NodeConfiguration.OnDamage.allCases.map(\.rawValue))
         case .scrubIntervalS: Self.describe(Self.scrubIntervalSRange) + ", 0 for never"
+        case .archiveIntervalS: Self.describe(Self.archiveIntervalSRange)
         case .logLevel: Self.describe(NodeConfiguration.LogLevel.allCases.map(\.rawValue))
         }
     }

@@ -22,6 +22,8 @@ final class TestCluster {
     /// Letters for which this is true are kept in `kept`.
     var keeps: (Letter) -> Bool = { _ in false }
     var kept: [Letter] = []
+    /// Of all nodes.
+    private(set) var settledBackups: [SettledBackup] = []
 
     init(
         shards: Int = 1, nodes count: Int = 3, leaseDurationMs: UInt64 = 2_000,
@@ -154,6 +156,7 @@ final class TestCluster {
         }
         for output in effects.sockets { carryOut(output, at: node) }
         node.serve(effects.store, now: now)
+        settledBackups += effects.backups
         for (_, message) in effects.toLoops { node.loop.step(.message(from: node.nodeID, message), now: now) }
         for request in effects.toNode { node.core.step(.loop(request), now: now) }
     }
@@ -195,6 +198,12 @@ final class TestCluster {
         let token = submit(operation, at: number, objectID: objectID, key: key)
         advance(upToMs: 3_000) { answer(token) != nil }
         return answer(token)
+    }
+
+    func backup(_ shard: ShardID, token: UInt64, at number: Int) {
+        nodes[number].loop.step(.backup(RequestToken(rawValue: token), shard), now: now)
+        flush(nodes[number])
+        deliver()
     }
 
     // MARK: - Faults

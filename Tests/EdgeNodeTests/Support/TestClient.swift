@@ -68,6 +68,14 @@ final class TestEdge {
         client.authorization = "Bearer " + TestEdge.adminToken
         return try client.call(method, "/admin/v1" + path, body)
     }
+
+    func admin(_ method: String, _ path: String, bytes: [UInt8]) throws -> TestResponse {
+        let client = try connect(admin: true)
+        client.authorization = "Bearer " + TestEdge.adminToken
+        let head = client.request(method, "/admin/v1" + path, headers: [("Content-Length", "\(bytes.count)")])
+        try client.send(Array(head.utf8) + bytes)
+        return try #require(try client.received().first)
+    }
 }
 
 /// An HTTP client on an embedded channel.
@@ -125,6 +133,7 @@ struct TestResponse {
     var status: Int
     var headers: [(name: String, value: String)] = []
     var body = ""
+    var bytes: [UInt8] = []
 
     /// Takes one response off the front of `bytes`; strict about its framing.
     init(_ bytes: inout [UInt8], bodiless: Bool) throws {
@@ -142,7 +151,8 @@ struct TestResponse {
         guard status != 204, status >= 200, !bodiless else { return }
         let length = try #require(self["Content-Length"].flatMap(Int.init), "no length in \(text)")
         #expect(bytes.count >= length)
-        body = String(decoding: bytes.prefix(length), as: UTF8.self)
+        self.bytes = Array(bytes.prefix(length))
+        body = String(decoding: self.bytes, as: UTF8.self)
         bytes.removeFirst(min(length, bytes.count))
     }
 
