@@ -57,6 +57,8 @@ extension LogRecord {
     public static let endedKind = JournalKind.ended
     public static let lostKind = JournalKind.lost
     public static let checkpointKind = JournalKind.checkpoint
+    /// Whether, and since when, a disk has a replica.
+    public static let membershipKinds = [createdKind, endedKind, lostKind]
 
     static func entry(_ entry: Entry, group: GroupID) -> LogRecord {
         LogRecord(

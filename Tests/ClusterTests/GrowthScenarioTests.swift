@@ -148,7 +148,7 @@ struct GrowthScenarioTests {
         let owner = try #require(cluster.owner())
         let victim = cluster.other(than: owner)
         var random = SeededGenerator(seed: 7)
-        #expect(cluster.nodes[victim].store.damage(using: &random))
+        #expect(cluster.nodes[victim].store.damage(TestCluster.shard, using: &random))
         addRound(2, cluster)
         let id = cluster.nodes[victim].nodeID
         let isBack = cluster.advance(upToMs: 20_000) {

@@ -22,9 +22,9 @@ struct ReplicaOriginTests {
             group: group)
     }
 
-    private static func stored(_ position: Position) throws -> StoredReplica {
+    private static func stored(_ position: Position) -> StoredReplica {
         var state = ShardState(range: 0...UInt64.max, source: MemoryObjectSource())
-        let checkpoint = try #require(state.beginCheckpoint())
+        guard let checkpoint = state.beginCheckpoint() else { preconditionFailure("none is under way") }
         let head = ReplicaHead(configuration: configuration, state: checkpoint.head())
         return StoredReplica(
             shard: shard, position: position, range: 0...UInt64.max, objectCount: 0, payload: head.encode())
@@ -39,7 +39,7 @@ struct ReplicaOriginTests {
 
     /// What a loop writes when it starts with this disk and learns of the table.
     private static func firstRecords(
-        _ records: [LogRecord], stored: [StoredReplica], damaged: Set<ShardID> = []
+        _ records: [LogRecord], stored: [StoredReplica], damaged: [ShardID] = []
     ) throws -> [LogRecord] {
         let recovered = RecoveredReplicas(logs: try logs(records), stored: stored, damaged: damaged)
         let loop = LoopCore(
@@ -47,7 +47,7 @@ struct ReplicaOriginTests {
             seed: 1, store: MemoryObjectSource())
         var table = TestTable()
         table.give(to: 2)
-        let now = Clocks(bootNs: 0, rawNs: 0, wallMs: 0)
+        let now = Clocks(bootNs: 1, rawNs: 1, wallMs: 1)
         loop.step(.view(table.view(at: 1)), now: now)
         return loop.flush(now: now).persist?.records ?? []
     }
@@ -75,7 +75,7 @@ struct ReplicaOriginTests {
             [LogRecord.created(Self.configuration, group: Self.group)]
             + given.entries.map { Self.entry($0.index, term: $0.term) }
         let base = Self.position(given.stored.index, term: given.stored.term)
-        let written = try Self.firstRecords(disk, stored: [try Self.stored(base)])
+        let written = try Self.firstRecords(disk, stored: [Self.stored(base)])
         #expect(written.contains { $0.replacesLog } == given.coversAnew)
 
         var next = disk + written
@@ -87,7 +87,7 @@ struct ReplicaOriginTests {
 
     /// A split has made it, and the process died before the journal said so: what follows must be found again.
     @Test func aReplicaThatOnlyTheStoreKnowsIsMadeKnownToTheJournalO13() throws {
-        let written = try Self.firstRecords([], stored: [try Self.stored(Self.position(7))])
+        let written = try Self.firstRecords([], stored: [Self.stored(Self.position(7))])
         let log = try #require(try Self.logs(written + [Self.entry(8)]).shardLog(Self.shard))
         #expect(log.created == Self.configuration && log.covered == Self.position(7) && log.entries.count == 1)
     }

@@ -3,7 +3,7 @@ import ObjectRuntime
 import Placement
 import Raft
 
-/// A replica that has lost something for good.
+/// A replica that has lost something for good. By the shard's home: what is damaged may become another shard's.
 struct Damage {
     var machine: Int
     /// The machine's node knows of it.
@@ -22,7 +22,7 @@ extension World {
     }
 
     func loseLog(of shard: ShardID, machine: Int) {
-        damages[shard] = Damage(machine: machine)
+        damages[shard.homeNumber] = Damage(machine: machine)
         machines[machine].lostGroup = GroupID.shard(shard)
         killWithParent(
             machine, crash: .process, restartAfterNs: 100_000_000 + random.exponential(meanNs: 300_000_000))
@@ -36,7 +36,7 @@ extension World {
         let shard = random.pick(shards)
         guard mayLose(shard, at: machine), machines[machine].store.damage(shard, using: &random) else { return }
         note("a bit flips in shard \(shard) at \(machines[machine].name)")
-        damages[shard] = Damage(machine: machine)
+        damages[shard.homeNumber] = Damage(machine: machine)
     }
 
     /// The machine gets a new disk: another node, under the same name and address.
@@ -47,7 +47,7 @@ extension World {
         killWithParent(
             machine, crash: .power, restartAfterNs: 200_000_000 + random.exponential(meanNs: 500_000_000))
         for record in records where record.isMember(node) {
-            damages[record.shard] = Damage(machine: machine, isNoticed: true)
+            damages[record.shard.homeNumber] = Damage(machine: machine, isNoticed: true)
         }
         safety.forgetDisk(of: machine)
         machines[machine].nodeID = NodeID(rawValue: random.next() | 1)
@@ -61,8 +61,8 @@ extension World {
     /// After the faults: what nobody has read is found by a new start, so that it is replaced.
     func findDamage() {
         settleDamages()
-        for shard in damages.keys.sorted() {
-            guard let damage = damages[shard], !damage.isNoticed else { continue }
+        for home in damages.keys.sorted() {
+            guard let damage = damages[home], !damage.isNoticed else { continue }
             kill(damage.machine)
         }
     }
@@ -71,7 +71,7 @@ extension World {
 
     private func mayLose(_ shard: ShardID, at machine: Int) -> Bool {
         settleDamages()
-        guard damages[shard] == nil, let record = newestView?.state?.table.record(of: shard) else { return false }
+        guard damages[shard.homeNumber] == nil, let record = newestView?.state?.table.record(of: shard) else { return false }
         return record.isMember(machines[machine].nodeID) && isWhole(record)
     }
 
@@ -95,18 +95,17 @@ extension World {
 
     /// What was replaced, or written over before anybody saw it, is whole again.
     private func settleDamages() {
-        for shard in damages.keys.sorted() {
-            guard let damage = damages[shard], let record = newestView?.state?.table.record(of: shard) else {
-                damages[shard] = nil
-                continue
-            }
-            if damage.isNoticed {
-                if isWhole(record) { damages[shard] = nil }
-            } else if machines[damage.machine].lostGroup != GroupID.shard(shard),
-                !machines[damage.machine].store.damagedShards.contains(shard.rawValue)
-            {
-                damages[shard] = nil
-            }
+        guard let records = newestView?.state?.table.records else { return }
+        for home in damages.keys.sorted() {
+            guard let damage = damages[home] else { continue }
+            let isOver =
+                damage.isNoticed
+                ? records.allSatisfy { $0.shard.homeNumber != home || isWhole($0) }
+                : machines[damage.machine].lostGroup?.shard?.homeNumber != home
+                    && !machines[damage.machine].store.damagedShards.contains {
+                        ShardID(rawValue: $0).homeNumber == home
+                    }
+            if isOver { damages[home] = nil }
         }
     }
 
@@ -114,18 +113,18 @@ extension World {
 
     func noticeLoss(of shard: ShardID, _ machine: Int) {
         statistics.storage.losses += 1
-        guard damages[shard]?.machine == machine else {
+        guard damages[shard.homeNumber]?.machine == machine else {
             return fail(
                 .correctness, "O9: \(machines[machine].name) has lost shard \(shard), and nothing damaged it")
         }
-        damages[shard]?.isNoticed = true
+        damages[shard.homeNumber]?.isNoticed = true
     }
 
     /// At a start. A log that was lost is remembered from now on by the disk itself.
     func noticeLosses(_ machine: Int, _ damaged: Set<ShardID>) {
-        for shard in damaged.sorted() where damages[shard]?.isNoticed != true { noticeLoss(of: shard, machine) }
+        for shard in damaged.sorted() where damages[shard.homeNumber]?.isNoticed != true { noticeLoss(of: shard, machine) }
         guard let shard = machines[machine].lostGroup?.shard else { return }
-        if damages[shard]?.isNoticed != true { noticeLoss(of: shard, machine) }
+        if damages[shard.homeNumber]?.isNoticed != true { noticeLoss(of: shard, machine) }
         if machines[machine].disk.isWritten { machines[machine].lostGroup = nil }
     }
 }

@@ -6,7 +6,7 @@ extension World {
     func checkStorage() {
         guard failure == nil else { return }
         for machine in machines {
-            if let shard = machine.store.damagedShards.first, damages[ShardID(rawValue: shard)] == nil {
+            if let shard = machine.store.damagedShards.first, damages[ShardID(rawValue: shard).homeNumber] == nil {
                 fail(.correctness, "the store of \(machine.name) has damage in shard \(shard), and nothing damaged it")
             }
         }

@@ -88,8 +88,10 @@ struct MachineDisk {
     /// Reads everything back, without the log of `lostGroup`: as if damage had been found there.
     mutating func recover(lostGroup: GroupID?) throws -> RecoveredLogs {
         var logs = RecoveredLogs()
-        try journal.recover(withoutGroup: lostGroup?.rawValue) { record in
-            try logs.visit(LogRecord(record))
+        try journal.recover { record in
+            let record = LogRecord(record)
+            // Which membership it was stays known: by it the table is told.
+            if record.group != lostGroup || LogRecord.membershipKinds.contains(record.kind) { try logs.visit(record) }
         }
         // A disk that has lost a log knows that it had one (O9).
         if let lostGroup {

@@ -31,8 +31,8 @@ final class World {
     var mortals: [String] = []
     var mortalRequests: Set<RequestToken> = []
     var statistics = WorldStatistics()
-    /// Replicas whose log or state was damaged, by shard: at most one of each, until it has been replaced.
-    var damages: [ShardID: Damage] = [:]
+    /// Replicas whose log or state was damaged, by home: at most one of each, until it has been replaced.
+    var damages: [UInt16: Damage] = [:]
     /// Clients go on asking.
     var isLoadOn = false
     /// The first thing that went wrong; the run ends there.

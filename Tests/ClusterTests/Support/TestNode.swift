@@ -90,7 +90,7 @@ final class TestNode {
         var logs = RecoveredLogs()
         for record in disk { try logs.visit(record) }
         let found = try store.recover()
-        let recovered = RecoveredReplicas(logs: logs, stored: found.stored, damaged: found.damaged)
+        let recovered = RecoveredReplicas(logs: logs, stored: found.stored, damaged: found.damaged.sorted())
         identity = TestNode.identity(number, nonce: nonce)
         (core, loop) = TestNode.cores(identity, .join([]), recovered, store, settings, now)
         holdsJournal = false
