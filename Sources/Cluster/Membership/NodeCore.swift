@@ -19,6 +19,9 @@ public final class NodeCore {
     var state: PlacementState?
     /// The newest entry of the placement log that is in `state`.
     var placementApplied = LogIndex.zero
+    /// The newest entry that is in the state which the journal has.
+    var placementStored = LogIndex.zero
+    var placementStoredMs: UInt64 = 0
     /// This process, once registered.
     var process: NodeProcess?
     var proposals: Proposals
@@ -253,6 +256,7 @@ public final class NodeCore {
         handOverProposals(nowMs: nowMs)
         repeatBurials(now: now)
         tellLoads(nowMs: nowMs)
+        checkpointPlacement(nowMs: nowMs)
         lead(now: now)
         advanceDrain(now: now)
         exchangeUsage(nowMs: nowMs)
