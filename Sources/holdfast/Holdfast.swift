@@ -19,7 +19,8 @@ struct Holdfast: ParsableCommand {
         version: holdfastVersion,
         subcommands: [
             ServeCommand.self, ClusterCommand.self, ExplainCommand.self, ObjectCommand.self,
-            ProjectCommand.self, KeyCommand.self, ClassCommand.self, TokenCommand.self, BackupCommand.self, RestoreCommand.self,
+            ProjectCommand.self, KeyCommand.self, ClassCommand.self, TokenCommand.self,
+            BackupCommand.self, RestoreCommand.self,
             BenchCommand.self, SimulateCommand.self, VersionCommand.self, CompletionCommand.self,
         ])
 
