@@ -126,7 +126,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "BackupTests",
-            dependencies: ["Backup", "HoldfastClient", "Cluster", "Placement", "ObjectRuntime", "Raft", "Storage", "Binary"],
+            dependencies: [
+                "Backup", "HoldfastClient", "Cluster", "Placement", "ObjectRuntime", "Raft", "Storage", "Binary",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "EdgeNodeTests",

@@ -105,8 +105,8 @@ public struct ArchivedLogs: Sendable {
             disk.endRun()
             guard disk.bytes + bytes <= Self.bytesMax else {
                 throw BackupFailure(
-                    "the archives hold more than \(Self.bytesMax) bytes since the backup: restore single objects, or begin "
-                        + "with a newer backup")
+                    "the archives hold more than \(Self.bytesMax) bytes since the backup: restore single objects, or "
+                        + "begin with a newer backup")
             }
         }
         for (shard, group) in disk.groups {

@@ -6,5 +6,5 @@
 // written last. `BackupTaker` makes it, through the admin API of the nodes; `OpenedBackup` reads it and believes
 // nothing that it has not checked; `Restorer` sends its objects to a cluster, as operations that its owners execute.
 //
-// What is decided here is small: which shards are missing in the cover of the key space (`BackupCover`), and how objects
-// become calls (`RestoreBatches`). Both are pure.
+// What is decided here is small: which shards are missing in the cover of the key space (`BackupCover`), and how
+// objects become calls (`RestoreBatches`). Both are pure.

@@ -89,12 +89,15 @@ extension BackupManifest {
 
     public init(_ bytes: [UInt8]) throws(BackupFailure) {
         let headCount = Self.opening.utf8.count + 16 + Self.middle.utf8.count
-        guard bytes.count > headCount + 2, bytes.starts(with: Self.opening.utf8), bytes.suffix(2) == Array("}\n".utf8)[...]
+        guard bytes.count > headCount + 2, bytes.starts(with: Self.opening.utf8),
+            bytes.suffix(2) == Array("}\n".utf8)[...]
         else { throw BackupFailure("the manifest is not one of a backup, or not whole") }
         let checksum = String(decoding: bytes[Self.opening.utf8.count...].prefix(16), as: UTF8.self)
         let hasMiddle = bytes[(Self.opening.utf8.count + 16)...].starts(with: Self.middle.utf8)
         let content = bytes[headCount..<(bytes.count - 2)]
-        guard hasMiddle, checksum == hexadecimal(contentHash(content)), let json = try? JSON(parsing: Array(content)) else {
+        guard hasMiddle, checksum == hexadecimal(contentHash(content)),
+            let json = try? JSON(parsing: Array(content))
+        else {
             throw BackupFailure("the manifest has a wrong checksum")
         }
         try self.init(json)
@@ -115,7 +118,8 @@ extension BackupManifest {
     private init(_ json: JSON) throws(BackupFailure) {
         guard json["format"]?.int == Self.format else {
             throw BackupFailure(
-                "the manifest is of format \(json["format"].map { "\($0)" } ?? "none"); this program knows \(Self.format)")
+                "the manifest is of format \(json["format"].map { "\($0)" } ?? "none"); "
+                    + "this program knows \(Self.format)")
         }
         let shards = (json["shards"]?.elements ?? []).compactMap(BackupShard.init)
         guard let cluster = json["cluster"]?.hash, let version = json["version"]?.text,

@@ -148,12 +148,16 @@ public struct BackupTaker: Sendable {
         guard let node = nodes.node(row.owner) else {
             return .failure(
                 BackupFailure(
-                    row.owner.map { "shard \(row.shard): its owner \($0) is not among the endpoints, or does not answer" }
+                    row.owner.map {
+                        "shard \(row.shard): its owner \($0) is not among the endpoints, or does not answer"
+                    }
                         ?? "shard \(row.shard) has no owner at the moment"))
         }
         do {
             let offer = try await node.patient.post("backup/shards/\(row.shard)", [:])
-            guard let id = offer["file"]?.count, let bytes = offer["bytes"]?.count, let hash = offer["hash"]?.hash else {
+            guard let id = offer["file"]?.count, let bytes = offer["bytes"]?.count,
+                let hash = offer["hash"]?.hash
+            else {
                 throw BackupFailure("\(node.name) answers in another language")
             }
             let snapshot = try await fetch(id, bytes: bytes, hash: hash, shard: row.shard, from: node)

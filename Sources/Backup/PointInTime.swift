@@ -78,13 +78,14 @@ struct ShardReplay {
         case .entry(let epoch, let index):
             guard index > end.index || isThere else {
                 throw BackupFailure(
-                    "the backup stands at \(end.epoch)/\(end.index) already, behind \(epoch)/\(index): begin with an older one")
+                    "the backup stands at \(end.epoch)/\(end.index) already, behind \(epoch)/\(index): "
+                        + "begin with an older one")
             }
         case .time(let ms):
             guard state.logTimeMs <= ms else {
                 throw BackupFailure(
-                    "the backup's state of shard \(shard) is of \(state.logTimeMs) already, later than \(ms): begin with an "
-                        + "older one")
+                    "the backup's state of shard \(shard) is of \(state.logTimeMs) already, later than \(ms): begin "
+                        + "with an older one")
             }
         }
     }
@@ -96,7 +97,8 @@ struct ShardReplay {
         }
         if case .entry(let epoch, let index) = point {
             throw BackupFailure(
-                "the archives prove entries of shard \(shard) up to \(end.epoch)/\(end.index), not up to \(epoch)/\(index)")
+                "the archives prove entries of shard \(shard) up to \(end.epoch)/\(end.index), "
+                    + "not up to \(epoch)/\(index)")
         }
         end.isEndOfArchive = true
     }

@@ -149,7 +149,11 @@ public struct Restorer: Sendable {
                     throw BackupFailure("an answer names a part that was not sent")
                 }
                 let why = failure["message"]?.text ?? ""
-                if Self.isPassing(failure) { again.append(waiting[position]) } else { refused.append((waiting[position], why)) }
+                if Self.isPassing(failure) {
+                    again.append(waiting[position])
+                } else {
+                    refused.append((waiting[position], why))
+                }
             }
             if again.isEmpty { return refused }
             guard NIODeadline.now() < deadline else {

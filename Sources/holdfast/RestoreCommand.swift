@@ -98,7 +98,8 @@ struct RestoreCommand: ClusterVerb {
         }
         guard let until else { return nil }
         guard let ms = TimeText.milliseconds(until) else {
-            throw ValidationError("'\(until)' is neither a time like 2026-11-26T03:00:00Z nor a number of milliseconds.")
+            throw ValidationError(
+                "'\(until)' is neither a time like 2026-11-26T03:00:00Z nor a number of milliseconds.")
         }
         return .time(ms: ms)
     }
@@ -171,7 +172,7 @@ struct RestoreCommand: ClusterVerb {
             Swift.print("\(done): \(report.objects) objects, \(report.refusedCount) of them refused")
             for end in ends.prefix(8) { Swift.print("shard \(end.shard) as of entry \(end.epoch)/\(end.index)") }
             if !incomplete.isEmpty {
-                Swift.print("\(incomplete.count) logs end there in the archives: what came later, if anything, is not in them")
+                Swift.print("\(incomplete.count) logs end there in the archives: later entries, if any, are not in them")
             }
         }
         guard report.refusedCount == 0 else {

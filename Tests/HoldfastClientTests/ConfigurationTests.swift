@@ -92,9 +92,8 @@ import Testing
 
     @Test(arguments: [
         ("lease-ms", "199", "200 to 60000"), ("lease-ms", "abc", "200 to 60000"),
-        ("shards", "0", "1 to 4096"),
-             "join":["10.0.0.2:7101","[::1]:7102"],"reads":"quorum","hibernate-ms":0,"memory-mb":128,
-             "archive-directory":"/var/lib/archive","archive-interval-s":30}
+        ("shards", "0", "1 to 4096"), ("memory-mb", "15", "16 to 1048576"),
+        ("archive-interval-s", "0", "1 to 86400"),
         ("client", "7001", "HOST:PORT"), ("peer", "h:70000", "HOST:PORT"),
         ("admin", "http://h:1", "HOST:PORT"),
         ("reads", "fast", "lease, quorum"), ("log-level", "loud", "trace, debug"),

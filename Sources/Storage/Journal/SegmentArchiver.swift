@@ -221,6 +221,7 @@ final class SegmentArchiver: @unchecked Sendable {
 
 extension JournalError {
     fileprivate static func archive(_ error: StoreError, file: String) -> JournalError {
-        JournalError(error.kind == .noSpace ? .diskFull : .failed, error.what, place: file, remedy: "Make room in the archive, or repair it")
+        JournalError(error.kind == .noSpace ? .diskFull : .failed, error.what, place: file,
+            remedy: "Make room in the archive, or repair it")
     }
 }
