@@ -92,8 +92,9 @@ extension BackupManifest {
         guard bytes.count > headCount + 2, bytes.starts(with: Self.opening.utf8), bytes.suffix(2) == Array("}\n".utf8)[...]
         else { throw BackupFailure("the manifest is not one of a backup, or not whole") }
         let checksum = String(decoding: bytes[Self.opening.utf8.count...].prefix(16), as: UTF8.self)
+        let hasMiddle = bytes[(Self.opening.utf8.count + 16)...].starts(with: Self.middle.utf8)
         let content = bytes[headCount..<(bytes.count - 2)]
-        guard checksum == hexadecimal(contentHash(content)), let json = try? JSON(parsing: Array(content)) else {
+        guard hasMiddle, checksum == hexadecimal(contentHash(content)), let json = try? JSON(parsing: Array(content)) else {
             throw BackupFailure("the manifest has a wrong checksum")
         }
         try self.init(json)

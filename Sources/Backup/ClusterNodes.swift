@@ -28,23 +28,34 @@ struct ClusterNodes: Sendable {
 
     /// Asks every endpoint who it is; those that do not answer are left out.
     mutating func look() async throws(BackupFailure) {
+        // All at once: one that is down would keep the others waiting.
+        let answers = await withTaskGroup(of: (Int, Result<JSON, HoldfastError>).self) { group in
+            for (position, (_, quick, _)) in endpoints.enumerated() {
+                group.addTask {
+                    do throws(HoldfastError) {
+                        return (position, .success(try await quick.get("backup")))
+                    } catch {
+                        return (position, .failure(error))
+                    }
+                }
+            }
+            return await group.reduce(into: []) { $0.append($1) }
+        }
         var found: [Node] = []
-        var last: HoldfastError?
-        for (_, quick, patient) in endpoints {
-            do throws(HoldfastError) {
-                let page = try await quick.get("backup")
+        var why = "no answer"
+        for (position, answer) in answers.sorted(by: { $0.0 < $1.0 }) {
+            switch answer {
+            case .failure(let error): why = "\(error)"
+            case .success(let page):
                 guard let name = page["node"]?.text, let cluster = page["cluster"]?.hash else { continue }
+                let (_, quick, patient) = endpoints[position]
                 found.append(
                     Node(
                         name: name, cluster: cluster, version: page["version"]?.text ?? "", quick: quick,
                         patient: patient))
-            } catch {
-                last = error
             }
         }
-        guard !found.isEmpty else {
-            throw BackupFailure("no node answers on the endpoints given: \(last.map { "\($0)" } ?? "no answer")")
-        }
+        guard !found.isEmpty else { throw BackupFailure("no node answers on the endpoints given: \(why)") }
         guard Set(found.map(\.cluster)).count == 1 else {
             throw BackupFailure("the endpoints belong to several clusters; give those of one")
         }

@@ -64,11 +64,15 @@ public struct LoopEffects: Sendable {
     /// Wishes for backups that are settled.
     public var backups: [SettledBackup] = []
 
+    /// Scrubs that have ended.
+    public var scrubbed: [ScrubOutcome] = []
+
     public init() {}
 
     public var isEmpty: Bool {
         persist == nil && messages.isEmpty && answers.isEmpty && toLoops.isEmpty && toNode.isEmpty
             && sockets.isEmpty && store.isEmpty && lost.isEmpty && backups.isEmpty
+            && scrubbed.isEmpty
     }
 }
 

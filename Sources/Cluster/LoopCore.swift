@@ -20,6 +20,7 @@ public final class LoopCore {
     private var hibernation: HibernationRounds
     private var checkpoints: CheckpointRounds
     var expiry = ExpiryRounds()
+    var scrubs = ScrubRounds()
     /// Removed replicas whose objects are leaving the disk. Looked up, or in order of the jobs.
     var erasures: [StoreJob: Erasure] = [:]
     var nextErasure: UInt64 = 0
@@ -156,6 +157,15 @@ public final class LoopCore {
             guard let replica = replicas[request.shard] else { return }
             replica.requestReplicas(request)
             mark(replica)
+        case .scrubbed(let report):
+            guard let replica = replicas[report.shard] else { return }
+            replica.takeScrub(report, from: sender)
+            mark(replica)
+        case .scrubVerdict(let verdict):
+            guard let replica = replicas[verdict.shard] else { return }
+            replica.takeVerdict(verdict, from: sender)
+            mark(replica)
+        case .scrubWish(let shard): scrubs.want(shard)
         case .feedEnd(let end):
             replicas[end.shard]?.listeners.remove(end.feed, of: sender, from: end.object, nowMs: nowMs)
         case .feedSeats(let seats):
@@ -225,6 +235,7 @@ public final class LoopCore {
         findExpired(now: now)
         advanceMerges()
         feedSnapshots()
+        beginScrubs(now: now)
         router.tick(nowMs: nowMs)
         hub.tick(nowMs: nowMs)
         listenIfCutOff(now: now)
@@ -433,6 +444,9 @@ public final class LoopCore {
             replica.outbox = []
             for item in outbox { send(item.message, to: item.node) }
         }
+        effects.scrubbed += replica.scrubOutcomes
+        replica.scrubOutcomes = []
+        if let loss = replica.loss { return lose(replica, because: loss) }
         if replica.state.isDamaged {
             return lose(replica, because: replica.state.damage.map { "\($0)" } ?? "damage")
         }

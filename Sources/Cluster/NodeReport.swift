@@ -101,6 +101,8 @@ public struct NodeCounters: Sendable {
     public var resumes: [String: UInt64] = [:]
     /// Links closed for a frame or a hello that could not be taken. Counted by the shell.
     public var rejectedLinks: UInt64 = 0
+    /// Scrubs that ended, by result.
+    public var scrubs: [String: UInt64] = [:]
     /// Tries refused because no disk had room.
     public var diskFullRefusals: UInt64 = 0
     /// Shards that were written to the store, and snapshots of shards that were installed.
@@ -130,6 +132,7 @@ public struct NodeCounters: Sendable {
         barrierReads += other.barrierReads
         rejectedMessages += other.rejectedMessages
         rejectedLinks += other.rejectedLinks
+        scrubs.merge(other.scrubs, uniquingKeysWith: +)
         diskFullRefusals += other.diskFullRefusals
         pushedEvents += other.pushedEvents
         pushedMessages += other.pushedMessages

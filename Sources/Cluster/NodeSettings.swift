@@ -48,6 +48,9 @@ public struct NodeSettings: Sendable {
     public var expiryPerRound = 1_000
     /// A merge that is not done by then is called off: until it is done nobody serves the two shards.
     public var mergePatienceMs: UInt64 = 2_000
+    /// Each shard's replicas are compared with each other so often; 0 never. An owner waits so long for reports.
+    public var scrubIntervalMs: UInt64 = 86_400_000
+    public var scrubPatienceMs: UInt64 = 600_000
     /// The placement group's own log is replaced by its state after so many entries.
     public var placementCheckpointEntries = 1_000
     /// A command for the placement group is handed over again after this long without a result.

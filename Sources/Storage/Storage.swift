@@ -69,6 +69,10 @@
 //
 // ### When the disk is full
 //
+// With an archive, a thread of its own copies sealed segments before they are dropped (`SegmentArchiver`): the
+// floor stays below what is not copied yet, up to a bound, beyond which the journal goes on and the archive gets
+// a gap on record. `ArchivedJournal` reads it back, checked as recovery checks a journal.
+//
 // Room for the next segment is taken while the present one is written. If there is none, the journal says `low`
 // at once and goes on; if it comes to the end of the segment like that, it is `stalled`: the batch and all
 // behind it wait, and are tried again until there is room. No append fails, none is lost and none overtakes

@@ -89,12 +89,27 @@ extension ExpiryCursor {
     }
 }
 
+extension ScrubReport {
+    /// What was found of the write that the scrub began with.
+    public init(_ write: StoredWrite, id: UInt64, found: StoreVerification?) {
+        var report = ScrubReport(
+            shard: write.shard, id: id, index: write.base.position.index.rawValue, objectCount: 0, digest: 0,
+            isSound: false)
+        if case .whole(let head)? = found, head.index == report.index {
+            report.objectCount = head.objectCount
+            report.digest = head.digest
+            report.isSound = true
+        }
+        self = report
+    }
+}
+
 extension StoreTransaction {
     /// The transaction that a request wants; nil for what is no transaction. Encodes: to be called on the store's
     /// thread.
     public init?(_ request: StoreRequest) {
         switch request {
-        case .write(_, let write): self = .checkpoint(StoreCheckpoint(write, also: []))
+        case .write(_, let write), .scrub(_, let write, _): self = .checkpoint(StoreCheckpoint(write, also: []))
         case .split(_, let parent, let child): self = .split(StoreSplit(parent, child))
         case .merge(_, let left, let right, let into):
             self = .merge(

@@ -17,7 +17,7 @@ struct PeerCodecTests {
             #expect(Samples.bytes(back) == bytes)
             #expect(back.destination == message.destination)
         }
-        #expect(kinds == Set(1...19), "every kind has a sample")
+        #expect(kinds == Set(1...24), "every kind has a sample")
     }
 
     private func isReport(_ message: PeerMessage) -> Bool {

@@ -42,6 +42,17 @@ struct AdminTests {
         #expect(try closed.admin("GET", "/status").status == 200)
     }
 
+    @Test func aScrubIsAskedForOneShardOrAll() throws {
+        let edge = try TestEdge()
+        let all = edge.gateway.view.state?.table.records.map(\.shard) ?? []
+        #expect(try edge.admin("POST", "/scrub", #"{"shard":"0"}"#).status == 200)
+        #expect(edge.gateway.scrubbed == [ShardID(rawValue: 0)])
+        #expect(try edge.admin("POST", "/scrub", #"{"shard":"all"}"#).status == 200)
+        #expect(edge.gateway.scrubbed.dropFirst() == all[...])
+        #expect(try edge.admin("POST", "/scrub", #"{"shard":"no such"}"#).status == 400)
+        #expect(try edge.admin("GET", "/scrub").status == 405)
+    }
+
     @Test func theAdminPortServesNoObjects() throws {
         let edge = try TestEdge()
         let client = try edge.connect(admin: true)

@@ -2,6 +2,7 @@ import Binary
 import Cluster
 import ObjectRuntime
 import Placement
+import Raft
 import Storage
 import Testing
 

@@ -1,3 +1,4 @@
+import Binary
 import Glibc
 import Testing
 

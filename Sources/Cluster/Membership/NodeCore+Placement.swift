@@ -37,7 +37,20 @@ extension NodeCore {
             preconditionFailure("O12: the snapshot of the placement state cannot be read: \(error)")
         }
         placementApplied = snapshot.index
+        placementStored = snapshot.index
         findOwnProcess()
+    }
+
+    /// Now and then the state takes the place of the entries that made it: otherwise they would hold the oldest segment
+    /// of the journal for ever.
+    func checkpointPlacement(nowMs: UInt64) {
+        let fresh = placementApplied - placementStored
+        guard fresh > 0, fresh >= settings.placementCheckpointEntries || nowMs >= placementStoredMs + 60_000,
+            let state, let snapshot = placement?.makeSnapshot(at: placementApplied, data: state.encode())
+        else { return }
+        placementStored = placementApplied
+        placementStoredMs = nowMs
+        persist.add(.checkpoint(snapshot, group: .placement))
     }
 
     private func providePlacementSnapshot() {

@@ -19,6 +19,9 @@ public final class NodeCore {
     var state: PlacementState?
     /// The newest entry of the placement log that is in `state`.
     var placementApplied = LogIndex.zero
+    /// The newest entry that is in the state which the journal has.
+    var placementStored = LogIndex.zero
+    var placementStoredMs: UInt64 = 0
     /// This process, once registered.
     var process: NodeProcess?
     var proposals: Proposals
@@ -85,8 +88,15 @@ public final class NodeCore {
         state = PlacementState(genesis: genesis)
         if !initial.snapshot.data.isEmpty { installPlacement(initial.snapshot) }
         placement = ElectedReplica(
-            id: identity.nodeID, initial: initial, settings: settings.raft, seed: random.next())
+            id: identity.nodeID, initial: initial, settings: placementSettings, seed: random.next())
         register()
+    }
+
+    /// Its snapshots are small and a joining node waits for one: no rate holds them back.
+    private var placementSettings: ReplicaSettings {
+        var raft = settings.raft
+        raft.limitsSnapshotRate = false
+        return raft
     }
 
     /// Asks for an incarnation; idempotent by the nonce.
@@ -161,7 +171,9 @@ public final class NodeCore {
         case .usage(let report): receive(report, from: sender)
         case .loads(let report): receive(report, from: sender, now: now)
         case .space(let report): receive(report, from: sender, nowMs: now.rawNs / 1_000_000)
-        case .shard, .execute, .outcome, .move, .replicas, .events, .broadcast, .feedEnd, .feedSeats: reject()
+        case .shard, .execute, .outcome, .move, .replicas, .events, .broadcast, .feedEnd, .feedSeats,
+            .scrubbed, .scrubVerdict, .scrubWish:
+            reject()
         }
     }
 
@@ -244,6 +256,7 @@ public final class NodeCore {
         handOverProposals(nowMs: nowMs)
         repeatBurials(now: now)
         tellLoads(nowMs: nowMs)
+        checkpointPlacement(nowMs: nowMs)
         lead(now: now)
         advanceDrain(now: now)
         exchangeUsage(nowMs: nowMs)

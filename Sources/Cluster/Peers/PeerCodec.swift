@@ -16,7 +16,7 @@ extension PeerMessage {
     private enum Kind: UInt8 {
         case placement = 1, join, welcome, propose, leaseRequest, leaseGrant, obituary, fenceMe
         case reportRequest, report, shard, execute, move, outcome, events, broadcast, feedEnd
-        case usage, feedSeats, replicas, loads, space
+        case usage, feedSeats, replicas, loads, space, scrubbed, scrubVerdict, scrubWish
     }
 
     public func encode(into writer: inout ByteWriter) {
@@ -52,6 +52,15 @@ extension PeerMessage {
         case .feedSeats(let seats):
             writer.write(Kind.feedSeats.rawValue)
             seats.encode(into: &writer)
+        case .scrubbed(let report):
+            writer.write(Kind.scrubbed.rawValue)
+            report.encode(into: &writer)
+        case .scrubVerdict(let verdict):
+            writer.write(Kind.scrubVerdict.rawValue)
+            verdict.encode(into: &writer)
+        case .scrubWish(let shard):
+            writer.write(Kind.scrubWish.rawValue)
+            writer.write(shard.rawValue)
         default:
             encodeMembership(into: &writer)
         }
@@ -96,7 +105,8 @@ extension PeerMessage {
         case .space(let report):
             writer.write(Kind.space.rawValue)
             report.encode(into: &writer)
-        case .shard, .execute, .outcome, .placement, .move, .events, .broadcast, .feedEnd, .feedSeats, .replicas:
+        case .shard, .execute, .outcome, .placement, .move, .events, .broadcast, .feedEnd, .feedSeats, .replicas,
+            .scrubbed, .scrubVerdict, .scrubWish:
             preconditionFailure("encoded by encode(into:)")
         }
     }
@@ -119,6 +129,9 @@ extension PeerMessage {
         case .feedEnd: self = .feedEnd(try FeedEnd(from: &reader))
         case .feedSeats: self = .feedSeats(try FeedSeats(from: &reader))
         case .usage: self = .usage(try UsageReport(from: &reader))
+        case .scrubbed: self = .scrubbed(try ScrubReport(from: &reader))
+        case .scrubVerdict: self = .scrubVerdict(try ScrubVerdict(from: &reader))
+        case .scrubWish: self = .scrubWish(ShardID(rawValue: try reader.readUInt32()))
         case .space: self = .space(try SpaceReport(from: &reader))
         case .join: self = .join(try JoinRequest(from: &reader))
         case .welcome: self = .welcome(try Genesis(from: &reader))

@@ -33,6 +33,11 @@ public enum PeerMessage: Sendable {
     /// The placement leader wishes for other replicas (O9).
     case replicas(ReplicaRequest)
 
+    /// What a replica found, for the owner; what the owner made of it; and somebody's wish for a scrub.
+    case scrubbed(ScrubReport)
+    case scrubVerdict(ScrubVerdict)
+    case scrubWish(ShardID)
+
     /// A feed is over.
     case feedEnd(FeedEnd)
     /// A feed is for fewer sockets than it has seats.
@@ -182,6 +187,9 @@ extension PeerMessage {
         case .execute(let attempt): return .shard(attempt.shard)
         case .move(let request): return .shard(request.shard)
         case .replicas(let request): return .shard(request.shard)
+        case .scrubbed(let report): return .shard(report.shard)
+        case .scrubVerdict(let verdict): return .shard(verdict.shard)
+        case .scrubWish(let shard): return .shard(shard)
         case .feedEnd(let end): return .shard(end.shard)
         case .feedSeats(let seats): return .shard(seats.shard)
         case .outcome(let outcome): return .loop(Int(outcome.loop))

@@ -216,6 +216,7 @@ extension ShardReplica {
                 }
             }
             appliedThrough = entry.index
+            if entry.kind == .command { applyScrub(entry) }
         }
     }
 }

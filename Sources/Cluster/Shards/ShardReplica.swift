@@ -58,6 +58,12 @@ final class ShardReplica {
 
     /// The report that first listed this replica: a newer one without it ends it (O9).
     let joinedAt: LogPoint
+    /// The owner's scrub, and the newest whose report this replica gave.
+    var scrub: OwnScrub?
+    var newestScrub: UInt64?
+    var scrubOutcomes: [ScrubOutcome] = []
+    /// Why this replica cannot be relied on: the loop takes it out of service (O9).
+    var loss: String?
     /// The voters that the placement leader wishes for (O9).
     var replicaWish: [NodeID]?
     /// Since when the owner has known of a plan to merge this shard.
@@ -235,7 +241,7 @@ final class ShardReplica {
     /// Whether time matters to this shard at the moment.
     var needsTicks: Bool {
         raft.hasOutstanding || move != nil || !departures.isEmpty || (isDraining && isNamedOwner)
-            || (!hasRoom && isServing)
+            || (!hasRoom && isServing) || scrub != nil
             || hasReplicaWork || hasDivisionWork || work.isSnapshotWanted || work.hasOffer
             || !work.backups.isEmpty
             || work.installation?.retryAtMs != nil
@@ -257,6 +263,7 @@ final class ShardReplica {
         leaveIfOutside(nowMs: nowMs)
         advanceReplicas(nowMs: nowMs)
         advanceDivision(now: now)
+        watchScrub(nowMs: nowMs)
         advanceSnapshot(nowMs: nowMs)
         installAgain(nowMs: nowMs)
         releaseUnusedSnapshots()

@@ -20,6 +20,7 @@ extension LoopCore {
                 guard replica.work.installation?.job == job else { return }
                 replica.finishInstallation(stored, into: &persist)
             }
+        case .scrubbed(let report): takeScrub(report)
         case .due(_, let found): expire(found)
         case .damaged(let shard, let what):
             if let replica = replicas[shard] { lose(replica, because: what) }

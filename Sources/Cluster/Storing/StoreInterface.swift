@@ -52,6 +52,8 @@ public struct StoredWrite: Sendable {
 public enum StoreRequest: Sendable {
     /// One transaction; `done` when it is durable.
     case write(StoreJob, StoredWrite)
+    /// The same, and then all that is stored of the shard is looked at, as of that write: `scrubbed`.
+    case scrub(StoreJob, StoredWrite, id: UInt64)
     /// The same, and the objects from the child's range on belong to the child: nothing is copied (O13).
     case split(StoreJob, parent: StoredWrite, child: StoredWrite)
     /// Two stored shards become one that begins at this base (O13).
@@ -109,6 +111,7 @@ public enum StoreResult: Sendable {
     case staged(StoreJob, isIntact: Bool)
     case installed(StoreJob, StoredReplica)
     case due(StoreJob, [ExpiryCursor])
+    case scrubbed(ScrubReport)
     /// Something of this shard cannot be read back as it was written (O9).
     case damaged(ShardID, String)
 }

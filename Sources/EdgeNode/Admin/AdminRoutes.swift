@@ -32,6 +32,7 @@ extension HTTPEdge {
         case ("members", 2):
             try call.only(.DELETE)
             try call.removeMember(path[1])
+        case ("scrub", 1): try call.scrub()
         case ("settings", 1): try call.settings()
         case ("backup", _): try call.backup(path)
         case ("restore", 2): try call.restore(path[1])

@@ -109,6 +109,11 @@ struct MetricsPage {
             "holdfast_hibernated_objects_total", "Objects that left memory.", counters.hibernatedObjects)
         counter(
             "holdfast_woken_objects_total", "Objects that came back into memory.", counters.wokenObjects)
+        family(
+            "holdfast_scrubs_total", "counter", "Scrubs of shards that this node owned, by result.",
+            ScrubOutcome.Result.allCases.map {
+                (["result": $0.rawValue], "\(counters.scrubs[$0.rawValue] ?? 0)")
+            })
         let quotas = QuotaKind.allCases.map(\.rawValue) + ["object_sockets"]
         family(
             "holdfast_quota_refusals_total", "counter",

@@ -29,6 +29,8 @@ public protocol RequestGateway: AnyObject {
     func nodeReport(_ answer: @escaping (NodeReport) -> Void)
     /// The reports of all nodes that could be reached in a short time, this one first.
     func clusterReport(_ answer: @escaping ([NodeReport]) -> Void)
+    /// Asks the owners of these shards to compare the replicas.
+    func scrub(_ shards: [ShardID])
     /// Figures of the journal and of the object store; `nil` where there is none.
     func journalReport() -> JournalReport?
     func storeReport() -> StoreReport?

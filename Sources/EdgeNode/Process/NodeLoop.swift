@@ -100,6 +100,7 @@ final class NodeLoop: @unchecked Sendable {
                 "shard": "\(lost.shard)", "because": "\(lost.what)",
             ])
         }
+        for outcome in effects.scrubbed { log(outcome) }
         for request in effects.toNode { node.tellBrain(.loop(request)) }
         for answered in effects.answers {
             answers.removeValue(forKey: answered.token.rawValue)?(answered.answer)
@@ -119,6 +120,21 @@ final class NodeLoop: @unchecked Sendable {
             } else {
                 target.eventLoop.execute { target.http?.sockets.carryOut(outputs) }
             }
+        }
+    }
+
+    private func log(_ outcome: ScrubOutcome) {
+        let names = outcome.nodes.map { currentView.state?.nodeName($0) ?? "\($0)" }.joined(separator: ", ")
+        let metadata: Logger.Metadata = ["shard": "\(outcome.shard)", "nodes": "\(names)"]
+        switch outcome.result {
+        case .sound: node.logger.debug("a scrub found all replicas equal", metadata: metadata)
+        case .incomplete: node.logger.info("a scrub did not hear of all replicas", metadata: metadata)
+        case .repaired:
+            node.logger.critical("a scrub found replicas that differ; they come back as new ones", metadata: metadata)
+        case .undecided:
+            node.logger.critical(
+                "a scrub found replicas that differ, and no majority; nothing was changed, look at their disks",
+                metadata: metadata)
         }
     }
 
@@ -207,6 +223,20 @@ extension NodeLoop: RequestGateway {
         let bound = NIOLoopBound(answer, eventLoop: eventLoop)
         node.ask(for: self) { brain, done in
             brain.report(wholeCluster: true) { reports in done { bound.value(reports) } }
+        }
+    }
+
+    /// A wish that is lost on its way may be repeated.
+    func scrub(_ shards: [ShardID]) {
+        let sender = node.identity.nodeID
+        for shard in shards {
+            guard let owner = currentView.state?.table.record(of: shard)?.owner else { continue }
+            guard owner.node == sender else {
+                links[owner.node]?.send([.scrubWish(shard)])
+                continue
+            }
+            let loop = node.loops[homeLoop(of: shard, loops: node.loops.count)]
+            loop.eventLoop.execute { loop.input(.message(from: sender, .scrubWish(shard))) }
         }
     }
 

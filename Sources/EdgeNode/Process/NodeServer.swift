@@ -81,6 +81,7 @@ enum NodeServer {
         settings.hibernateAfterMs = configuration.hibernateMs
         settings.loadedBytesMax = configuration.memoryMegabytes << 20
         settings.raft.limitsSnapshotRate = true
+        settings.scrubIntervalMs = configuration.scrubIntervalSeconds * 1_000
         settings.presenceGraceMs = configuration.presenceGraceMs
         return settings
     }

@@ -18,6 +18,9 @@ final class NodeStore: @unchecked Sendable {
     private let files: SnapshotFiles
     private let shelf: BackupShelf
     private let pool = NIOThreadPool(numberOfThreads: 1)
+    private let scrubPool = NIOThreadPool(numberOfThreads: 1)
+    /// Between slices of about a thousand objects.
+    private static let scrubPauseUs: UInt32 = 10_000
     private let logger: Logger
     private let space: SpaceWatch
     private let snapshotsMade = Atomic<UInt64>(0)
@@ -79,6 +82,7 @@ final class NodeStore: @unchecked Sendable {
         files = SnapshotFiles(incoming: store.snapshots, outgoingDirectory: directory + "/outgoing")
         shelf = BackupShelf(directory: directory + "/backup", firstID: SystemRandom.number() >> 12)
         pool.start()
+        scrubPool.start()
     }
 
     /// What an event loop reads with.
@@ -114,6 +118,7 @@ final class NodeStore: @unchecked Sendable {
         }
         switch request {
         case .write(let job, let write): apply(request, job, write.shard, answer)
+        case .scrub(let job, let write, let id): scrub(request, job, write, id, answer)
         case .split(let job, let parent, _): apply(request, job, parent.shard, answer)
         case .merge(let job, _, _, let into): apply(request, job, into.shard, answer)
         case .erase(let job, let shard, let range): erase(job, shard, range, answer)
@@ -153,14 +158,47 @@ final class NodeStore: @unchecked Sendable {
         }
     }
 
+    /// The view is opened before the next commit: it shows exactly what the scrub has written.
+    private func scrub(
+        _ request: StoreRequest, _ job: Cluster.StoreJob, _ write: StoredWrite, _ id: UInt64,
+        _ answer: @escaping @Sendable (StoreResult) -> Void
+    ) {
+        apply(request, job, write.shard) { result in
+            answer(result)
+            guard case .done = result else { return }
+            let view = try? self.store.makeView()
+            self.scrubPool.submit { _ in
+                let found = self.verify(write.shard, view)
+                answer(.scrubbed(ScrubReport(write, id: id, found: found)))
+            }
+        }
+    }
+
+    /// Nil if nothing can be said.
+    private func verify(_ shard: ShardID, _ view: StoreView?) -> StoreVerification? {
+        setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10)  // of this thread only
+        let found = try? view?.verify(shard.rawValue) {
+            usleep(Self.scrubPauseUs)
+            return false
+        }
+        if case .damaged(let error)? = found {
+            logger.critical("a scrub found damage", metadata: ["shard": "\(shard)", "because": "\(error)"])
+        }
+        return found
+    }
+
     private func fail(
         _ error: StoreError, _ job: Cluster.StoreJob, _ shard: ShardID,
         _ answer: @Sendable (StoreResult) -> Void
     ) {
-        logger.warning("the object store has not done what was asked", metadata: [
-            "shard": "\(shard)", "because": "\(error)",
-        ])
-        if error.kind == .noSpace { space.storeIsFull(true) }
+        // Of a full disk the watch speaks, once.
+        if error.kind == .noSpace {
+            space.storeIsFull(true)
+        } else {
+            logger.warning("the object store has not done what was asked", metadata: [
+                "shard": "\(shard)", "because": "\(error)",
+            ])
+        }
         if error.kind == .damaged { answer(.damaged(shard, error.what)) }
         answer(.failed(job))
     }

@@ -45,6 +45,14 @@ public enum ShardEntry: Sendable, Equatable {
         return writer.bytes
     }
 
+    /// The id, if the entry is a scrub: asked of every entry, so no more is read than that takes.
+    public static func scrubID(of payload: [UInt8]) -> UInt64? {
+        guard payload.count == 10, payload[1] == 7, case .scrub(let id)? = try? ShardEntry(payload: payload) else {
+            return nil
+        }
+        return id
+    }
+
     public init(payload: [UInt8]) throws(DecodingFailure) {
         var reader = ByteReader(payload)
         let version = try reader.readUInt8()

@@ -22,6 +22,8 @@ final class MachineStore {
     private(set) var statistics = StorageStatistics()
     /// Erasures and installations that go on: who waits for them.
     private var jobs: [(shard: UInt32, loop: Int, job: Cluster.StoreJob, isInstall: Bool)] = []
+    /// Scrubs whose write is part of the commit under way.
+    private var scrubs: [(loop: Int, write: StoredWrite, id: UInt64)] = []
     private(set) var isBusy = false
     /// Snapshots that are sent, by hash, and those that have arrived.
     private var offers: [UInt64: (shard: ShardID, bytes: [UInt8])] = [:]
@@ -63,9 +65,10 @@ final class MachineStore {
         do {
             try twin.commit()
             for answer in answers { count(answer.result) }
-            return answers + onFiles
+            return answers + onFiles + verified()
         } catch {
             statistics.failedCommits += 1
+            scrubs = []
             let lostJobs = jobs
             jobs = []
             return answers.map { (loop: $0.loop, result: $0.result.failed) }
@@ -75,6 +78,15 @@ final class MachineStore {
 
     private func count(_ result: StoreResult) {
         if case .installed = result { statistics.snapshotsInstalled += 1 }
+    }
+
+    private func verified() -> [(loop: Int, result: StoreResult)] {
+        let begun = scrubs
+        scrubs = []
+        return begun.map { scrub in
+            let found = try? twin.verify(scrub.write.shard.rawValue)
+            return (scrub.loop, .scrubbed(ScrubReport(scrub.write, id: scrub.id, found: found)))
+        }
     }
 
     private func answer(_ result: StoreResult, to loop: Int) {
@@ -91,6 +103,12 @@ final class MachineStore {
         case .write(let job, _), .split(let job, _, _), .merge(let job, _, _, _):
             guard let transaction = StoreTransaction(waiting.request) else { return }
             write(transaction, waiting.request, job, loop)
+        case .scrub(let job, let write, let id):
+            guard let transaction = StoreTransaction(waiting.request), (try? twin.begin(transaction)) != nil else {
+                return answer(.failed(job), to: loop)
+            }
+            answer(.done(job), to: loop)
+            scrubs.append((loop, write, id))
         case .erase(let job, let shard, let range):
             let known = (try? twin.readHead(shard.rawValue))??.range ?? StoredRange(range)
             begin(.erase(StoreErasure(shard: shard.rawValue, range: known)), job, shard, loop, isInstall: false)
@@ -179,6 +197,12 @@ final class MachineStore {
         }
     }
 
+    /// Changes what is stored behind the cores' backs: a disk that lies.
+    func change(_ transaction: StoreTransaction) throws(StoreError) {
+        _ = try twin.begin(transaction)
+        try twin.commit()
+    }
+
     // MARK: - Crash and recovery
 
     func crash(_ kind: MemoryJournal.Crash) {
@@ -187,16 +211,17 @@ final class MachineStore {
         underWay = []
         filed = []
         jobs = []
+        scrubs = []
         isBusy = false
         offers = [:]
         staged = [:]
     }
 
     /// What a new process finds. Damage is found before anything is used (O9).
-    func recover() throws -> (stored: [StoredReplica], damaged: Set<ShardID>) {
+    func recover() throws -> (stored: [StoredReplica], damaged: [ShardID]) {
         let heads = try twin.recover()
         let damaged = Set((damagedShards + twin.lost.compactMap(\.shard)).map { ShardID(rawValue: $0) })
-        return (heads.map(StoredReplica.init).filter { !damaged.contains($0.shard) }, damaged)
+        return (heads.map(StoredReplica.init).filter { !damaged.contains($0.shard) }, damaged.sorted())
     }
 
     func head(of shard: ShardID) -> StoredHead? { (try? twin.readHead(shard.rawValue)) ?? nil }
@@ -235,7 +260,7 @@ extension StoreResult {
         switch self {
         case .done(let job), .installed(let job, _): .failed(job)
         case .due(let job, _): .due(job, [])
-        case .failed, .damaged, .madeSnapshot, .readSnapshot, .staged: self
+        case .failed, .damaged, .madeSnapshot, .readSnapshot, .staged, .scrubbed: self
         }
     }
 }

@@ -15,8 +15,8 @@ extension World {
         do {
             let found = try machines[machine].store.recover()
             let logs = try machines[machine].disk.recover(lostGroup: machines[machine].lostGroup)
-            recovered = RecoveredReplicas(logs: logs, stored: found.stored, damaged: found.damaged.sorted())
-            noticeLosses(machine, found.damaged)
+            recovered = RecoveredReplicas(logs: logs, stored: found.stored, damaged: found.damaged)
+            noticeLosses(machine, Set(found.damaged))
         } catch {
             return fail(.correctness, "O12: \(machines[machine].name) cannot read its own journal: \(error)")
         }

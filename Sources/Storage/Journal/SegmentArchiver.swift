@@ -37,6 +37,7 @@ final class SegmentArchiver: @unchecked Sendable {
     /// Segments below may have been dropped.
     private var lost: UInt64 = 0
     private var isStopped = false
+    private var hasEnded = false
     private var archived: UInt64 = 0
     private var error: String?
 
@@ -83,15 +84,22 @@ final class SegmentArchiver: @unchecked Sendable {
         }
     }
 
+    /// Waits a little for what is being copied. An archive that hangs must not hold up the end of the node: what is
+    /// not whole has no name, and is copied by the next process.
     func stop() {
-        let thread: WorkerThread? = monitor.locked {
+        let (thread, hasEnded): (WorkerThread?, Bool) = monitor.locked {
             isStopped = true
             monitor.signal()
+            while !self.hasEnded {
+                if !monitor.wait(milliseconds: Self.patienceMs) { break }
+            }
             defer { self.thread = nil }
-            return self.thread
+            return (self.thread, self.hasEnded)
         }
-        thread?.join()
+        if hasEnded { thread?.join() } else { thread?.detach() }
     }
+
+    private static let patienceMs = 5_000
 
     private enum Work {
         case copy(UInt64)
@@ -111,6 +119,10 @@ final class SegmentArchiver: @unchecked Sendable {
                     if !isStopped, lost == before { _ = monitor.wait(milliseconds: retryMs) }
                 }
             }
+        }
+        monitor.locked {
+            hasEnded = true
+            monitor.signal()
         }
     }
 

@@ -174,6 +174,15 @@ public struct MemoryStore: Sendable {
         return inspection.finish()
     }
 
+    /// What looking at every object of a shard finds.
+    public func verify(_ shard: UInt32) throws(StoreError) -> StoreVerification {
+        guard let head = try readHead(shard) else { throw .refused("the store has no such shard", shard: shard) }
+        if case .damagedShards(let damages) = inspect(), let damage = damages.first(where: { $0.shard == shard }) {
+            return .damaged(.damaged(damage.what, place: "the memory store", shard: shard))
+        }
+        return .whole(head)
+    }
+
     // MARK: Crash and damage
 
     /// The node dies: what was not committed is gone, and so is what was not whole of snapshots.

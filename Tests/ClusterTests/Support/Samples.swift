@@ -92,7 +92,12 @@ enum Samples {
                     shard: shard, epoch: Epoch(rawValue: 4), from: process, to: TestTable().process(1))),
             .outcome(outcome(.answered(answer))), .outcome(outcome(.unchanged(answer))),
             .outcome(outcome(.refused)),
-            .outcome(outcome(.overloaded)),
+            .outcome(outcome(.overloaded)), .outcome(outcome(.noSpace)),
+            .replicas(ReplicaRequest(shard: shard, epoch: Epoch(rawValue: 4), target: [NodeID(rawValue: 1)])),
+            .scrubbed(
+                ScrubReport(shard: shard, id: 9, index: 10, objectCount: 11, digest: 12, isSound: true)),
+            .scrubVerdict(ScrubVerdict(shard: shard, epoch: Epoch(rawValue: 4), id: 9)), .scrubWish(shard),
+            .space(SpaceReport(process: process, hasRoom: false)),
             .events(
                 EventPush(
                     shard: shard, feed: feed, epoch: Epoch(rawValue: 4), previous: .end(epoch: 4, index: 8),

@@ -155,6 +155,8 @@ final class TestCluster {
             node.answers[answered.token.rawValue] = answered.answer
         }
         for output in effects.sockets { carryOut(output, at: node) }
+        node.scrubbed += effects.scrubbed
+        node.lost += effects.lost
         node.serve(effects.store, now: now)
         settledBackups += effects.backups
         for (_, message) in effects.toLoops { node.loop.step(.message(from: node.nodeID, message), now: now) }

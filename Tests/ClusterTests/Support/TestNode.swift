@@ -30,6 +30,9 @@ final class TestNode {
     var proposals: [UInt64: Result<CommandResult, ProposalFailure>] = [:]
     var buried: [Obituary] = []
     var exit: ExitReason?
+    var scrubbed: [ScrubOutcome] = []
+    /// What this node's disk has lost, as its loop said.
+    var lost: [LostShard] = []
     var view: ClusterView?
     var lease: Deadline?
 

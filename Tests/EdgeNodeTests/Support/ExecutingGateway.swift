@@ -38,6 +38,8 @@ final class ExecutingGateway: RequestGateway {
     var socketRefusal: Refusal?
     private(set) var admittedSockets: [String] = []
     var room: ProjectRoom?
+    /// What owners were asked to compare.
+    private(set) var scrubbed: [ShardID] = []
 
     func refusesSocket(of project: String) -> Refusal? {
         guard let socketRefusal else {
@@ -179,6 +181,7 @@ final class ExecutingGateway: RequestGateway {
 
     func clusterReport(_ answer: @escaping ([NodeReport]) -> Void) { answer([report] + otherReports) }
 
+    func scrub(_ shards: [ShardID]) { scrubbed += shards }
     func journalReport() -> JournalReport? { journal }
 
     func storeReport() -> StoreReport? { store }
