@@ -1,3 +1,4 @@
+import Binary
 import Testing
 
 @testable import ObjectRuntime
@@ -164,5 +165,28 @@ struct EventHistoryTests {
         }
         let end = EventPoint.end(epoch: 1, index: owner.index)
         #expect(owner.state.replay(of: request.object, after: end, isUnwatchedPossible: true) == .records([]))
+    }
+
+    /// The logs of neighbours count for themselves: what is put together has no one order of indexes (O13).
+    @Test func aMergedHistoryCanBeReadBack() throws {
+        func history(_ name: String, aged: [UInt64], fresh: [UInt64]) -> EventHistory {
+            var history = EventHistory()
+            for index in aged + fresh {
+                let record = EventRecord(
+                    object: TestOwner.object(name), epoch: 1, index: index, previousTouched: index - 1,
+                    previousEvents: 1, wasPresent: true, leavesEmpty: false, events: [.removed("a")])
+                history.adopt(record, aged.contains(index))
+            }
+            return history
+        }
+        var merged = history("left", aged: [50, 60], fresh: [70, 80])
+        merged.merge(history("right", aged: [5, 6], fresh: [7]))
+        var writer = ByteWriter()
+        merged.encode(into: &writer)
+        var reader = ByteReader(writer.bytes)
+        let read = try EventHistory(from: &reader)
+        var again = ByteWriter()
+        read.encode(into: &again)
+        #expect(again.bytes == writer.bytes)
     }
 }

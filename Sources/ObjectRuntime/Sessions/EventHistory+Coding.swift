@@ -19,9 +19,10 @@ extension EventHistory {
         floor = try reader.readVariable()
         unwatchedEmptied = try reader.readVariable()
         let aged = try reader.readCount(limit: reader.remaining)
+        // Of two shards that were merged, each has an order of its own: what counts is that of each object (O14).
+        var newest: [ObjectID: UInt64] = [:]
         for record in try reader.readArray({ (reader) throws(DecodingFailure) in try EventRecord(from: &reader) }) {
-            if let last = records.last, record.index < last.index, records.count != aged {
-                // Of two shards that were merged, the older ones of both come first.
+            if let last = newest.updateValue(record.index, forKey: record.object), record.index <= last {
                 throw DecodingFailure("events are out of order")
             }
             adopt(record, records.count < aged)

@@ -72,7 +72,7 @@ struct Swarm {
         replaceAfterMs = random.pick([1_000, 5_000, 600_000])
         mortalMeanNs = random.chance(0.5) ? 400_000_000 : 0
         journalBytes = segmentBytes * random.pick([4, 16])
-        settings.placementCheckpointEntries = random.pick([20, 200, 1_000])
+        settings.placementCheckpointEntries = random.pick([5, 20, 200])
     }
 
     private mutating func drawCluster(_ random: inout SeededGenerator) {

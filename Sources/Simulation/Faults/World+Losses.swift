@@ -71,7 +71,9 @@ extension World {
 
     private func mayLose(_ shard: ShardID, at machine: Int) -> Bool {
         settleDamages()
-        guard damages[shard.homeNumber] == nil, let record = newestView?.state?.table.record(of: shard) else { return false }
+        guard damages[shard.homeNumber] == nil, let record = newestView?.state?.table.record(of: shard) else {
+            return false
+        }
         return record.isMember(machines[machine].nodeID) && isWhole(record)
     }
 
@@ -122,7 +124,9 @@ extension World {
 
     /// At a start. A log that was lost is remembered from now on by the disk itself.
     func noticeLosses(_ machine: Int, _ damaged: Set<ShardID>) {
-        for shard in damaged.sorted() where damages[shard.homeNumber]?.isNoticed != true { noticeLoss(of: shard, machine) }
+        for shard in damaged.sorted() where damages[shard.homeNumber]?.isNoticed != true {
+            noticeLoss(of: shard, machine)
+        }
         guard let shard = machines[machine].lostGroup?.shard else { return }
         if damages[shard.homeNumber]?.isNoticed != true { noticeLoss(of: shard, machine) }
         if machines[machine].disk.isWritten { machines[machine].lostGroup = nil }

@@ -32,6 +32,6 @@ extension World {
 
     /// Segments go when the journal moves on; here it is whether something still needs them.
     private var machineWithLongJournal: Int? {
-        machines.indices.first { machines[$0].disk.isHeldBack(aboveBytes: plan.journalBytes) }
+        machines.indices.first { !machines[$0].disk.pressure(aboveBytes: plan.journalBytes).isEmpty }
     }
 }

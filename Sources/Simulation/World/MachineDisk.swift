@@ -32,9 +32,6 @@ struct MachineDisk {
 
     var droppedSegments: UInt64 { journal.droppedSegments }
 
-    /// Whether entries of any group keep the journal longer than this.
-    func isHeldBack(aboveBytes bytes: Int) -> Bool { !journal.pressure(aboveBytes: bytes).isEmpty }
-
     /// Shards whose entries keep the journal longer than it should be.
     func pressure(aboveBytes bytes: Int) -> [ShardID] {
         journal.pressure(aboveBytes: bytes).compactMap { GroupID(rawValue: $0).shard }
