@@ -84,6 +84,7 @@ extension LoopCore {
         let first = PlacementState(genesis: state.genesis)
         let mergedAway = recovered.mergedAway
         for shard in recovered.shards where isHome(shard) {
+            if recovered.logs.shardLog(shard)?.isEnded == true { endedHere.insert(shard) }
             if mergedAway.contains(shard) {
                 persist.add(.ended(group: .shard(shard)))
                 continue
@@ -140,7 +141,10 @@ extension LoopCore {
     private func join(_ record: ShardRecord, _ state: PlacementState) {
         guard record.isMember(identity.nodeID), let range = state.table.range(of: record.shard), isFree(range)
         else { return }
-        if isOfGenesis(record, state) { return missLog(record, range: range) }
+        if isOfGenesis(record, state) {
+            // A table that is older than the disk: this replica has been and gone.
+            return endedHere.contains(record.shard) ? () : missLog(record, range: range)
+        }
         persist.add(
             .created(Configuration(voters: []), at: record.configuredAt, group: .shard(record.shard)))
         add(

@@ -14,6 +14,8 @@ public final class LoopCore {
     let settings: NodeSettings
     /// Until the first table has been seen.
     var recovered: RecoveredReplicas?
+    /// Replicas of which the journal said at the start that they had been and gone.
+    var endedHere: Set<ShardID> = []
     let entropy: SipHash
     /// Where objects rest that are not in memory.
     let store: any ObjectSource

@@ -104,5 +104,7 @@ struct ReplicaOriginTests {
     /// Each disk has had the logs of the genesis since the genesis was on it.
     @Test func aLogOfTheGenesisThatIsNotThereIsALossO2O9() throws {
         #expect(try Self.firstRecords([], stored: []).map(\.kind) == [LogRecord.lostKind])
+        let gone = [LogRecord.created(Self.configuration, group: Self.group), .ended(group: Self.group)]
+        #expect(try Self.firstRecords(gone, stored: []).isEmpty, "it has been and gone, and the table is older")
     }
 }
