@@ -21,7 +21,7 @@ struct SpaceScenarioTests {
 
     @Test(arguments: [DiskSpace.low, .stalled]) func ownershipLeavesAFullNodeAndComesBack(_ space: DiskSpace) {
         let cluster = TestCluster.serving(shards: 6)
-        #expect(cluster.advance(upToMs: 20_000) { owned(cluster, by: 1) == 2 })
+        #expect(cluster.advance(upToMs: 120_000) { owned(cluster, by: 1) == 2 })
         #expect(cluster.run(.set("a", "1"), at: 1)?.applied == .yes)
         // While stalled nothing that this node writes becomes durable.
         cluster.nodes[1].holdsJournal = space == .stalled

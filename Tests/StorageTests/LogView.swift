@@ -22,9 +22,12 @@ struct LogView: Equatable {
         switch record.kind {
         case JournalKind.entries:
             group.entries = group.entries.filter { $0.key < record.index }
-            if record.index > group.covered { group.entries[record.index] = record }
+            // What is left of a lost log is of no use.
+            if record.index > group.covered, group.states[JournalKind.lost] == nil { group.entries[record.index] = record }
         case JournalKind.ended:
             group = Group()
+        case JournalKind.lost:
+            group.entries = [:]
         case JournalKind.created:
             group.states[JournalKind.ended] = nil
             group.states[JournalKind.lost] = nil

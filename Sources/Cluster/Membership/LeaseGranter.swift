@@ -139,7 +139,8 @@ struct LeaseGranter {
             let sinceMs = absentSinceMs[node]
             return NodeHealth(
                 node: node, isLive: sinceMs == nil,
-                deadForMs: sinceMs.map { now.rawNs / 1_000_000 - min($0, now.rawNs / 1_000_000) } ?? 0)
+                deadForMs: sinceMs.map { now.rawNs / 1_000_000 - min($0, now.rawNs / 1_000_000) } ?? 0,
+                hasRoom: holders.last { $0.process.node == node }?.hasRoom ?? true)
         }
     }
 

@@ -97,6 +97,15 @@ enum Samples {
             .scrubbed(
                 ScrubReport(shard: shard, id: 9, index: 10, objectCount: 11, digest: 12, isSound: true)),
             .scrubVerdict(ScrubVerdict(shard: shard, epoch: Epoch(rawValue: 4), id: 9)), .scrubWish(shard),
+            .loads(
+                LoadReport(
+                    process: NodeProcess(node: NodeID(rawValue: 7), incarnation: Incarnation(rawValue: 3)),
+                    shards: [
+                        .init(
+                            shard: shard,
+                            load: ShardLoad(operationsPerSecond: 900, bytes: 1 << 20, sockets: 3, objects: 40),
+                            hottest: [KeyLoad(key: .max, operationsPerSecond: 500)])
+                    ])),
             .space(SpaceReport(process: process, hasRoom: false)),
             .events(
                 EventPush(
