@@ -38,7 +38,7 @@ struct SpaceScenarioTests {
         #expect(cluster.run(.getItem("a"), at: 1)?.text.contains("\"value\":1") == true)
         cluster.nodes[1].holdsJournal = false
         tell(.roomy, cluster, 1)
-        #expect(cluster.advance(upToMs: 20_000) { owned(cluster, by: 1) == 2 })
+        #expect(cluster.advance(upToMs: 120_000) { owned(cluster, by: 1) == 2 })
         #expect(cluster.run(.addOne(), at: 1)?.text.contains("\"value\":2") == true)
     }
 

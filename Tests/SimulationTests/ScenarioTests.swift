@@ -317,7 +317,8 @@ import Testing
             #expect(loops.reduce(0) { $0 + $1.hibernatedObjects } > 20)
             #expect(loops.reduce(0) { $0 + $1.wokenObjects } > 20)
         }
-        #expect(world.statistics.edgeFailures == 0)
+        // A client may meet a process that has just started; that refuses, and may say so.
+        #expect(world.statistics.unknown == 0)
         scenario.conclude()
     }
 }

@@ -67,7 +67,7 @@ import Testing
                 }
             }
         }
-        #expect(named > 4500)
+        #expect(named > 3_000)
     }
 
     @Test func aWholeJournalIsDescribed() throws {

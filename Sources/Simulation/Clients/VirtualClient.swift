@@ -140,10 +140,12 @@ extension World {
             checkOrder(answer, current, outcome)
             complete(client, outcome)
         case .notApplied:
+            note("client \(client) is told that nothing was applied: \(answer)")
             statistics.edgeFailures += 1
             if current.mayBeApplied || clients[client].isPersistent { return tryElsewhere(client) }
             complete(client, .refused)
         case .mayBeApplied:
+            note("client \(client) is told that it may be applied: \(answer)")
             clients[client].current?.mayBeApplied = true
             statistics.unknown += 1
             statistics.edgeFailures += 1
