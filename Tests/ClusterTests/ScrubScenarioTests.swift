@@ -77,7 +77,7 @@ struct ScrubScenarioTests {
     @Test(arguments: 0..<3) func aReplicaWithADamagedObjectIsLost(_ number: Int) throws {
         let cluster = filled()
         var random = SeededGenerator(seed: 5)
-        #expect(cluster.nodes[number].store.damage(using: &random))
+        #expect(cluster.nodes[number].store.damage(TestCluster.shard, using: &random))
         try scrub(cluster)
         #expect(results(cluster).map(\.result) == [.repaired])
         #expect(lost(cluster) == [number])
@@ -87,7 +87,7 @@ struct ScrubScenarioTests {
         let cluster = filled()
         try forge(cluster, 0)
         var random = SeededGenerator(seed: 5)
-        #expect(cluster.nodes[1].store.damage(using: &random))
+        #expect(cluster.nodes[1].store.damage(TestCluster.shard, using: &random))
         try scrub(cluster)
         #expect(results(cluster).map(\.result) == [.undecided])
         #expect(lost(cluster).isEmpty && cluster.owner() != nil)
