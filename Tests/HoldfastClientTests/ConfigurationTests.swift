@@ -15,6 +15,8 @@ import Testing
         reads = "quorum"
         hibernate-ms = 0
         memory-mb = 128
+        checkpoint-interval-s = 5
+        checkpoint-mb = 2
         archive-directory = "/var/lib/archive"
         archive-interval-s = 30
         """
@@ -51,6 +53,8 @@ import Testing
         #expect(result.reads == .quorum)
         #expect(result.hibernateMs == 0)
         #expect(result.memoryMegabytes == 128)
+        #expect(result.checkpointIntervalSeconds == 5)
+        #expect(result.checkpointMegabytes == 2)
         #expect(result.archiveDirectory == "/var/lib/archive")
         #expect(result.archiveIntervalS == 30)
         #expect(result.shards == 64)
@@ -69,6 +73,7 @@ import Testing
         let json = """
             {"name":"n1","data":"/var/lib/holdfast","lease-ms":2000,"bootstrap":true,"initial-nodes":3,
              "join":["10.0.0.2:7101","[::1]:7102"],"reads":"quorum","hibernate-ms":0,"memory-mb":128,
+             "checkpoint-interval-s":5,"checkpoint-mb":2,
              "archive-directory":"/var/lib/archive","archive-interval-s":30}
             """
         var layers = ConfigurationLayers()
@@ -93,6 +98,7 @@ import Testing
     @Test(arguments: [
         ("lease-ms", "199", "200 to 60000"), ("lease-ms", "abc", "200 to 60000"),
         ("shards", "0", "1 to 4096"), ("memory-mb", "15", "16 to 1048576"),
+        ("checkpoint-interval-s", "0", "1 to 31536000"), ("checkpoint-mb", "x", "1 to 65536"),
         ("archive-interval-s", "0", "1 to 86400"),
         ("client", "7001", "HOST:PORT"), ("peer", "h:70000", "HOST:PORT"),
         ("admin", "http://h:1", "HOST:PORT"),

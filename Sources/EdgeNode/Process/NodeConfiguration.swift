@@ -72,6 +72,9 @@ public struct NodeConfiguration: Sendable, Equatable {
     public var hibernateMs: UInt64 = 10_000
     /// What loaded objects may take of memory; the least recently used leave first.
     public var memoryMegabytes = 256
+    /// A shard's changes are written to the store after so long, or as soon as so much of its log is not there.
+    public var checkpointIntervalSeconds: UInt64 = 30
+    public var checkpointMegabytes = 8
     /// How long the connections of a dead node stay present, for being resumed elsewhere.
     public var presenceGraceMs: UInt64 = 2_000
     public var onDamage = OnDamage.rejoin

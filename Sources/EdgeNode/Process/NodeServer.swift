@@ -80,6 +80,8 @@ enum NodeServer {
         settings.readsByQuorum = configuration.reads == .quorum
         settings.hibernateAfterMs = configuration.hibernateMs
         settings.loadedBytesMax = configuration.memoryMegabytes << 20
+        settings.checkpointIntervalMs = configuration.checkpointIntervalSeconds * 1_000
+        settings.checkpointLogBytes = configuration.checkpointMegabytes << 20
         settings.raft.limitsSnapshotRate = true
         settings.scrubIntervalMs = configuration.scrubIntervalSeconds * 1_000
         settings.presenceGraceMs = configuration.presenceGraceMs

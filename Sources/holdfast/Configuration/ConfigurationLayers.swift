@@ -95,6 +95,12 @@ private struct SettingChecker {
                 assign(&result.hibernateMs, Self.number(setting.value, SettingKey.hibernateMsRange))
             case .memoryMegabytes:
                 assign(&result.memoryMegabytes, Self.number(setting.value, SettingKey.memoryMegabytesRange))
+            case .checkpointIntervalS:
+                assign(
+                    &result.checkpointIntervalSeconds,
+                    Self.number(setting.value, SettingKey.checkpointIntervalSRange))
+            case .checkpointMegabytes:
+                assign(&result.checkpointMegabytes, Self.number(setting.value, SettingKey.checkpointMegabytesRange))
             case .presenceGraceMs:
                 assign(&result.presenceGraceMs, Self.number(setting.value, SettingKey.presenceGraceMsRange))
             case .onDamage:

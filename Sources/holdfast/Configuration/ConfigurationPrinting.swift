@@ -24,6 +24,8 @@ extension NodeConfiguration {
             "reads = \(quoted(reads.rawValue))",
             "hibernate-ms = \(hibernateMs)",
             "memory-mb = \(memoryMegabytes)",
+            "checkpoint-interval-s = \(checkpointIntervalSeconds)",
+            "checkpoint-mb = \(checkpointMegabytes)",
             "presence-grace-ms = \(presenceGraceMs)",
             "on-damage = \(quoted(onDamage.rawValue))",
             "scrub-interval-s = \(scrubIntervalSeconds)",

@@ -21,6 +21,8 @@ enum SettingKey: String, CaseIterable, Sendable {
     case reads
     case hibernateMs = "hibernate-ms"
     case memoryMegabytes = "memory-mb"
+    case checkpointIntervalS = "checkpoint-interval-s"
+    case checkpointMegabytes = "checkpoint-mb"
     case presenceGraceMs = "presence-grace-ms"
     case onDamage = "on-damage"
     case scrubIntervalS = "scrub-interval-s"
@@ -32,6 +34,8 @@ enum SettingKey: String, CaseIterable, Sendable {
     static let leaseMsRange: ClosedRange<UInt64> = 200...60_000
     static let hibernateMsRange: ClosedRange<UInt64> = 0...86_400_000
     static let memoryMegabytesRange = 16...1_048_576
+    static let checkpointIntervalSRange: ClosedRange<UInt64> = 1...31_536_000
+    static let checkpointMegabytesRange = 1...65_536
     static let presenceGraceMsRange: ClosedRange<UInt64> = 0...600_000
     static let scrubIntervalSRange: ClosedRange<UInt64> = 0...31_536_000
     static let archiveIntervalSRange = 1...86_400
@@ -62,6 +66,8 @@ enum SettingKey: String, CaseIterable, Sendable {
         case .reads: Self.describe(NodeConfiguration.Reads.allCases.map(\.rawValue))
         case .hibernateMs: Self.describe(Self.hibernateMsRange) + ", 0 for never"
         case .memoryMegabytes: Self.describe(Self.memoryMegabytesRange)
+        case .checkpointIntervalS: Self.describe(Self.checkpointIntervalSRange)
+        case .checkpointMegabytes: Self.describe(Self.checkpointMegabytesRange)
         case .presenceGraceMs: Self.describe(Self.presenceGraceMsRange)
         case .onDamage: Self.describe(NodeConfiguration.OnDamage.allCases.map(\.rawValue))
         case .scrubIntervalS: Self.describe(Self.scrubIntervalSRange) + ", 0 for never"
