@@ -134,6 +134,8 @@ final class ShardReplica {
 
     /// This process is the one that the table names, and its epoch is the one that the log is led by.
     var isNamedOwner: Bool { process != nil && record.owner == process }
+    /// The same, or an earlier process of this node is.
+    var isNamedHere: Bool { record.owner?.node == nodeID }
 
     var leads: Bool { raft.stage == .leading || raft.stage == .establishing }
 

@@ -13,7 +13,7 @@ struct Housekeeping {
 
     mutating func tick(_ node: NodeShared) {
         ticks += 1
-        if ticks % 10 == 0 { node.store.trimMemory() }
+        if ticks % 5 == 0 { node.store.trimMemory() }
         guard ticks % 100 == 0 else { return }
         node.store.tick()
         node.space.lookAgain()
