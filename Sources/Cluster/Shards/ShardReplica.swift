@@ -69,8 +69,8 @@ final class ShardReplica {
     /// Since when the owner has known of a plan to merge this shard.
     var mergeBegun: (into: ShardID, atMs: UInt64)?
     var reportedAtMs: UInt64?
-    /// A split that is committed: the child waits for the store (O13).
-    var newborn: Newborn?
+    /// Splits that are committed: the children wait for the store (O13).
+    var newborns: [Newborn] = []
     /// When the table was last asked to follow a split or a merge.
     var dividedAtMs: UInt64 = 0
 
@@ -138,10 +138,10 @@ final class ShardReplica {
     var leads: Bool { raft.stage == .leading || raft.stage == .establishing }
 
     /// May execute operations: named by the table at the very epoch whose barrier is committed and
-    /// applied, and not giving the shard away (O2, O4, O8).
+    /// applied, and not giving the shard away (O2, O4, O8); and all of the state can be read (O9).
     var isServing: Bool {
         servingEpoch == record.epoch && isNamedOwner && givenAway != record.epoch
-            && raft.stage == .leading && raft.sealedTerm == record.epoch.term
+            && raft.stage == .leading && raft.sealedTerm == record.epoch.term && !state.isDamaged
     }
 
     // MARK: - The table
