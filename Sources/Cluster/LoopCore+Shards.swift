@@ -219,7 +219,8 @@ extension LoopCore {
         let range = replica.state.bounds.range
         remove(replica.shard)
         persist.add(.ended(group: .shard(replica.shard)))
-        erase(replica.shard, range)
+        // One that waits for its first snapshot may not know its range after a restart, and has nothing to erase.
+        if replica.mayBeStored { erase(replica.shard, range) }
     }
 
     /// After the journal has it that the replica is no more.

@@ -154,7 +154,7 @@ final class ShardReplica {
         record = newRecord
         // Named for the first time at an epoch that was known before the process was; once only, since
         // another view must not put off the moment when a replica that cannot seal gives up (O2).
-        let isNewlyNamed = isNamedOwner && namedEpoch != record.epoch && raft.sealedTerm < record.epoch.term
+        let isNewlyNamed = isNamedOwner && namedEpoch != record.epoch && isUnsealed(at: record.epoch)
         guard isNewEpoch || isNewlyNamed else { return }
         pauses.changes(to: record.epoch, gaveAway: moveProposed, nowMs: now.rawNs / 1_000_000)
         move = nil
@@ -168,6 +168,11 @@ final class ShardReplica {
             progressDeadlineMs = nil
         }
         sortMailbox(now: nil)
+    }
+
+    /// Nobody has been sealed for at this epoch: below it, or by the table when it took this replica in (O9).
+    private func isUnsealed(at epoch: Epoch) -> Bool {
+        raft.sealedTerm < epoch.term || (raft.sealedTerm == epoch.term && raft.sealedOwner == nil)
     }
 
     private func becomeOwner(now: Clocks) {

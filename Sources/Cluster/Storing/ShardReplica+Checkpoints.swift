@@ -37,6 +37,11 @@ extension ShardReplica {
     /// Whether something of the log is not in the store yet.
     var hasUnstored: Bool { !newborns.isEmpty || appliedThrough > work.stored.index || state.hasUncheckpointed }
 
+    /// Whether the store may have something of this replica. Of a lost one, whatever the disk had.
+    var mayBeStored: Bool {
+        !raft.holdsLog || work.stored.index > .zero || work.checkpoint != nil || work.installation != nil
+    }
+
     /// Captures what has changed, at the end of a turn. False if there is nothing to do or one is under way.
     @discardableResult
     func beginCheckpoint(nowMs: UInt64) -> Bool {
