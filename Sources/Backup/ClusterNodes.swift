@@ -28,31 +28,17 @@ struct ClusterNodes: Sendable {
 
     /// Asks every endpoint who it is; those that do not answer are left out.
     mutating func look() async throws(BackupFailure) {
-        // All at once: one that is down would keep the others waiting.
-        let answers = await withTaskGroup(of: (Int, Result<JSON, HoldfastError>).self) { group in
-            for (position, (_, quick, _)) in endpoints.enumerated() {
-                group.addTask {
-                    do throws(HoldfastError) {
-                        return (position, .success(try await quick.get("backup")))
-                    } catch {
-                        return (position, .failure(error))
-                    }
-                }
-            }
-            return await group.reduce(into: []) { $0.append($1) }
-        }
         var found: [Node] = []
         var why = "no answer"
-        for (position, answer) in answers.sorted(by: { $0.0 < $1.0 }) {
-            switch answer {
+        for (place, page) in zip(endpoints, await pages()) {
+            switch page {
             case .failure(let error): why = "\(error)"
             case .success(let page):
                 guard let name = page["node"]?.text, let cluster = page["cluster"]?.hash else { continue }
-                let (_, quick, patient) = endpoints[position]
                 found.append(
                     Node(
-                        name: name, cluster: cluster, version: page["version"]?.text ?? "", quick: quick,
-                        patient: patient))
+                        name: name, cluster: cluster, version: page["version"]?.text ?? "", quick: place.quick,
+                        patient: place.patient))
             }
         }
         guard !found.isEmpty else { throw BackupFailure("no node answers on the endpoints given: \(why)") }
@@ -60,6 +46,22 @@ struct ClusterNodes: Sendable {
             throw BackupFailure("the endpoints belong to several clusters; give those of one")
         }
         nodes = found
+    }
+
+    /// Of the endpoints, in their order, asked all at once: one that is down would keep the others waiting.
+    private func pages() async -> [Result<JSON, HoldfastError>] {
+        let tasks = endpoints.map { place in Task { await Self.page(of: place.quick) } }
+        var pages: [Result<JSON, HoldfastError>] = []
+        for task in tasks { pages.append(await task.value) }
+        return pages
+    }
+
+    private static func page(of client: AdminClient) async -> Result<JSON, HoldfastError> {
+        do throws(HoldfastError) {
+            return .success(try await client.get("backup"))
+        } catch {
+            return .failure(error)
+        }
     }
 
     func node(_ name: String?) -> Node? { nodes.first { $0.name == name } }
