@@ -183,6 +183,8 @@ public enum NodeInput: Sendable {
     case invite(address: String)
     /// Whether this node's disk has room.
     case space(DiskSpace)
+    /// The journal is long, and entries of the placement group hold its oldest segments.
+    case journalPressure
     case shutdown
 }
 

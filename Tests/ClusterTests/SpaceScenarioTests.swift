@@ -82,6 +82,51 @@ struct SpaceScenarioTests {
         #expect(cluster.answer(token)?.applied == .yes)
     }
 
+    /// What its disk cannot take is not sent again and again.
+    @Test func aReplicaWithoutRoomGetsItsSnapshotLater() throws {
+        let cluster = TestCluster.serving {
+            $0.checkpointIntervalMs = 100
+            $0.logTailBytes = 1 << 10
+        }
+        let owner = try #require(cluster.owner())
+        let full = cluster.other(than: owner)
+        cluster.crash(full)
+        for _ in 0..<100 { _ = cluster.run(.addOne(), at: owner) }
+        try cluster.restart(full, nonce: 4_001)
+        tell(.low, cluster, full)
+        var parts = 0
+        cluster.loses = { letter in
+            if case .shard(_, let message) = letter.message, case .snapshotChunk = message.body { parts += 1 }
+            return false
+        }
+        cluster.advance(ms: 5_000)
+        let lagging = try #require(cluster.inspection(full)).appliedThrough
+        #expect(parts < 50, "\(parts) in 5 s")
+        tell(.roomy, cluster, full)
+        let present = try #require(cluster.owner())
+        let head = try #require(cluster.inspection(present)).appliedThrough
+        #expect(lagging < head)
+        #expect(cluster.advance(upToMs: 5_000) { (cluster.inspection(full)?.appliedThrough ?? .zero) >= head })
+    }
+
+    /// Ownership that moves away leaves entries of the placement group in the journal: a long one presses it, too.
+    @Test func aLongJournalMakesThePlacementGroupStoreItsState() throws {
+        let cluster = TestCluster.serving(shards: 2)
+        let node = cluster.nodes[0]
+        let stored = { node.disk.count { $0.group == .placement && $0.kind == LogRecord.checkpointKind } }
+        cluster.advance(ms: 1_000)
+        let before = stored()
+        node.core.step(.journalPressure, now: cluster.now)
+        cluster.flush(node)
+        cluster.advance(ms: 100)
+        #expect(stored() == before + 1)
+        // Nothing new, nothing to store.
+        node.core.step(.journalPressure, now: cluster.now)
+        cluster.flush(node)
+        cluster.advance(ms: 100)
+        #expect(stored() == before + 1)
+    }
+
     /// A node that asks for a move must not be handed what it could not keep.
     @Test func nothingIsMovedToAFullNode() throws {
         let cluster = TestCluster.serving()

@@ -43,9 +43,10 @@ extension NodeCore {
 
     /// Now and then the state takes the place of the entries that made it: otherwise they would hold the oldest segment
     /// of the journal for ever.
-    func checkpointPlacement(nowMs: UInt64) {
+    func checkpointPlacement(isPressed: Bool = false, nowMs: UInt64) {
         let fresh = placementApplied - placementStored
-        guard fresh > 0, fresh >= settings.placementCheckpointEntries || nowMs >= placementStoredMs + 60_000,
+        let isDue = fresh >= settings.placementCheckpointEntries || nowMs >= placementStoredMs + 60_000
+        guard fresh > 0, isDue || isPressed,
             let state, let snapshot = placement?.makeSnapshot(at: placementApplied, data: state.encode())
         else { return }
         placementStored = placementApplied

@@ -146,6 +146,7 @@ public final class NodeCore {
         case .order(let request): order(request)
         case .invite(let address): invite(address)
         case .space(let space): self.space.set(space)
+        case .journalPressure: checkpointPlacement(isPressed: true, nowMs: now.rawNs / 1_000_000)
         case .shutdown: beginDrain(now: now)
         }
     }

@@ -232,6 +232,8 @@ final class ShardReplica {
     // MARK: - Messages
 
     func step(_ message: Message) {
+        // A snapshot that the disk cannot take would be sent again and again; unanswered, it is offered now and then.
+        if !hasRoom, case .snapshotChunk = message.body { return }
         guard leads else {
             raft.step(message)
             return

@@ -32,9 +32,9 @@ struct Housekeeping {
     }
 
     private mutating func pressJournal(_ node: NodeShared) {
-        let shards = node.journal.pressure(aboveBytes: Self.journalBytes).compactMap {
-            GroupID(rawValue: $0).shard
-        }
+        let groups = node.journal.pressure(aboveBytes: Self.journalBytes).map(GroupID.init)
+        if groups.contains(.placement) { node.tellBrain(.journalPressure) }
+        let shards = groups.compactMap(\.shard)
         guard !shards.isEmpty || wasPressed else { return }
         wasPressed = !shards.isEmpty
         for loop in node.loops { loop.eventLoop.execute { loop.input(.journalPressure(shards)) } }

@@ -33,9 +33,7 @@ struct MachineDisk {
     var droppedSegments: UInt64 { journal.droppedSegments }
 
     /// Shards whose entries keep the journal longer than it should be.
-    func pressure(aboveBytes bytes: Int) -> [ShardID] {
-        journal.pressure(aboveBytes: bytes).compactMap { GroupID(rawValue: $0).shard }
-    }
+    func pressure(aboveBytes bytes: Int) -> [GroupID] { journal.pressure(aboveBytes: bytes).map(GroupID.init) }
 
     /// Everything that was to be written is.
     var isWritten: Bool { !journal.hasQueued }

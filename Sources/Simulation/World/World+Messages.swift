@@ -84,9 +84,11 @@ extension World {
         }
     }
 
-    /// As the shell does once a second: shards that keep the journal long are written first.
+    /// As the shell does once a second: what keeps the journal long is written first.
     private func pressJournal(_ process: RunningProcess) {
-        let shards = machines[process.machine].disk.pressure(aboveBytes: plan.journalBytes)
+        let groups = machines[process.machine].disk.pressure(aboveBytes: plan.journalBytes)
+        if groups.contains(.placement) { give(.journalPressure, to: process) }
+        let shards = groups.compactMap(\.shard)
         guard !shards.isEmpty || process.isPressed else { return }
         process.isPressed = !shards.isEmpty
         for loop in process.loops.indices { give(.journalPressure(shards), to: process, loop: loop) }
