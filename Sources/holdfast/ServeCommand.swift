@@ -73,6 +73,21 @@ struct ServeCommand: ParsableCommand {
     @Option(name: .customLong("memory-mb"), help: "Megabytes that loaded objects may take of memory.")
     var memoryMegabytes: String?
 
+    @Option(name: .customLong("checkpoint-kb"), help: "Kilobytes of a shard's log that the store may lack.")
+    var checkpointKilobytes: String?
+
+    @Option(name: .long, help: "Milliseconds after which a shard is written to the store at the latest.")
+    var checkpointIntervalMs: String?
+
+    @Option(name: .customLong("segment-kb"), help: "Kilobytes of a segment of the journal.")
+    var segmentKilobytes: String?
+
+    @Option(name: .long, help: "Operations a second from which on a shard is split for its load.")
+    var splitOperations: String?
+
+    @Option(name: .long, help: "Seconds without load after which neighbouring shards are merged.")
+    var mergeAfterS: String?
+
     @Option(name: .long, help: "Milliseconds for which the connections of a dead node stay present.")
     var presenceGraceMs: String?
 
@@ -121,6 +136,8 @@ struct ServeCommand: ParsableCommand {
             (.bootstrap, bootstrap ? "true" : nil), (.initialNodes, initialNodes), (.shards, shards),
             (.leaseMs, leaseMs), (.loops, loops), (.reads, reads),
             (.hibernateMs, hibernateMs), (.memoryMegabytes, memoryMegabytes), (.presenceGraceMs, presenceGraceMs),
+            (.checkpointKilobytes, checkpointKilobytes), (.checkpointIntervalMs, checkpointIntervalMs),
+            (.segmentKilobytes, segmentKilobytes), (.splitOperations, splitOperations), (.mergeAfterS, mergeAfterS),
             (.onDamage, onDamage), (.scrubIntervalS, scrubIntervalS),
             (.archiveDirectory, archiveDirectory), (.archiveIntervalS, archiveIntervalS), (.logLevel, logLevel),
         ]

@@ -72,6 +72,15 @@ public struct NodeConfiguration: Sendable, Equatable {
     public var hibernateMs: UInt64 = 10_000
     /// What loaded objects may take of memory; the least recently used leave first.
     public var memoryMegabytes = 256
+    /// A shard is written to the store when so much of its log is not there, in kilobytes, or after so long.
+    public var checkpointKilobytes = 8_192
+    public var checkpointIntervalMs: UInt64 = 30_000
+    /// Segments of the journal, in kilobytes.
+    public var segmentKilobytes = 65_536
+    /// A shard is split for its load if it has so many operations a second.
+    public var splitOperations: UInt64 = 1_000
+    /// Two neighbours are merged when they have had nearly no load for so long, in seconds.
+    public var mergeAfterSeconds: UInt64 = 3_600
     /// How long the connections of a dead node stay present, for being resumed elsewhere.
     public var presenceGraceMs: UInt64 = 2_000
     public var onDamage = OnDamage.rejoin

@@ -95,6 +95,18 @@ private struct SettingChecker {
                 assign(&result.hibernateMs, Self.number(setting.value, SettingKey.hibernateMsRange))
             case .memoryMegabytes:
                 assign(&result.memoryMegabytes, Self.number(setting.value, SettingKey.memoryMegabytesRange))
+            case .checkpointKilobytes:
+                assign(
+                    &result.checkpointKilobytes, Self.number(setting.value, SettingKey.checkpointKilobytesRange))
+            case .checkpointIntervalMs:
+                assign(
+                    &result.checkpointIntervalMs, Self.number(setting.value, SettingKey.checkpointIntervalMsRange))
+            case .segmentKilobytes:
+                assign(&result.segmentKilobytes, Self.number(setting.value, SettingKey.segmentKilobytesRange))
+            case .splitOperations:
+                assign(&result.splitOperations, Self.number(setting.value, SettingKey.splitOperationsRange))
+            case .mergeAfterS:
+                assign(&result.mergeAfterSeconds, Self.number(setting.value, SettingKey.mergeAfterSRange))
             case .presenceGraceMs:
                 assign(&result.presenceGraceMs, Self.number(setting.value, SettingKey.presenceGraceMsRange))
             case .onDamage:

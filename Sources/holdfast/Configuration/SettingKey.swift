@@ -21,6 +21,11 @@ enum SettingKey: String, CaseIterable, Sendable {
     case reads
     case hibernateMs = "hibernate-ms"
     case memoryMegabytes = "memory-mb"
+    case checkpointKilobytes = "checkpoint-kb"
+    case checkpointIntervalMs = "checkpoint-interval-ms"
+    case segmentKilobytes = "segment-kb"
+    case splitOperations = "split-operations"
+    case mergeAfterS = "merge-after-s"
     case presenceGraceMs = "presence-grace-ms"
     case onDamage = "on-damage"
     case scrubIntervalS = "scrub-interval-s"
@@ -32,6 +37,11 @@ enum SettingKey: String, CaseIterable, Sendable {
     static let leaseMsRange: ClosedRange<UInt64> = 200...60_000
     static let hibernateMsRange: ClosedRange<UInt64> = 0...86_400_000
     static let memoryMegabytesRange = 16...1_048_576
+    static let checkpointKilobytesRange = 16...1_048_576
+    static let checkpointIntervalMsRange: ClosedRange<UInt64> = 100...3_600_000
+    static let segmentKilobytesRange = 64...1_048_576
+    static let splitOperationsRange: ClosedRange<UInt64> = 10...1_000_000_000
+    static let mergeAfterSRange: ClosedRange<UInt64> = 1...31_536_000
     static let presenceGraceMsRange: ClosedRange<UInt64> = 0...600_000
     static let scrubIntervalSRange: ClosedRange<UInt64> = 0...31_536_000
     static let archiveIntervalSRange = 1...86_400
@@ -62,6 +72,11 @@ enum SettingKey: String, CaseIterable, Sendable {
         case .reads: Self.describe(NodeConfiguration.Reads.allCases.map(\.rawValue))
         case .hibernateMs: Self.describe(Self.hibernateMsRange) + ", 0 for never"
         case .memoryMegabytes: Self.describe(Self.memoryMegabytesRange)
+        case .checkpointKilobytes: Self.describe(Self.checkpointKilobytesRange)
+        case .checkpointIntervalMs: Self.describe(Self.checkpointIntervalMsRange)
+        case .segmentKilobytes: Self.describe(Self.segmentKilobytesRange)
+        case .splitOperations: Self.describe(Self.splitOperationsRange)
+        case .mergeAfterS: Self.describe(Self.mergeAfterSRange)
         case .presenceGraceMs: Self.describe(Self.presenceGraceMsRange)
         case .onDamage: Self.describe(NodeConfiguration.OnDamage.allCases.map(\.rawValue))
         case .scrubIntervalS: Self.describe(Self.scrubIntervalSRange) + ", 0 for never"
