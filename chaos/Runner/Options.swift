@@ -109,7 +109,8 @@ struct Options {
             case "--rate": assign(&rate, Int(value).flatMap { (1...1_000_000).contains($0) ? $0 : nil })
             case "--objects": assign(&objects, Int(value).flatMap { (1...10_000_000).contains($0) ? $0 : nil })
             case "--writes": assign(&writePercent, Int(value).flatMap { (1...100).contains($0) ? $0 : nil })
-            case "--subscribers", "--sockets": assign(&subscribers, Int(value).flatMap { (1...5_000).contains($0) ? $0 : nil })
+            case "--subscribers", "--sockets":
+                assign(&subscribers, Int(value).flatMap { (1...5_000).contains($0) ? $0 : nil })
             case "--members": assign(&members, Int(value).flatMap { (1...500).contains($0) ? $0 : nil })
             case "--write-rate": assign(&socketWriteRate, Int(value).flatMap { (1...10_000).contains($0) ? $0 : nil })
             case "--grace": assign(&graceSeconds, Self.seconds(value))

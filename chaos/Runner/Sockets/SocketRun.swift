@@ -59,7 +59,11 @@ final class SocketRun {
         for (name, isLate, log, losses, arrivals, refusals) in notes {
             audit.check(log, of: name, isLate: isLate, acknowledged: acknowledged, unknown: unknown)
             for loss in losses where !loss.wasHarmed {
-                if emptied[loss.node], loss.code == Self.restart { sentAway += 1 } else { dropped.append("\(name): \(loss.text)") }
+                if emptied[loss.node], loss.code == Self.restart {
+                    sentAway += 1
+                } else {
+                    dropped.append("\(name): \(loss.text)")
+                }
             }
             dropped += refusals.map { "\(name) was refused: \($0)" }
             resumes += arrivals.filter { $0.establishment == .resumed }.count
