@@ -73,12 +73,6 @@ struct ServeCommand: ParsableCommand {
     @Option(name: .customLong("memory-mb"), help: "Megabytes that loaded objects may take of memory.")
     var memoryMegabytes: String?
 
-    @Option(name: .customLong("checkpoint-kb"), help: "Kilobytes of a shard's log that the store may lack.")
-    var checkpointKilobytes: String?
-
-    @Option(name: .long, help: "Milliseconds after which a shard is written to the store at the latest.")
-    var checkpointIntervalMs: String?
-
     @Option(name: .customLong("segment-kb"), help: "Kilobytes of a segment of the journal.")
     var segmentKilobytes: String?
 
@@ -136,7 +130,6 @@ struct ServeCommand: ParsableCommand {
             (.bootstrap, bootstrap ? "true" : nil), (.initialNodes, initialNodes), (.shards, shards),
             (.leaseMs, leaseMs), (.loops, loops), (.reads, reads),
             (.hibernateMs, hibernateMs), (.memoryMegabytes, memoryMegabytes), (.presenceGraceMs, presenceGraceMs),
-            (.checkpointKilobytes, checkpointKilobytes), (.checkpointIntervalMs, checkpointIntervalMs),
             (.segmentKilobytes, segmentKilobytes), (.splitOperations, splitOperations), (.mergeAfterS, mergeAfterS),
             (.onDamage, onDamage), (.scrubIntervalS, scrubIntervalS),
             (.archiveDirectory, archiveDirectory), (.archiveIntervalS, archiveIntervalS), (.logLevel, logLevel),

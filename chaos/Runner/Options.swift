@@ -61,7 +61,7 @@ struct Options {
         if scenario == .restartAll { rounds = 10 }
         if scenario == .pauseOwner { rounds = 3 }
         if scenario == .killSockets { rounds = 10 }
-        if scenario == .move { (rate, subscribers) = (1_000, 100) }
+        if scenario == .move { (rate, subscribers, writePercent) = (1_000, 100, 80) }
         if scenario == .grow { (rate, subscribers) = (500, 30) }
         if scenario == .killStorage { (rate, objects) = (1_000, 5_000) }
         var roundsAreGiven = false

@@ -72,9 +72,6 @@ public struct NodeConfiguration: Sendable, Equatable {
     public var hibernateMs: UInt64 = 10_000
     /// What loaded objects may take of memory; the least recently used leave first.
     public var memoryMegabytes = 256
-    /// A shard is written to the store when so much of its log is not there, in kilobytes, or after so long.
-    public var checkpointKilobytes = 8_192
-    public var checkpointIntervalMs: UInt64 = 30_000
     /// Segments of the journal, in kilobytes.
     public var segmentKilobytes = 65_536
     /// A shard is split for its load if it has so many operations a second.

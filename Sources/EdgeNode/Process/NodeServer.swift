@@ -81,8 +81,6 @@ enum NodeServer {
         settings.readsByQuorum = configuration.reads == .quorum
         settings.hibernateAfterMs = configuration.hibernateMs
         settings.loadedBytesMax = configuration.memoryMegabytes << 20
-        settings.checkpointLogBytes = configuration.checkpointKilobytes << 10
-        settings.checkpointIntervalMs = configuration.checkpointIntervalMs
         settings.splitting.operationsWorthASplit = configuration.splitOperations
         settings.splitting.coldForMs = configuration.mergeAfterSeconds * 1_000
         settings.raft.limitsSnapshotRate = true

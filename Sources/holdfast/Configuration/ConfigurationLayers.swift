@@ -95,12 +95,6 @@ private struct SettingChecker {
                 assign(&result.hibernateMs, Self.number(setting.value, SettingKey.hibernateMsRange))
             case .memoryMegabytes:
                 assign(&result.memoryMegabytes, Self.number(setting.value, SettingKey.memoryMegabytesRange))
-            case .checkpointKilobytes:
-                assign(
-                    &result.checkpointKilobytes, Self.number(setting.value, SettingKey.checkpointKilobytesRange))
-            case .checkpointIntervalMs:
-                assign(
-                    &result.checkpointIntervalMs, Self.number(setting.value, SettingKey.checkpointIntervalMsRange))
             case .segmentKilobytes:
                 assign(&result.segmentKilobytes, Self.number(setting.value, SettingKey.segmentKilobytesRange))
             case .splitOperations:

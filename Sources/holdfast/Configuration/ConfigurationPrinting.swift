@@ -24,8 +24,6 @@ extension NodeConfiguration {
             "reads = \(quoted(reads.rawValue))",
             "hibernate-ms = \(hibernateMs)",
             "memory-mb = \(memoryMegabytes)",
-            "checkpoint-kb = \(checkpointKilobytes)",
-            "checkpoint-interval-ms = \(checkpointIntervalMs)",
             "segment-kb = \(segmentKilobytes)",
             "split-operations = \(splitOperations)",
             "merge-after-s = \(mergeAfterSeconds)",

@@ -21,8 +21,6 @@ enum SettingKey: String, CaseIterable, Sendable {
     case reads
     case hibernateMs = "hibernate-ms"
     case memoryMegabytes = "memory-mb"
-    case checkpointKilobytes = "checkpoint-kb"
-    case checkpointIntervalMs = "checkpoint-interval-ms"
     case segmentKilobytes = "segment-kb"
     case splitOperations = "split-operations"
     case mergeAfterS = "merge-after-s"
@@ -37,8 +35,6 @@ enum SettingKey: String, CaseIterable, Sendable {
     static let leaseMsRange: ClosedRange<UInt64> = 200...60_000
     static let hibernateMsRange: ClosedRange<UInt64> = 0...86_400_000
     static let memoryMegabytesRange = 16...1_048_576
-    static let checkpointKilobytesRange = 16...1_048_576
-    static let checkpointIntervalMsRange: ClosedRange<UInt64> = 100...3_600_000
     static let segmentKilobytesRange = 64...1_048_576
     static let splitOperationsRange: ClosedRange<UInt64> = 10...1_000_000_000
     static let mergeAfterSRange: ClosedRange<UInt64> = 1...31_536_000
@@ -72,8 +68,6 @@ enum SettingKey: String, CaseIterable, Sendable {
         case .reads: Self.describe(NodeConfiguration.Reads.allCases.map(\.rawValue))
         case .hibernateMs: Self.describe(Self.hibernateMsRange) + ", 0 for never"
         case .memoryMegabytes: Self.describe(Self.memoryMegabytesRange)
-        case .checkpointKilobytes: Self.describe(Self.checkpointKilobytesRange)
-        case .checkpointIntervalMs: Self.describe(Self.checkpointIntervalMsRange)
         case .segmentKilobytes: Self.describe(Self.segmentKilobytesRange)
         case .splitOperations: Self.describe(Self.splitOperationsRange)
         case .mergeAfterS: Self.describe(Self.mergeAfterSRange)

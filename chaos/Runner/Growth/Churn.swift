@@ -25,7 +25,7 @@ struct Churn {
         guard now >= nextNs, !shards.isEmpty else { return }
         nextNs = now + generator.within(200_000_000...UInt64(800_000_000))
         switch generator.below(10) {
-        case 0: scrub(generator.pick(shards))
+        case 0: scrub()
         case 1...3: if drained == nil { try await drain() }
         default: move(generator.pick(shards))
         }
@@ -48,7 +48,7 @@ struct Churn {
         ask("move", ["shard": .string(shard.name), "to": .string(generator.pick(others))])
     }
 
-    private mutating func scrub(_ shard: ClusterShape.Shard) {
+    private mutating func scrub() {
         scrubs += 1
         ask("scrub", ["shard": "all"])
     }
@@ -56,16 +56,16 @@ struct Churn {
     private mutating func drain() async throws {
         let name = generator.pick(cluster.file.nodes).name
         let untilNs = monotonicNs() + generator.within(3_000_000_000...UInt64(8_000_000_000))
-        guard await say("drain", name) else { return }
-        drains += 1
+        // Also if the answer was lost: it may have been taken.
         drained = (name, untilNs)
+        if await say("drain", name) { drains += 1 }
     }
 
     private mutating func end(_ name: String) async throws {
         if await say("undrain", name) { drained = nil }
     }
 
-    /// Whether it was taken. What is lost with a node that dies is not known; both may come twice.
+    /// Whether it was taken; both may come twice.
     private func say(_ word: String, _ node: String) async -> Bool {
         (try? await cluster.admin.post(word, ["node": .string(node)])) != nil
     }
