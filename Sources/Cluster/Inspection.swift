@@ -16,6 +16,8 @@ public struct ShardInspection: Sendable {
     public var commit: LogIndex
     public var lastIndex: LogIndex
     public var appliedThrough: LogIndex
+    /// What it waits for, in words for a person.
+    public var pending: [String]
 }
 
 extension LoopCore {
@@ -30,7 +32,7 @@ extension LoopCore {
             shard: shard, epoch: replica.record.epoch, stage: replica.raft.stage,
             isServing: replica.isServing, holdsLog: replica.raft.holdsLog, passesReadCheck: passesReadCheck(shard, now: now),
             term: replica.raft.sealedTerm, sealedTerm: replica.raft.sealedTerm, commit: replica.raft.commit,
-            lastIndex: replica.raft.lastIndex, appliedThrough: replica.appliedThrough)
+            lastIndex: replica.raft.lastIndex, appliedThrough: replica.appliedThrough, pending: replica.pending)
     }
 
     /// Which attachment a socket of this loop's feeds has, once it is connected (O15).
@@ -45,5 +47,23 @@ extension LoopCore {
     /// The shard's state as bytes: equal at all replicas that have applied the same index.
     public func snapshotBytes(of shard: ShardID) -> [UInt8]? {
         replicas[shard]?.state.encodeSnapshot()
+    }
+}
+
+extension ShardReplica {
+    fileprivate var pending: [String] {
+        var words: [String] = []
+        if state.isDamaged { words.append("damaged") }
+        if let frozen = state.bounds.frozenBy { words.append("frozen by \(frozen)") }
+        if !newborns.isEmpty { words.append("newborn \(newborns.map(\.shard))") }
+        if work.checkpoint != nil { words.append("checkpoint") }
+        if work.installation != nil { words.append("installation") }
+        if work.isSnapshotWanted { words.append("snapshot wanted") }
+        if let staging = work.staging { words.append("staging \(staging.contentHash)") }
+        if move != nil { words.append("moving") }
+        if givenAway == record.epoch { words.append("given away") }
+        if let replicaWish { words.append("wish of \(replicaWish.count)") }
+        if leads { words.append("configuration \(raft.configuration)") }
+        return words
     }
 }

@@ -153,6 +153,14 @@ extension LoopCore {
         showFirst(record, state)
     }
 
+    /// Keys have become free: what waited for them begins.
+    func joinMissing() {
+        guard let state = view?.state else { return }
+        for record in state.table.records where isHome(record.shard) && replicas[record.shard] == nil {
+            join(record, state)
+        }
+    }
+
     private func showFirst(_ record: ShardRecord, _ state: PlacementState) {
         guard let replica = replicas[record.shard], let view else { return }
         replica.defaultLifetimesMs = lifetimes
@@ -183,7 +191,7 @@ extension LoopCore {
         let isTaken = shardOrder.contains { shard in
             guard let replica = replicas[shard] else { return false }
             return replica.state.bounds.range.overlaps(range)
-                || replica.newborn?.state.bounds.range.overlaps(range) == true
+                || replica.newborns.contains { $0.state.bounds.range.overlaps(range) }
         }
         return !isTaken && !erasures.values.contains { $0.range.overlaps(range) }
     }
@@ -211,7 +219,8 @@ extension LoopCore {
         let range = replica.state.bounds.range
         remove(replica.shard)
         persist.add(.ended(group: .shard(replica.shard)))
-        erase(replica.shard, range)
+        // One that waits for its first snapshot may not know its range after a restart, and has nothing to erase.
+        if replica.mayBeStored { erase(replica.shard, range) }
     }
 
     /// After the journal has it that the replica is no more.

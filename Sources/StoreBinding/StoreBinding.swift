@@ -52,10 +52,10 @@ extension StoreCheckpoint {
 }
 
 extension StoreSplit {
-    public init(_ parent: StoredWrite, _ child: StoredWrite) {
+    public init(_ parent: StoredWrite, _ children: [StoredWrite]) {
         self.init(
-            parent: StoreCheckpoint(parent, also: child.changes()), child: child.shard.rawValue,
-            childHead: HeadContent(child))
+            parent: StoreCheckpoint(parent, also: children.flatMap { $0.changes() }),
+            children: children.map { Child(shard: $0.shard.rawValue, head: HeadContent($0)) })
     }
 }
 
@@ -110,7 +110,7 @@ extension StoreTransaction {
     public init?(_ request: StoreRequest) {
         switch request {
         case .write(_, let write), .scrub(_, let write, _): self = .checkpoint(StoreCheckpoint(write, also: []))
-        case .split(_, let parent, let child): self = .split(StoreSplit(parent, child))
+        case .split(_, let parent, let children): self = .split(StoreSplit(parent, children))
         case .merge(_, let left, let right, let into):
             self = .merge(
                 StoreMerge(

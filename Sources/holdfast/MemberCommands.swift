@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import HoldfastClient
 
 struct MemberCommand: ParsableCommand {
@@ -82,7 +83,11 @@ struct DrainCommand: ClusterVerb {
         try await client.poll(everyMs: 500) { status in
             guard let row = row(of: .string(node), in: status) else { return true }
             let progress = "owns \(cell(row["shardsOwned"])) shards, keeps \(cell(row["replicas"])) replicas"
-            if progress != told, !output.json { print(progress) }
+            if progress != told, !output.json {
+                print(progress)
+                // A pipe would get it all at the end.
+                fflush(nil)
+            }
             told = progress
             return row["shardsOwned"]?.int == 0 && row["replicas"]?.int == 0
         }

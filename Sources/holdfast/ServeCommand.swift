@@ -81,6 +81,11 @@ struct ServeCommand: ParsableCommand {
 
     @Option(name: .long, help: "Seconds without load after which neighbouring shards are merged.")
     var mergeAfterS: String?
+    @Option(name: .long, help: "Seconds after which a shard's changes are written to the store.")
+    var checkpointIntervalS: String?
+
+    @Option(name: .customLong("checkpoint-mb"), help: "Megabytes of a shard's log after which they are written sooner.")
+    var checkpointMegabytes: String?
 
     @Option(name: .long, help: "Milliseconds for which the connections of a dead node stay present.")
     var presenceGraceMs: String?
@@ -129,8 +134,10 @@ struct ServeCommand: ParsableCommand {
             (.demo, demo),
             (.bootstrap, bootstrap ? "true" : nil), (.initialNodes, initialNodes), (.shards, shards),
             (.leaseMs, leaseMs), (.loops, loops), (.reads, reads),
-            (.hibernateMs, hibernateMs), (.memoryMegabytes, memoryMegabytes), (.presenceGraceMs, presenceGraceMs),
             (.segmentKilobytes, segmentKilobytes), (.splitOperations, splitOperations), (.mergeAfterS, mergeAfterS),
+            (.hibernateMs, hibernateMs), (.memoryMegabytes, memoryMegabytes),
+            (.checkpointIntervalS, checkpointIntervalS), (.checkpointMegabytes, checkpointMegabytes),
+            (.presenceGraceMs, presenceGraceMs),
             (.onDamage, onDamage), (.scrubIntervalS, scrubIntervalS),
             (.archiveDirectory, archiveDirectory), (.archiveIntervalS, archiveIntervalS), (.logLevel, logLevel),
         ]

@@ -58,6 +58,23 @@ struct ScrubScenarioTests {
         #expect(lost(cluster).isEmpty)
     }
 
+    /// An operator who starts a cluster and asks at once.
+    @Test func aWishBeforeTheShardIsServedIsNotForgotten() throws {
+        let cluster = filled()
+        for number in cluster.nodes.indices { cluster.crash(number) }
+        for number in cluster.nodes.indices { try cluster.restart(number, nonce: UInt64(number) + 90) }
+        let named = { cluster.nodes[0].view?.state?.table.record(of: self.shard)?.owner }
+        cluster.advance(upToMs: 5_000) { named() != nil }
+        let first = try #require(named())
+        let owner = try #require(cluster.nodes.firstIndex { $0.nodeID == first.node })
+        #expect(cluster.owner() == nil)
+        cluster.nodes[owner].loop.step(.message(from: cluster.nodes[1].nodeID, .scrubWish(shard)), now: cluster.now)
+        cluster.advance(upToMs: 5_000) { cluster.owner() != nil }
+        #expect(cluster.owner() == owner)
+        cluster.advance(ms: 3_000)
+        #expect(results(cluster).map(\.result) == [.sound])
+    }
+
     @Test(arguments: 0..<3) func aReplicaThatWasChangedSilentlyIsLost(_ number: Int) throws {
         let cluster = filled()
         try forge(cluster, number)

@@ -192,6 +192,32 @@ struct SocketScenarioTests {
         #expect(cluster.events("presence:leave", at: observer).count == 1)
     }
 
+    /// A busy client takes longer than a node waits for what may never come.
+    @Test(arguments: [true, false]) func aLateResumeMissesNothingIfItWasAnnouncedO14(_ isAnnounced: Bool) throws {
+        let setting = try Setting()
+        let cluster = setting.cluster
+        let member = cluster.connect(at: setting.first)
+        _ = cluster.run(.addOne(), at: setting.owner)
+        cluster.advance(ms: 300)
+        let id = cluster.connectionID(of: member)
+        let after = try #require(cluster.lastPoint(at: member))
+        setting.kill(setting.first)
+        for _ in 2...3 { _ = cluster.run(.addOne(), at: setting.owner) }
+        let back = cluster.connect(at: setting.second, announcesResume: isAnnounced)
+        for _ in 4...5 {
+            _ = cluster.run(.addOne(), at: setting.owner)
+            cluster.advance(ms: 500)
+        }
+        #expect(cluster.counts(at: back) == (isAnnounced ? [] : [4, 5]))
+        cluster.send(.resume(connectionID: id, after: after), over: back)
+        cluster.advance(ms: 300)
+        _ = cluster.run(.addOne(), at: setting.owner)
+        cluster.advance(ms: 300)
+        #expect(cluster.connectionID(of: back) == id)
+        #expect(cluster.counts(at: back) == (isAnnounced ? [2, 3, 4, 5, 6] : [4, 5, 6]))
+        #expect(cluster.events("gap", at: back).count == (isAnnounced ? 0 : 1))
+    }
+
     @Test func aDeadNodesConnectionsLeaveOnceAfterTheGraceO15() throws {
         let setting = try Setting()
         let cluster = setting.cluster

@@ -141,6 +141,15 @@ struct MemberTests {
         #expect(try edge.admin("GET", "/members").json?["nodes"]?.elements?.count == 3)
     }
 
+    /// It would be gone before its answer: another node is asked, by the command line of itself.
+    @Test func aNodeDoesNotRemoveItself() throws {
+        let edge = try TestEdge()
+        let answer = try edge.admin("DELETE", "/members/n1")
+        #expect(answer.status == 503)
+        #expect(answer.json?["applied"]?.text == "no")
+        #expect(edge.gateway.view.state?.nodes.count == 3)
+    }
+
     /// A lost disk leaves its old identity behind, under the same name.
     @Test func ofTwoNodesWithOneNameTheIDTellsWhich() throws {
         let edge = try TestEdge()

@@ -50,9 +50,11 @@ import Testing
         }
     }
 
-    private func peer(at server: SocketServer) async throws -> SocketServer.Peer {
+    private func peer(at server: SocketServer, target: String? = nil) async throws -> SocketServer.Peer {
         while true {
-            if case .opened(let peer, _) = try await server.arrivals.next() { return peer }
+            guard case .opened(let peer, let head) = try await server.arrivals.next() else { continue }
+            if let target { #expect(head.uri == target) }
+            return peer
         }
     }
 
@@ -75,7 +77,7 @@ import Testing
         Watcher, SocketServer.Peer
     ) {
         let watcher = Watcher(endpoints)
-        let peer = try await peer(at: first)
+        let peer = try await peer(at: first, target: "/project/p/ws/c/o")
         peer.send(Self.connected("a"))
         #expect(try await watcher.next() == "first a")
         peer.send(Self.set(#"{"epoch":3,"index":9,"n":2}"#))
@@ -88,7 +90,7 @@ import Testing
         let (watcher, peer) = try await begin(first, [first.endpoint, second.endpoint])
         peer.drop()
         #expect(try await watcher.next() == "lost 1006 0")
-        let next = try await self.peer(at: second)
+        let next = try await self.peer(at: second, target: "/project/p/ws/c/o?resume=true")
         #expect(
             try await text(at: second)
                 == #"{"event":"resume","connectionId":"a","after":{"epoch":3,"index":9,"n":2}}"#)

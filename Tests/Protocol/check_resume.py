@@ -237,3 +237,26 @@ def _(cluster):
     except Silence:
         expect(False, "the join that was missed was not replayed")
     equal([e["connectionId"] for e in some.presence(0)], [other.id])
+
+
+@check("a resume that was announced may come as late as it likes: nothing new comes before it, nothing is missing")
+def _(cluster):
+    some = cluster.new_object()
+    old = some.socket(0)
+    some.set(1, "first", 0)
+    seen = old.wait_for("setItem")
+    old.cut()
+    for value in range(5):
+        some.set(1, "a", value)
+    new = some.socket(2, resume="true")
+    for value in range(5, 10):
+        some.set(0, "a", value)
+    try:
+        # Longer than a node waits for a resume that nobody has announced.
+        early = new.receive(within=0.6)
+    except Silence:
+        early = None
+    equal(early, None, "before the resume")
+    told = resumed(some, new, old.id, at(seen))
+    equal([e["payload"]["value"] for e in told if e["event"] == "setItem"], list(range(10)))
+    equal([e for e in told if e["event"] == "gap"], [])

@@ -1,3 +1,4 @@
+import Binary
 import Placement
 import Raft
 

@@ -118,11 +118,13 @@ struct ScrubRounds {
         guard nowMs >= lookAtMs else { return nil }
         lookAtMs = nowMs + 1_000
         let serving = shards.filter { replicas[$0]?.isServing == true }
-        wanted.removeAll { !serving.contains($0) }
+        // What this node is about to own may be wished already: after a start, say.
+        wanted.removeAll { replicas[$0]?.isNamedHere != true }
         if intervalMs > 0 { spread(serving, intervalMs: intervalMs, nowMs: nowMs) } else { dueAtMs = [:] }
         guard !shards.contains(where: { replicas[$0]?.scrub != nil }) else { return nil }
         let due = serving.filter { dueAtMs[$0].map { $0 <= nowMs } ?? false }
-        return (wanted.first ?? due.min { (dueAtMs[$0] ?? 0, $0) < (dueAtMs[$1] ?? 0, $1) }).flatMap { replicas[$0] }
+        let next = wanted.first { serving.contains($0) }
+        return (next ?? due.min { (dueAtMs[$0] ?? 0, $0) < (dueAtMs[$1] ?? 0, $1) }).flatMap { replicas[$0] }
     }
 
     /// All of them within one interval, each at a time of its own.

@@ -105,7 +105,7 @@ final class Session {
         /// Waits until the feed has heard from the owner: `connected` promises that nothing after it is missed.
         case opening
         /// Connected. Its first frame may ask for the past, which must come before anything new; so it hears
-        /// nothing before that frame, or for `SocketHub.greetingMs`.
+        /// nothing before that frame, or for `SocketHub.greetingMs` if it has not announced a resume.
         case greeting(since: EventPoint)
         /// Has asked for what it missed.
         case catchingUp
@@ -118,6 +118,7 @@ final class Session {
     let feed: Feed
     let keyID: String
     let attachment: Attachment
+    let announcesResume: Bool
     var connection: ConnectionID
     /// The entry that gave the connection this socket; zero for the id with which the socket began (O15).
     var attachedAt: UInt64 = 0
@@ -143,10 +144,11 @@ final class Session {
     var waiting: [SocketFrame] = []
     var waitingBytes = 0
 
-    init(socket: SocketID, feed: Feed, keyID: String, attachment: Attachment, connection: ConnectionID) {
-        self.socket = socket
+    init(_ opening: SocketOpening, feed: Feed, attachment: Attachment, connection: ConnectionID) {
+        socket = opening.socket
+        keyID = opening.keyID
+        announcesResume = opening.announcesResume
         self.feed = feed
-        self.keyID = keyID
         self.attachment = attachment
         self.connection = connection
     }

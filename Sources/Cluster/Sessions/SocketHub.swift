@@ -38,7 +38,7 @@ struct SocketHub {
         var operation: Operation
     }
 
-    /// How long a socket that says nothing is kept from hearing what is new.
+    /// How long a socket that says nothing, and announced nothing, is kept from hearing what is new.
     static let greetingMs: UInt64 = 250
     static let waitingFramesMax = 256
     static let waitingBytesMax = 1 << 20
@@ -126,7 +126,7 @@ struct SocketHub {
         let feed = feedOfObject[object] ?? makeFeed(object, opening.project, state)
         let number = takeNumber()
         let session = Session(
-            socket: opening.socket, feed: feed, keyID: opening.keyID,
+            opening, feed: feed,
             attachment: Attachment(incarnation: incarnation, number: number),
             connection: ConnectionID(
                 unique: unique(number), object: object, keyID: opening.keyID, secret: state.genesis.hashKey))
@@ -166,7 +166,7 @@ struct SocketHub {
         deliver(FrameRendering.connected(session.connection, at: cursor), to: session)
         session.phase = .greeting(since: cursor)
         session.connectedAt = cursor
-        greetings.append((session, nowMs + SocketHub.greetingMs))
+        if !session.announcesResume { greetings.append((session, nowMs + SocketHub.greetingMs)) }
         pump(session)
     }
 

@@ -20,13 +20,19 @@ public struct SocketOpening: Sendable {
     public var objectID: String
     /// The API key behind the credentials: a connection id is resumed by the same key only.
     public var keyID: String
+    /// The client has said that its first frame will be a `resume`: it hears nothing before, however late that comes.
+    public var announcesResume: Bool
 
-    public init(socket: SocketID, project: String, objectClass: String, objectID: String, keyID: String) {
+    public init(
+        socket: SocketID, project: String, objectClass: String, objectID: String, keyID: String,
+        announcesResume: Bool = false
+    ) {
         self.socket = socket
         self.project = project
         self.objectClass = objectClass
         self.objectID = objectID
         self.keyID = keyID
+        self.announcesResume = announcesResume
     }
 }
 

@@ -78,7 +78,7 @@ extension LoopCore {
             part.beginCheckpoint(nowMs: nowMs)
             mark(part)
         }
-        guard parts.allSatisfy({ !$0.hasUnstored && $0.newborn == nil }) else { return }
+        guard parts.allSatisfy({ !$0.hasUnstored && $0.newborns.isEmpty }) else { return }
         begin(parts[0], parts[1], record)
     }
 

@@ -28,7 +28,7 @@ struct Newborn {
     }
 
     mutating func finishCapture() {
-        guard isCaptured else { return }
+        guard isCaptured, !isStored else { return }
         state.endCheckpoint()
         isStored = true
     }
@@ -41,25 +41,23 @@ struct Newborn {
 }
 
 extension ShardReplica {
-    /// Takes the children of what has just been applied. There is at most one: the next split waits for its place in
-    /// the table.
+    /// Takes the children of what has just been applied. More than one at a replica that lags: the owner splits again
+    /// when the table has the child, wherever else the store is still busy with it.
     func bear() {
         for child in state.takeChildren() {
             guard
                 let place = raft.makeSnapshot(at: LogIndex(rawValue: child.split.index), data: [])
             else { preconditionFailure("O13: the log has the split that was applied just now") }
-            precondition(newborn == nil, "O13: a shard splits once at a time")
             listeners.forget { child.split.range.contains($0.key.rawValue) }
-            newborn = Newborn(child, configuration: place.configuration)
+            newborns.append(Newborn(child, configuration: place.configuration))
         }
     }
 
-    func captureNewborn() -> StoredWrite? { newborn?.capture() }
+    func captureNewborns() -> [StoredWrite] { newborns.indices.compactMap { newborns[$0].capture() } }
 
-    func takeStoredNewborn() -> Newborn? {
-        guard let newborn, newborn.isStored else { return nil }
-        self.newborn = nil
-        return newborn
+    func takeStoredNewborns() -> [Newborn] {
+        defer { newborns.removeAll(where: \.isStored) }
+        return newborns.filter(\.isStored)
     }
 }
 

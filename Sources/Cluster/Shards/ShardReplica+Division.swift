@@ -5,7 +5,7 @@ import Raft
 /// How the owner splits and merges shards (O13): the plan is the table's, the log decides, the table follows.
 extension ShardReplica {
     var hasDivisionWork: Bool {
-        newborn != nil || (isServing && (record.plan != nil || unfinishedSplit != nil || state.bounds.frozenBy != nil))
+        !newborns.isEmpty || (isServing && (record.plan != nil || unfinishedSplit != nil || state.bounds.frozenBy != nil))
     }
 
     /// The log has split, and the table does not know: whoever owns the shard finishes it.
@@ -20,11 +20,11 @@ extension ShardReplica {
     func advanceDivision(now: Clocks) {
         let nowMs = now.rawNs / 1_000_000
         // The store comes first: nothing else of this shard is stored before its child is.
-        if newborn != nil { beginCheckpoint(nowMs: nowMs) }
+        if !newborns.isEmpty { beginCheckpoint(nowMs: nowMs) }
         guard isServing, move == nil, let process else { return }
         if let split = unfinishedSplit {
             // The child must be able to lead here before the table names it.
-            guard newborn == nil, isDivisionDue(nowMs: nowMs) else { return }
+            guard newborns.isEmpty, isDivisionDue(nowMs: nowMs) else { return }
             requests.append(
                 .propose(
                     .split(
@@ -33,12 +33,13 @@ extension ShardReplica {
             return
         }
         if callOffLateMerge(nowMs: nowMs) { return }
-        switch record.plan {
-        case .split(let cut, let child): split(at: cut, child: child, now: now)
-        case .merge(_, let into) where state.bounds.frozenBy == nil: freeze(by: into, now: now)
-        case .merge(_, let into) where state.bounds.frozenBy == into.rawValue: break
-        // Frozen for a merge that was called off, by a change of owner for instance.
-        default: if state.bounds.frozenBy != nil { thaw(now: now) }
+        switch (record.plan, state.bounds.frozenBy) {
+        case (.merge(_, let into), nil): freeze(by: into, now: now)
+        case (.merge(_, let into), .some(let frozen)) where frozen == into.rawValue: break
+        // Frozen for a merge that was called off, whatever is planned since.
+        case (_, .some): thaw(now: now)
+        case (.split(let cut, let child), nil): split(at: cut, child: child, now: now)
+        case (nil, nil): break
         }
     }
 

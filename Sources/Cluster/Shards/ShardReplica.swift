@@ -69,8 +69,8 @@ final class ShardReplica {
     /// Since when the owner has known of a plan to merge this shard.
     var mergeBegun: (into: ShardID, atMs: UInt64)?
     var reportedAtMs: UInt64?
-    /// A split that is committed: the child waits for the store (O13).
-    var newborn: Newborn?
+    /// Splits that are committed: the children wait for the store (O13).
+    var newborns: [Newborn] = []
     /// When the table was last asked to follow a split or a merge.
     var dividedAtMs: UInt64 = 0
 
@@ -134,14 +134,16 @@ final class ShardReplica {
 
     /// This process is the one that the table names, and its epoch is the one that the log is led by.
     var isNamedOwner: Bool { process != nil && record.owner == process }
+    /// The same, or an earlier process of this node is.
+    var isNamedHere: Bool { record.owner?.node == nodeID }
 
     var leads: Bool { raft.stage == .leading || raft.stage == .establishing }
 
     /// May execute operations: named by the table at the very epoch whose barrier is committed and
-    /// applied, and not giving the shard away (O2, O4, O8).
+    /// applied, and not giving the shard away (O2, O4, O8); and all of the state can be read (O9).
     var isServing: Bool {
         servingEpoch == record.epoch && isNamedOwner && givenAway != record.epoch
-            && raft.stage == .leading && raft.sealedTerm == record.epoch.term
+            && raft.stage == .leading && raft.sealedTerm == record.epoch.term && !state.isDamaged
     }
 
     // MARK: - The table
@@ -154,7 +156,7 @@ final class ShardReplica {
         record = newRecord
         // Named for the first time at an epoch that was known before the process was; once only, since
         // another view must not put off the moment when a replica that cannot seal gives up (O2).
-        let isNewlyNamed = isNamedOwner && namedEpoch != record.epoch && raft.sealedTerm < record.epoch.term
+        let isNewlyNamed = isNamedOwner && namedEpoch != record.epoch && isUnsealed(at: record.epoch)
         guard isNewEpoch || isNewlyNamed else { return }
         pauses.changes(to: record.epoch, gaveAway: moveProposed, nowMs: now.rawNs / 1_000_000)
         move = nil
@@ -168,6 +170,11 @@ final class ShardReplica {
             progressDeadlineMs = nil
         }
         sortMailbox(now: nil)
+    }
+
+    /// Nobody has been sealed for at this epoch: below it, or by the table when it took this replica in (O9).
+    private func isUnsealed(at epoch: Epoch) -> Bool {
+        raft.sealedTerm < epoch.term || (raft.sealedTerm == epoch.term && raft.sealedOwner == nil)
     }
 
     private func becomeOwner(now: Clocks) {

@@ -20,6 +20,8 @@ extension LoopCore {
                 guard replica.work.installation?.job == job else { return }
                 replica.finishInstallation(stored, into: &persist)
             }
+            // It may have brought splits, of whose children this node has nothing.
+            joinMissing()
         case .scrubbed(let report): takeScrub(report)
         case .due(_, let found): expire(found)
         case .damaged(let shard, let what):
@@ -34,12 +36,12 @@ extension LoopCore {
     }
 
     private func finish(_ job: StoreJob) {
-        if erasures.removeValue(forKey: job) != nil { return }
+        if erasures.removeValue(forKey: job) != nil { return joinMissing() }
         if let merger = mergers.removeValue(forKey: job) { return finish(merger) }
         with(job) { replica in
             guard replica.work.checkpoint?.job == job else { return }
             replica.finishCheckpoint(into: &persist)
-            if let newborn = replica.takeStoredNewborn() { begin(newborn, of: replica) }
+            for newborn in replica.takeStoredNewborns() { begin(newborn, of: replica) }
             replica.advanceSnapshot(nowMs: nowMs)
         }
     }

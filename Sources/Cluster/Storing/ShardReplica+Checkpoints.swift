@@ -35,7 +35,12 @@ extension ShardReplica {
     }
 
     /// Whether something of the log is not in the store yet.
-    var hasUnstored: Bool { newborn != nil || appliedThrough > work.stored.index || state.hasUncheckpointed }
+    var hasUnstored: Bool { !newborns.isEmpty || appliedThrough > work.stored.index || state.hasUncheckpointed }
+
+    /// Whether the store may have something of this replica. Of a lost one, whatever the disk had.
+    var mayBeStored: Bool {
+        !raft.holdsLog || work.stored.index > .zero || work.checkpoint != nil || work.installation != nil
+    }
 
     /// Captures what has changed, at the end of a turn. False if there is nothing to do or one is under way.
     @discardableResult
@@ -46,11 +51,8 @@ extension ShardReplica {
         let job = takeJob()
         work.checkpoint = (job, write.base)
         work.lastBegunMs = nowMs
-        if let child = captureNewborn() {
-            storeRequests.append(.split(job, parent: write, child: child))
-        } else {
-            storeRequests.append(.write(job, write))
-        }
+        let children = captureNewborns()
+        storeRequests.append(children.isEmpty ? .write(job, write) : .split(job, parent: write, children: children))
         counters.checkpointsBegun += 1
         return true
     }
@@ -75,7 +77,7 @@ extension ShardReplica {
         guard let finished = work.checkpoint else { return }
         work.checkpoint = nil
         state.endCheckpoint()
-        newborn?.finishCapture()
+        for place in newborns.indices { newborns[place].finishCapture() }
         noteStored(finished.base.position, into: &persist)
     }
 
@@ -90,7 +92,7 @@ extension ShardReplica {
         work.checkpoint = nil
         work.retryAtMs = nowMs + settings.storeRetryMs
         state.abandonCheckpoint()
-        newborn?.abandonCapture()
+        for place in newborns.indices { newborns[place].abandonCapture() }
     }
 }
 

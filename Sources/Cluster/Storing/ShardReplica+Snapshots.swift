@@ -86,7 +86,7 @@ extension ShardReplica {
         // What was captured before is of a state that ends here.
         if work.checkpoint != nil { state.abandonCheckpoint() }
         work.checkpoint = nil
-        newborn = nil
+        newborns = []
         let job = takeJob()
         work.installation = Installation(job: job, ready: ready)
         storeRequests.append(.install(job, shard, contentHash: contentHash))

@@ -54,8 +54,8 @@ public enum StoreRequest: Sendable {
     case write(StoreJob, StoredWrite)
     /// The same, and then all that is stored of the shard is looked at, as of that write: `scrubbed`.
     case scrub(StoreJob, StoredWrite, id: UInt64)
-    /// The same, and the objects from the child's range on belong to the child: nothing is copied (O13).
-    case split(StoreJob, parent: StoredWrite, child: StoredWrite)
+    /// The same, and the objects in the children's ranges belong to them: nothing is copied (O13).
+    case split(StoreJob, parent: StoredWrite, children: [StoredWrite])
     /// Two stored shards become one that begins at this base (O13).
     case merge(StoreJob, left: ShardID, right: ShardID, into: StoredWrite)
     /// The shard's state and its objects leave the disk; what a crash leaves of it is never served.

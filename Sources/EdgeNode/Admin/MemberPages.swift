@@ -53,6 +53,9 @@ extension AdminCall {
         let state = try state()
         if let id = NodeID(digits: name), state.registry.isRemoved(id) { return answerRemoved(name) }
         let record = try state.node(called: name)
+        guard record.node != edge.gateway.view.nodeID else {
+            throw .unavailable("A node cannot say of itself that it is removed: ask another one")
+        }
         propose(.removeNode(record.node)) { self.removed(record.name) }
     }
 

@@ -215,7 +215,7 @@ async function enter() {
 function openSocket() {
   const mine = room.socket;
   const node = cluster.current;
-  const url = `${node.url.replace(/^http/, 'ws')}/project/${escaped(session.project)}${objectPath('ws')}`;
+  const url = `${node.url.replace(/^http/, 'ws')}/project/${escaped(session.project)}${objectPath('ws')}${mine.id ? '?resume=true' : ''}`;
   let line;
   try {
     // Not in the address, where logs would find it: the token travels as a subprotocol.

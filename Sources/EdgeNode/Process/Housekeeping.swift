@@ -2,8 +2,8 @@ import CHoldfast
 import Cluster
 import Placement
 
-/// What a node looks after about once a second, on its first loop: the length of the journal, and memory that is
-/// free but not given back.
+/// What a node looks after on its first loop, most of it once a second: the length of the journal, and memory that
+/// is free or mapped but not given back.
 struct Housekeeping {
     private var ticks = 0
     private var wasPressed = false
@@ -13,6 +13,7 @@ struct Housekeeping {
 
     mutating func tick(_ node: NodeShared) {
         ticks += 1
+        if ticks % 5 == 0 { node.store.trimMemory() }
         guard ticks % 100 == 0 else { return }
         node.store.tick()
         node.space.lookAgain()

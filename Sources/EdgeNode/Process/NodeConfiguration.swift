@@ -78,6 +78,9 @@ public struct NodeConfiguration: Sendable, Equatable {
     public var splitOperations: UInt64 = 1_000
     /// Two neighbours are merged when they have had nearly no load for so long, in seconds.
     public var mergeAfterSeconds: UInt64 = 3_600
+    /// A shard's changes are written to the store after so long, or as soon as so much of its log is not there.
+    public var checkpointIntervalSeconds: UInt64 = 30
+    public var checkpointMegabytes = 8
     /// How long the connections of a dead node stay present, for being resumed elsewhere.
     public var presenceGraceMs: UInt64 = 2_000
     public var onDamage = OnDamage.rejoin

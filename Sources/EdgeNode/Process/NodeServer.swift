@@ -83,6 +83,8 @@ enum NodeServer {
         settings.loadedBytesMax = configuration.memoryMegabytes << 20
         settings.splitting.operationsWorthASplit = configuration.splitOperations
         settings.splitting.coldForMs = configuration.mergeAfterSeconds * 1_000
+        settings.checkpointIntervalMs = configuration.checkpointIntervalSeconds * 1_000
+        settings.checkpointLogBytes = configuration.checkpointMegabytes << 20
         settings.raft.limitsSnapshotRate = true
         settings.scrubIntervalMs = configuration.scrubIntervalSeconds * 1_000
         settings.presenceGraceMs = configuration.presenceGraceMs

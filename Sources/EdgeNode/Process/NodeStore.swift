@@ -18,6 +18,8 @@ final class NodeStore: @unchecked Sendable {
     private let files: SnapshotFiles
     private let shelf: BackupShelf
     private let pool = NIOThreadPool(numberOfThreads: 1)
+    /// Of its own, since the other may read a whole shard in one go.
+    private let memoryPool = NIOThreadPool(numberOfThreads: 1)
     private let scrubPool = NIOThreadPool(numberOfThreads: 1)
     /// Between slices of about a thousand objects.
     private static let scrubPauseUs: UInt32 = 10_000
@@ -82,6 +84,7 @@ final class NodeStore: @unchecked Sendable {
         files = SnapshotFiles(incoming: store.snapshots, outgoingDirectory: directory + "/outgoing")
         shelf = BackupShelf(directory: directory + "/backup", firstID: SystemRandom.number() >> 12)
         pool.start()
+        memoryPool.start()
         scrubPool.start()
     }
 
@@ -102,9 +105,13 @@ final class NodeStore: @unchecked Sendable {
         return report
     }
 
+    /// Many times a second, by any thread: a busy second's reads would map the whole file.
+    func trimMemory() {
+        memoryPool.submit { _ in self.store.trimResident(over: Self.residentBytes) }
+    }
+
     /// Once a second, by any thread.
     func tick() {
-        store.trimResident(over: Self.residentBytes)
         pool.submit { _ in self.shelf.sweep(nowMs: SystemClocks.now().rawNs / 1_000_000) }
     }
 

@@ -56,7 +56,7 @@ extension SocketConnection {
         self.context = context
         edge.remember(self)
         guard let admission, let caller = admission.caller else { return }
-        open(admission.route, caller: caller)
+        open(admission, caller: caller)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -171,7 +171,7 @@ extension SocketConnection {
             return
         }
         do throws(HTTPFault) {
-            open(admission.route, caller: try edge.http.caller(of: admission, token: token))
+            open(admission, caller: try edge.http.caller(of: admission, token: token))
         } catch {
             let isLasting = error.status != 503 && error.status != 429
             let code = isLasting ? CloseCode.policy : CloseCode.tryAgainLater
@@ -179,9 +179,9 @@ extension SocketConnection {
         }
     }
 
-    private func open(_ route: SocketRoute, caller: Caller) {
+    private func open(_ granted: SocketAdmission, caller: Caller) {
         admission = nil
-        guard let opened = edge.open(self, route: route, caller: caller) else {
+        guard let opened = edge.open(self, granted, caller: caller) else {
             let closing = SocketClosing(code: CloseCode.tryAgainLater, reason: "this node left its cluster")
             close(closing, .unauthenticated)
             return

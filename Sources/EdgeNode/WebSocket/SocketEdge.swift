@@ -57,8 +57,11 @@ public final class SocketEdge {
     }
 
     /// Tells the loop of the object's feed; returns what that loop is, and the group, for the socket to keep.
-    func open(_ socket: SocketConnection, route: SocketRoute, caller: Caller) -> (hub: Int, group: SocketGroup)? {
+    func open(
+        _ socket: SocketConnection, _ admission: SocketAdmission, caller: Caller
+    ) -> (hub: Int, group: SocketGroup)? {
         guard let state = http.gateway.view.state else { return nil }
+        let route = admission.route
         let object = ObjectID(
             project: route.project, objectClass: route.objectClass, id: route.objectID,
             hashKey: state.genesis.hashKey)
@@ -68,7 +71,7 @@ public final class SocketEdge {
             SocketGroup.Name(project: caller.project, keyID: caller.keyID, objectClass: route.objectClass))
         let opening = SocketOpening(
             socket: id(socket), project: route.project, objectClass: route.objectClass,
-            objectID: route.objectID, keyID: caller.keyID)
+            objectID: route.objectID, keyID: caller.keyID, announcesResume: admission.announcesResume)
         http.gateway.tell(.opened(opening), hub: hub)
         return (hub, group)
     }

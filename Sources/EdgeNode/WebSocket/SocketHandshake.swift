@@ -19,10 +19,11 @@ final class SocketAdmission {
     let idSignatureKeyVersion: String?
     let acceptKey: String
     let namesProtocol: Bool
+    let announcesResume: Bool
 
     init(
         route: SocketRoute, caller: Caller?, origin: String?, idSignature: String?,
-        idSignatureKeyVersion: String?, acceptKey: String, namesProtocol: Bool
+        idSignatureKeyVersion: String?, acceptKey: String, namesProtocol: Bool, announcesResume: Bool
     ) {
         self.route = route
         self.caller = caller
@@ -31,6 +32,7 @@ final class SocketAdmission {
         self.idSignatureKeyVersion = idSignatureKeyVersion
         self.acceptKey = acceptKey
         self.namesProtocol = namesProtocol
+        self.announcesResume = announcesResume
     }
 
     var head: ByteBuffer {
@@ -78,7 +80,8 @@ extension HTTPEdge {
         }
         return SocketAdmission(
             route: route, caller: caller, origin: headers.origin, idSignature: signature,
-            idSignatureKeyVersion: version, acceptKey: acceptKey, namesProtocol: offer.namesOurs)
+            idSignatureKeyVersion: version, acceptKey: acceptKey, namesProtocol: offer.namesOurs,
+            announcesResume: target.formParameter("resume") == "true")
     }
 
     /// Once for each socket, when its caller is known.

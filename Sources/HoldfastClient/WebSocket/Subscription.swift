@@ -130,6 +130,8 @@ public final class Subscription: @unchecked Sendable {
     }
 
     private func open(_ token: String) {
+        // Announced: otherwise a node would not wait for a resume that comes late.
+        let target = connectionID == nil ? target : target + "?resume=true"
         let socket = SocketClient(endpoint: endpoints[current], target: target, token: token, on: eventLoop)
         self.socket = socket
         socket.pingInterval = settings.pingInterval

@@ -71,7 +71,8 @@ extension OperationWindow {
 
     private func part(of range: ClosedRange<UInt64>) -> OperationWindow {
         var part = OperationWindow()
-        part.streams = streams.map { $0.part(of: range) }
+        // An empty one says nothing. The owner may have begun it for an entry behind the split, a replica has not.
+        part.streams = streams.map { $0.part(of: range) }.filter { $0 != Stream(id: $0.id) }
         part.retired = retired
         part.clientDroppedIndex = clientDroppedIndex
         for name in clientOrder {

@@ -70,6 +70,9 @@ final class VirtualSocket {
         return false
     }
 
+    /// Most clients that resume say so at once; the others stand for SDKs that cannot.
+    var announcesResume: Bool { isResume && !id.number.isMultiple(of: 4) }
+
     /// Greeted and answered: the client may go on.
     var isReady: Bool { isOpen && hearing.isConnected && (!isResume || isAcknowledged) }
 }

@@ -54,7 +54,7 @@ extension World {
         let isKept = id == wanted
         if isKept, claim == .foreign { complain(socket, "somebody else's connection id") }
         // A client that is slower than its greeting is told the past no more.
-        socket.mayBeLate = nowNs >= socket.openedNs + 245_000_000
+        socket.mayBeLate = !socket.announcesResume && nowNs >= socket.openedNs + 245_000_000
         if !isKept, claim != .foreign { complain(socket, "another id than its own") }
         if isKept { statistics.resumes += 1 }
         socket.connection = id
@@ -118,7 +118,7 @@ extension World {
     }
 
     /// The history may be short, begins anew behind a snapshot, and cannot know points that never were. A
-    /// resume that comes late is told what it can no longer have.
+    /// resume that comes late, and was not announced, is told what it can no longer have.
     private func isGapExcused(behind index: UInt64, _ socket: VirtualSocket) -> Bool {
         if plan.settings.eventHistoryBytes < SocketPlan.ampleHistoryBytes { return true }
         if socket.mayBeLate { return true }

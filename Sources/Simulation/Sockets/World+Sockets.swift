@@ -16,7 +16,7 @@ extension World {
                 .opened(
                     SocketOpening(
                         socket: socket.id, project: "p", objectClass: "c", objectID: ledger.names[socket.object],
-                        keyID: socket.keyID))),
+                        keyID: socket.keyID, announcesResume: socket.announcesResume))),
             to: process, loop: socket.hub)
     }
 

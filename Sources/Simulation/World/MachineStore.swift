@@ -13,12 +13,14 @@ final class MachineStore {
         var request: StoreRequest
     }
 
+    private typealias Answer = (loop: Int, result: StoreResult)
+
     private(set) var twin = MemoryStore(sliceRecords: 4)
     private var queue: [Waiting] = []
     /// Answers that leave when the commit is done.
-    private var underWay: [(loop: Int, result: StoreResult)] = []
-    /// Answers that rest on files only.
-    private var filed: [(loop: Int, result: StoreResult)] = []
+    private var underWay: [Answer] = []
+    /// Answers that leave at the end of the turn, whatever becomes of its last commit.
+    private var settled: [Answer] = []
     private(set) var statistics = StorageStatistics()
     /// Erasures and installations that go on: who waits for them.
     private var jobs: [(shard: UInt32, loop: Int, job: Cluster.StoreJob, isInstall: Bool)] = []
@@ -58,21 +60,35 @@ final class MachineStore {
     /// The commit has returned. Without space all of it has failed.
     func finishTurn() -> [(loop: Int, result: StoreResult)] {
         isBusy = false
+        commit()
+        defer { settled = [] }
+        return settled + verified()
+    }
+
+    private func commit() {
         let answers = underWay
-        let onFiles = filed
         underWay = []
-        filed = []
         do {
             try twin.commit()
             for answer in answers { count(answer.result) }
-            return answers + onFiles + verified()
+            settled += answers
         } catch {
             statistics.failedCommits += 1
             scrubs = []
-            let lostJobs = jobs
-            jobs = []
-            return answers.map { (loop: $0.loop, result: $0.result.failed) }
-                + lostJobs.map { (loop: $0.loop, result: .failed($0.job)) } + onFiles
+            settled += answers.map { (loop: $0.loop, result: $0.result.failed) }
+            // What had begun before and has not lost a slice goes on.
+            let goingOn = twin.shardsAtWork
+            settled += jobs.filter { !goingOn.contains($0.shard) }.map { (loop: $0.loop, result: .failed($0.job)) }
+            jobs.removeAll { !goingOn.contains($0.shard) }
+        }
+    }
+
+    /// Before their range is used by somebody else.
+    private func finishJobs() {
+        commit()
+        while twin.hasJobs {
+            stepJob()
+            commit()
         }
     }
 
@@ -94,7 +110,7 @@ final class MachineStore {
     }
 
     private func answerOfFile(_ result: StoreResult, to loop: Int) {
-        filed.append((loop: loop, result: result))
+        settled.append((loop: loop, result: result))
     }
 
     private func begin(_ waiting: Waiting) {
@@ -128,6 +144,7 @@ final class MachineStore {
     private func begin(
         _ transaction: StoreTransaction, _ job: Cluster.StoreJob, _ shard: ShardID, _ loop: Int, isInstall: Bool
     ) {
+        if twin.hasJobs(before: transaction) { finishJobs() }
         guard (try? twin.begin(transaction)) != nil else { return answer(.failed(job), to: loop) }
         jobs.append((shard.rawValue, loop, job, isInstall))
     }
@@ -137,7 +154,7 @@ final class MachineStore {
             _ = try twin.begin(transaction)
             answer(.done(job), to: loop)
             switch request {
-            case .split: statistics.splits += 1
+            case .split(_, _, let children): statistics.splits += UInt64(children.count)
             case .merge: statistics.merges += 1
             default: statistics.checkpoints += 1
             }
@@ -155,6 +172,7 @@ final class MachineStore {
         if waiting.isInstall, let head {
             answer(.installed(waiting.job, StoredReplica(head)), to: waiting.loop)
         } else {
+            if !waiting.isInstall { statistics.erasures += 1 }
             answer(waiting.isInstall ? .failed(waiting.job) : .done(waiting.job), to: waiting.loop)
         }
     }
@@ -209,7 +227,7 @@ final class MachineStore {
         twin.crash(.process)
         queue = []
         underWay = []
-        filed = []
+        settled = []
         jobs = []
         scrubs = []
         isBusy = false

@@ -165,14 +165,24 @@ extension World {
                     "\(machines[replica.machine].name): \(shard.stage) epoch \(shard.epoch.rawValue) sealed "
                     + "\(shard.sealedTerm.rawValue) commit \(shard.commit.rawValue) last \(shard.lastIndex.rawValue)"
                     + " applied \(shard.appliedThrough.rawValue)" + (shard.isServing ? " serving" : "")
+                    + (shard.holdsLog ? "" : " without log") + shard.pending.map { " \($0)" }.joined()
             }
             lines.append(
                 "shard \(record.shard.rawValue) epoch \(record.epoch.rawValue) owner "
-                    + "\(record.owner.map { nodeName($0.node) } ?? "none") ["
+                    + "\(record.owner.map { nodeName($0.node) } ?? "none") \(describe(record)) ["
                     + replicas.joined(separator: "; ") + "]")
         }
         return lines.joined(separator: "\n  ")
             + (statistics.refusals.first.map { "\n  refused: \($0)" } ?? "")
+    }
+
+    private func describe(_ record: ShardRecord) -> String {
+        let set = record.replicaSet
+        let groups = [
+            ("voters", set.voters), ("outgoing", set.outgoing), ("learners", set.learners), ("lost", record.lost.map(\.node)),
+        ]
+        let texts = groups.filter { !$0.1.isEmpty }.map { "\($0.0) \($0.1.map(nodeName).joined(separator: " "))" }
+        return texts.joined(separator: ", ") + (record.plan.map { ", plan \($0)" } ?? "")
     }
 
     func nodeName(_ node: NodeID) -> String {

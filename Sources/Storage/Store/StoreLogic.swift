@@ -141,21 +141,31 @@ enum StoreLogic {
     private static func apply<Table: StoreTable>(
         _ split: StoreSplit, to table: inout Table
     ) throws(StoreError) -> [StoredHead] {
-        guard let whole = split.parent.head.range.joined(with: split.childHead.range) else {
-            throw .refused("the parts of a split are no neighbours", shard: split.parent.shard)
+        let children = split.children.sorted { $0.head.range.start < $1.head.range.start }
+        var whole = split.parent.head.range
+        for child in children {
+            guard let joined = whole.joined(with: child.head.range) else {
+                throw .refused("the parts of a split are no neighbours", shard: split.parent.shard)
+            }
+            whole = joined
         }
         let old = try existing(or: split.parent, range: whole, in: table)
         guard whole == old.range else {
             throw .refused("the parts of a split are not the whole", shard: old.shard)
         }
-        guard try table.value(.head(split.child)) == nil, try table.value(.marker(split.child)) == nil else {
-            throw .refused("there is such a shard already", shard: split.child)
+        for child in children {
+            guard try table.value(.head(child.shard)) == nil, try table.value(.marker(child.shard)) == nil else {
+                throw .refused("there is such a shard already", shard: child.shard)
+            }
         }
         var parent = try write(split.parent, over: old, to: &table)
-        let tally = try table.tally(split.childHead.range)
-        parent.tally = parent.tally - tally
-        let child = StoredHead(shard: split.child, content: split.childHead, tally: tally)
-        return [try put(parent, in: &table), try put(child, in: &table)]
+        var heads: [StoredHead] = []
+        for child in children {
+            let tally = try table.tally(child.head.range)
+            parent.tally = parent.tally - tally
+            heads.append(try put(StoredHead(shard: child.shard, content: child.head, tally: tally), in: &table))
+        }
+        return [try put(parent, in: &table)] + heads
     }
 
     private static func apply<Table: StoreTable>(

@@ -36,18 +36,30 @@ public struct StoreCreation: Sendable {
     }
 }
 
-/// The upper part of a shard becomes a shard of its own. No object is copied.
+/// The upper part of a shard becomes a shard of its own, or several, one beside the other. No object is copied.
 public struct StoreSplit: Sendable {
+    public struct Child: Sendable {
+        public var shard: UInt32
+        public var head: HeadContent
+
+        public init(shard: UInt32, head: HeadContent) {
+            self.shard = shard
+            self.head = head
+        }
+    }
+
     /// The parent's last checkpoint before the cut; its head has the range that is left.
     public var parent: StoreCheckpoint
-    public var child: UInt32
-    /// Its range begins at the cut and ends where the parent's ended.
-    public var childHead: HeadContent
+    /// Their ranges begin at the lowest cut and end where the parent's ended.
+    public var children: [Child]
+
+    public init(parent: StoreCheckpoint, children: [Child]) {
+        self.parent = parent
+        self.children = children
+    }
 
     public init(parent: StoreCheckpoint, child: UInt32, childHead: HeadContent) {
-        self.parent = parent
-        self.child = child
-        self.childHead = childHead
+        self.init(parent: parent, children: [Child(shard: child, head: childHead)])
     }
 }
 
@@ -101,7 +113,8 @@ extension StoreTransaction {
     var valueBytes: Int {
         switch self {
         case .checkpoint(let part): part.valueBytes
-        case .split(let split): split.parent.valueBytes + split.childHead.payload.count
+        case .split(let split):
+            split.children.reduce(split.parent.valueBytes) { $0 + $1.head.payload.count }
         case .create(let creation): creation.head.payload.count
         case .merge(let merge): merge.head.payload.count
         case .install(let install): install.head.payload.count

@@ -52,7 +52,7 @@ public struct MemoryStore: Sendable {
     /// heads that it wrote. Finishes earlier erasures and installations of the same range, as the real store does.
     public mutating func begin(_ transaction: StoreTransaction) throws(StoreError) -> [StoredHead] {
         precondition(isRunning, "a crashed store is recovered before it is used")
-        if let range = transaction.claimedRange, jobs.contains(where: { $0.marker.range.overlaps(range) }) {
+        if hasJobs(before: transaction) {
             try commit()
             while hasJobs {
                 _ = try step()
@@ -120,6 +120,15 @@ public struct MemoryStore: Sendable {
 
     /// Whether an erasure or installation goes on.
     public var hasJobs: Bool { !jobs.isEmpty }
+
+    /// Whose erasures and installations go on.
+    public var shardsAtWork: [UInt32] { jobs.map(\.marker.shard) }
+
+    /// Whether the transaction would have to wait for them to finish.
+    public func hasJobs(before transaction: StoreTransaction) -> Bool {
+        guard let range = transaction.claimedRange else { return false }
+        return jobs.contains { $0.marker.range.overlaps(range) }
+    }
 
     /// The next slice of the first one. On an error it ends, and its range stays out of use.
     public mutating func step() throws(StoreError) -> Step {

@@ -35,6 +35,9 @@ struct BenchCommand: ClusterVerb {
     @Option(name: .long, help: "Objects of the workloads that spread.")
     var objects = 1_000
 
+    @Flag(name: .long, help: "The objects are there from an earlier run: measure at once, on objects that may be cold.")
+    var prepared = false
+
     @Option(name: .long, help: "Rounds; medians are shown.")
     var `repeat` = 1
 
@@ -113,8 +116,8 @@ struct BenchCommand: ClusterVerb {
         for round in 1...self.repeat {
             for (position, (workload, connections)) in plan.enumerated() {
                 let run = BenchRun(
-                    workload: workload, connections: connections, objects: objects, warmUpSeconds: warmUp,
-                    seconds: seconds,
+                    workload: workload, connections: connections, objects: objects, isPrepared: prepared,
+                    warmUpSeconds: warmUp, seconds: seconds,
                     target: BenchTarget(
                         endpoints: try access.cluster.endpoints(), project: try access.projectName(),
                         authorization: authorization, label: workload.rawValue),

@@ -24,6 +24,8 @@ struct BenchRun {
     var workload: BenchWorkload
     var connections: Int
     var objects: Int
+    /// The objects are there already.
+    var isPrepared: Bool
     var warmUpSeconds: Double
     var seconds: Double
     var target: BenchTarget
@@ -33,7 +35,7 @@ struct BenchRun {
 
     func measure() async throws -> BenchFigures {
         let objectCount = workload.objectCount(objects)
-        try await prepare(objectCount)
+        if !isPrepared { try await prepare(objectCount) }
         let requests = target.endpoints.map { endpoint in
             (0..<objectCount).map { workload.request(target, object: $0).encoded(for: endpoint) }
         }

@@ -101,6 +101,12 @@ private struct SettingChecker {
                 assign(&result.splitOperations, Self.number(setting.value, SettingKey.splitOperationsRange))
             case .mergeAfterS:
                 assign(&result.mergeAfterSeconds, Self.number(setting.value, SettingKey.mergeAfterSRange))
+            case .checkpointIntervalS:
+                assign(
+                    &result.checkpointIntervalSeconds,
+                    Self.number(setting.value, SettingKey.checkpointIntervalSRange))
+            case .checkpointMegabytes:
+                assign(&result.checkpointMegabytes, Self.number(setting.value, SettingKey.checkpointMegabytesRange))
             case .presenceGraceMs:
                 assign(&result.presenceGraceMs, Self.number(setting.value, SettingKey.presenceGraceMsRange))
             case .onDamage:

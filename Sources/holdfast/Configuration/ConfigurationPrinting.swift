@@ -27,6 +27,8 @@ extension NodeConfiguration {
             "segment-kb = \(segmentKilobytes)",
             "split-operations = \(splitOperations)",
             "merge-after-s = \(mergeAfterSeconds)",
+            "checkpoint-interval-s = \(checkpointIntervalSeconds)",
+            "checkpoint-mb = \(checkpointMegabytes)",
             "presence-grace-ms = \(presenceGraceMs)",
             "on-damage = \(quoted(onDamage.rawValue))",
             "scrub-interval-s = \(scrubIntervalSeconds)",

@@ -24,6 +24,8 @@ enum SettingKey: String, CaseIterable, Sendable {
     case segmentKilobytes = "segment-kb"
     case splitOperations = "split-operations"
     case mergeAfterS = "merge-after-s"
+    case checkpointIntervalS = "checkpoint-interval-s"
+    case checkpointMegabytes = "checkpoint-mb"
     case presenceGraceMs = "presence-grace-ms"
     case onDamage = "on-damage"
     case scrubIntervalS = "scrub-interval-s"
@@ -38,6 +40,8 @@ enum SettingKey: String, CaseIterable, Sendable {
     static let segmentKilobytesRange = 64...1_048_576
     static let splitOperationsRange: ClosedRange<UInt64> = 10...1_000_000_000
     static let mergeAfterSRange: ClosedRange<UInt64> = 1...31_536_000
+    static let checkpointIntervalSRange: ClosedRange<UInt64> = 1...31_536_000
+    static let checkpointMegabytesRange = 1...65_536
     static let presenceGraceMsRange: ClosedRange<UInt64> = 0...600_000
     static let scrubIntervalSRange: ClosedRange<UInt64> = 0...31_536_000
     static let archiveIntervalSRange = 1...86_400
@@ -71,6 +75,8 @@ enum SettingKey: String, CaseIterable, Sendable {
         case .segmentKilobytes: Self.describe(Self.segmentKilobytesRange)
         case .splitOperations: Self.describe(Self.splitOperationsRange)
         case .mergeAfterS: Self.describe(Self.mergeAfterSRange)
+        case .checkpointIntervalS: Self.describe(Self.checkpointIntervalSRange)
+        case .checkpointMegabytes: Self.describe(Self.checkpointMegabytesRange)
         case .presenceGraceMs: Self.describe(Self.presenceGraceMsRange)
         case .onDamage: Self.describe(NodeConfiguration.OnDamage.allCases.map(\.rawValue))
         case .scrubIntervalS: Self.describe(Self.scrubIntervalSRange) + ", 0 for never"

@@ -26,19 +26,23 @@ extension TestCluster {
     }
 
     /// Opens a socket and waits until it is connected.
-    func connect(at number: Int, key: String = "k", object: String = "o") -> Socket {
-        let socket = open(at: number, key: key, object: object)
+    func connect(
+        at number: Int, key: String = "k", object: String = "o", announcesResume: Bool = false
+    ) -> Socket {
+        let socket = open(at: number, key: key, object: object, announcesResume: announcesResume)
         advance(upToMs: 3_000) { !frames(of: socket).isEmpty }
         return socket
     }
 
-    func open(at number: Int, key: String = "k", object: String = "o") -> Socket {
+    func open(
+        at number: Int, key: String = "k", object: String = "o", announcesResume: Bool = false
+    ) -> Socket {
         let socket = Socket(node: number, number: nextSocketNumber())
         step(
             .opened(
                 SocketOpening(
                     socket: SocketID(loop: 0, number: socket.number), project: "p", objectClass: "c",
-                    objectID: object, keyID: key)), at: number)
+                    objectID: object, keyID: key, announcesResume: announcesResume)), at: number)
         return socket
     }
 
