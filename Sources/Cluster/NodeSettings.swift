@@ -1,4 +1,5 @@
 import ObjectRuntime
+import Placement
 import Raft
 
 /// Figures that bound what a node does. All of them stand in `docs/limits.md`.
@@ -62,6 +63,7 @@ public struct NodeSettings: Sendable {
     public var balanceIntervalMs: UInt64 = 1_000
     /// Whether the leader plans splits and merges by itself.
     public var splitsByLoad = true
+    public var splitting = SplitSettings()
     /// No balancing this long after a fence or a registration.
     public var balanceQuietMs: UInt64 = 2_000
     /// A shutdown goes on without what has not drained by then.

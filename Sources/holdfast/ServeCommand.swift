@@ -73,6 +73,14 @@ struct ServeCommand: ParsableCommand {
     @Option(name: .customLong("memory-mb"), help: "Megabytes that loaded objects may take of memory.")
     var memoryMegabytes: String?
 
+    @Option(name: .customLong("segment-kb"), help: "Kilobytes of a segment of the journal.")
+    var segmentKilobytes: String?
+
+    @Option(name: .long, help: "Operations a second from which on a shard is split for its load.")
+    var splitOperations: String?
+
+    @Option(name: .long, help: "Seconds without load after which neighbouring shards are merged.")
+    var mergeAfterS: String?
     @Option(name: .long, help: "Seconds after which a shard's changes are written to the store.")
     var checkpointIntervalS: String?
 
@@ -126,6 +134,7 @@ struct ServeCommand: ParsableCommand {
             (.demo, demo),
             (.bootstrap, bootstrap ? "true" : nil), (.initialNodes, initialNodes), (.shards, shards),
             (.leaseMs, leaseMs), (.loops, loops), (.reads, reads),
+            (.segmentKilobytes, segmentKilobytes), (.splitOperations, splitOperations), (.mergeAfterS, mergeAfterS),
             (.hibernateMs, hibernateMs), (.memoryMegabytes, memoryMegabytes),
             (.checkpointIntervalS, checkpointIntervalS), (.checkpointMegabytes, checkpointMegabytes),
             (.presenceGraceMs, presenceGraceMs),

@@ -15,6 +15,9 @@ import Testing
         reads = "quorum"
         hibernate-ms = 0
         memory-mb = 128
+        segment-kb = 256
+        split-operations = 150
+        merge-after-s = 5
         checkpoint-interval-s = 5
         checkpoint-mb = 2
         archive-directory = "/var/lib/archive"
@@ -53,6 +56,8 @@ import Testing
         #expect(result.reads == .quorum)
         #expect(result.hibernateMs == 0)
         #expect(result.memoryMegabytes == 128)
+        #expect(result.segmentKilobytes == 256)
+        #expect(result.splitOperations == 150 && result.mergeAfterSeconds == 5)
         #expect(result.checkpointIntervalSeconds == 5)
         #expect(result.checkpointMegabytes == 2)
         #expect(result.archiveDirectory == "/var/lib/archive")
@@ -73,6 +78,7 @@ import Testing
         let json = """
             {"name":"n1","data":"/var/lib/holdfast","lease-ms":2000,"bootstrap":true,"initial-nodes":3,
              "join":["10.0.0.2:7101","[::1]:7102"],"reads":"quorum","hibernate-ms":0,"memory-mb":128,
+             "segment-kb":256,"split-operations":150,"merge-after-s":5,
              "checkpoint-interval-s":5,"checkpoint-mb":2,
              "archive-directory":"/var/lib/archive","archive-interval-s":30}
             """
@@ -98,6 +104,8 @@ import Testing
     @Test(arguments: [
         ("lease-ms", "199", "200 to 60000"), ("lease-ms", "abc", "200 to 60000"),
         ("shards", "0", "1 to 4096"), ("memory-mb", "15", "16 to 1048576"),
+        ("segment-kb", "63", "64 to 1048576"),
+        ("split-operations", "9", "10 to 1000000000"), ("merge-after-s", "0", "1 to 31536000"),
         ("checkpoint-interval-s", "0", "1 to 31536000"), ("checkpoint-mb", "x", "1 to 65536"),
         ("archive-interval-s", "0", "1 to 86400"),
         ("client", "7001", "HOST:PORT"), ("peer", "h:70000", "HOST:PORT"),

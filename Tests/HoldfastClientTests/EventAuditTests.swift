@@ -62,6 +62,16 @@ import Testing
         #expect(audit(Self.acknowledged, unknown: [7]).isClean)
     }
 
+    @Test func owesALatecomerWhatFollowsItsFirstEvent() {
+        for (writes, missed) in [(Array(Self.acknowledged.suffix(2)), 0), ([Self.acknowledged[0]], 3), ([], 1)] {
+            var log = EventLog()
+            for write in writes { log.note(write, atNs: 1) }
+            var audit = EventAudit()
+            audit.check(log, of: "s", isLate: true, acknowledged: Self.acknowledged, unknown: [])
+            #expect(audit.missed == missed)
+        }
+    }
+
     @Test func findsAGap() {
         #expect(audit(Self.acknowledged, gaps: ["1/11 to 1/12"]).gaps == 1)
     }

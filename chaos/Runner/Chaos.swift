@@ -49,21 +49,30 @@ struct Chaos {
             try await run.execute()
             return SocketVerdict(run)
         }
+        if options.scenario == .move || options.scenario == .grow {
+            return try await RoomRun(options: options, cluster: cluster).execute()
+        }
         let load = Load(
-            cluster: cluster.file, clients: options.clients, rate: options.rate, seed: options.seed)
+            cluster: cluster.file, clients: options.clients, rate: options.rate, seed: options.seed,
+            mix: options.mix)
         let run = Run(options: options, cluster: cluster, load: load)
+        let bulk = options.scenario == .killStorage ? try await BulkData.write(options.objects, cluster.file) : nil
         try await load.start()
         switch options.scenario {
         case .killOwner: try await KillOwner(run).execute()
         case .restartAll: try await RestartAll(run).execute()
         case .pauseOwner: try await PauseOwner(run).execute()
-        case .killSockets: preconditionFailure("a scenario with sockets has a load of its own")
+        case .killStorage: try await KillStorage(run).execute()
+        case .killSockets, .move, .grow: preconditionFailure("a scenario with sockets has a load of its own")
         }
         try await load.stop()
-        let final = try await FinalState.read(run)
+        let final = try await FinalState.read(load)
+        if let bulk { run.overdue += try await bulk.check(cluster.file.nodes) }
         let history = try await load.recordedHistory()
         if let path = options.historyFile { try HistoryFile.write(history, to: path) }
-        return Verdict(run: run, history: history, final: final, failures: try await load.recordedFailures())
+        let failures = try await load.recordedFailures()
+        return Verdict(
+            run: run, load: LoadFindings(history, final: final, failures: failures, overdue: run.overdue))
     }
 }
 
@@ -76,6 +85,8 @@ final class Run {
     var faults: [FaultReport] = []
     /// What did not come back within its bound.
     var overdue: [String] = []
+    /// What else is to be told of the run.
+    var notes: [String] = []
 
     init(options: Options, cluster: LocalCluster, load: Load) {
         self.options = options

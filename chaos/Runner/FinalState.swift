@@ -5,18 +5,19 @@ import Simulation
 struct FinalState {
     var items: [(object: String, item: String, shows: Observation)] = []
 
-    static func read(_ run: Run) async throws -> FinalState {
-        let load = run.load
+    static func read(_ load: Load) async throws -> FinalState {
+        let cluster = try await load.currentCluster()
+        let nodes = try await load.usableNodes().map { cluster.nodes[$0] }
         let history = try await load.recordedHistory()
         let objects = Set(history.operations.map(\.object)).sorted()
-        let pools = run.cluster.file.nodes.map {
+        let pools = nodes.map {
             ConnectionPool(endpoints: [$0.endpoint], on: load.eventLoop, timeout: .seconds(30))
         }
         var state = FinalState()
         for (position, object) in objects.enumerated() {
             let planned = PlannedOperation(object: object, call: .read)
             let request = planned.request(
-                project: run.cluster.file.project ?? "", authorization: load.authorization,
+                project: cluster.project ?? "", authorization: load.authorization,
                 idempotencyKey: nil)
             let number = try await load.eventLoop.submit { load.begin(planned, by: -1) }.get()
             let result = await pools[position % pools.count].send(request, isRepeatable: true)

@@ -10,7 +10,7 @@ final class Load: @unchecked Sendable {
     /// A list is left for a fresh one at this length, so that answers stay small.
     private static let listLengthMax: UInt64 = 100
 
-    let cluster: ClusterFile
+    private(set) var cluster: ClusterFile
     let authorization: String
     let eventLoop: any EventLoop
     let thinkNsMean: UInt64
@@ -19,7 +19,12 @@ final class Load: @unchecked Sendable {
     private(set) var failures: [String] = []
     /// Nodes that the scenario has harmed and that are not ready again.
     private(set) var isHarmed: [Bool]
+    /// Nodes that nobody is to use any more.
+    private(set) var isGone: [Bool]
+    private(set) var roomLog = RoomLog()
+    private(set) var gaps = AnswerGaps()
 
+    private let mix: Mix
     private var clients: [LoadClient] = []
     /// Keeps the objects of this run apart from those that earlier runs left in the cluster.
     private let runName = String(monotonicNs(), radix: 36)
@@ -30,20 +35,31 @@ final class Load: @unchecked Sendable {
     private var watched: [String: Takeover] = [:]
     private var generator: SeededGenerator
 
+    /// What of the load goes to the one object that subscribers listen to, in percent.
+    struct Mix {
+        var roomPercent = 0
+        /// Of that, how much writes; the rest reads.
+        var roomWritePercent = 80
+        /// Increments of the hottest counter, beside those that it has anyway.
+        var hottestPercent = 0
+    }
+
     /// An object whose next acknowledged write under a higher epoch is awaited.
     private struct Takeover {
         var epoch: UInt64
         var acknowledgedNs: UInt64?
     }
 
-    init(cluster: ClusterFile, clients count: Int, rate: Int, seed: UInt64) {
+    init(cluster: ClusterFile, clients count: Int, rate: Int, seed: UInt64, mix: Mix = Mix()) {
         self.cluster = cluster
+        self.mix = mix
         authorization =
             HoldfastClient.Credentials
             .key(cluster.apiKey ?? "", secret: cluster.apiSecret ?? "").authorization
         eventLoop = MultiThreadedEventLoopGroup.singleton.any()
         thinkNsMean = UInt64(count) * 1_000_000_000 / UInt64(rate)
         isHarmed = cluster.nodes.map { _ in false }
+        isGone = isHarmed
         generator = SeededGenerator(seed: seed)
         for number in 0..<count {
             clients.append(
@@ -96,6 +112,44 @@ final class Load: @unchecked Sendable {
         try await onLoop { $0.watched.mapValues(\.acknowledgedNs) }
     }
 
+    /// A node more, with clients of its own.
+    func grow(to file: ClusterFile, clients count: Int) async throws {
+        try await onLoop { load in
+            load.cluster = file
+            let home = file.nodes.count - 1
+            load.isHarmed.append(false)
+            load.isGone.append(false)
+            let first = load.clients.count
+            for number in first..<(first + count) {
+                let client = LoadClient(
+                    number: number, home: home, usesKeys: number % 2 == 0, load: load,
+                    generator: load.generator.split())
+                load.clients.append(client)
+                if load.isRunning { client.start() }
+            }
+        }
+    }
+
+    /// Its clients finish what they have begun and make no more; false if that takes longer than 30 s.
+    func retire(_ node: Int) async throws -> Bool {
+        try await onLoop { $0.isGone[node] = true }
+        for _ in 0..<600 {
+            if try await onLoop({ load in !load.clients.contains { $0.home == node && $0.isBusy } }) { return true }
+            try await pause(seconds: 0.05)
+        }
+        return false
+    }
+
+    func currentCluster() async throws -> ClusterFile { try await onLoop(\.cluster) }
+
+    /// Where requests may go.
+    func usableNodes() async throws -> [Int] {
+        try await onLoop { load in load.isGone.indices.filter { !load.isGone[$0] && !load.isHarmed[$0] } }
+    }
+
+    func restartGaps() async throws { try await onLoop { $0.gaps.restart(atNs: monotonicNs()) } }
+    func recordedGaps() async throws -> AnswerGaps { try await onLoop(\.gaps) }
+    func recordedRoom() async throws -> RoomLog { try await onLoop(\.roomLog) }
     func recordedHistory() async throws -> History { try await onLoop(\.history) }
     func recordedFailures() async throws -> [String] { try await onLoop(\.failures) }
 
@@ -114,7 +168,18 @@ final class Load: @unchecked Sendable {
     }
 
     func complete(_ number: OperationNumber, _ outcome: Outcome) {
-        history.complete(number, outcome, atNs: monotonicNs())
+        let now = monotonicNs()
+        history.complete(number, outcome, atNs: now)
+        if outcome != .unknown { gaps.note(invokedNs: history.operations[number.rawValue].invokedNs, atNs: now) }
+    }
+
+    /// False if the answer lacks what every answer to a write has.
+    func noteAnswer(_ operation: PlannedOperation, _ response: HTTPResponse) -> Bool {
+        operation.object == room ? roomLog.note(operation.call, response) : true
+    }
+
+    func noteUnknown(_ operation: PlannedOperation) {
+        if operation.object == room { roomLog.noteUnknown(operation.call) }
     }
 
     func noteFailure(_ text: String) {
@@ -134,6 +199,15 @@ final class Load: @unchecked Sendable {
 
     /// A quarter of all operations meets the hottest object.
     func plan(_ generator: inout SeededGenerator) -> PlannedOperation {
+        if mix.roomPercent > 0, generator.below(100) < mix.roomPercent {
+            guard generator.below(100) < mix.roomWritePercent else {
+                return PlannedOperation(object: room, call: .read)
+            }
+            return write(room, plain: generator.chance(0.9))
+        }
+        if mix.hottestPercent > 0, generator.below(100) < mix.hottestPercent {
+            return PlannedOperation(object: counter(0), call: .increment(by: 1))
+        }
         let position = generator.below(Self.objectsPerKind)
         switch generator.below(100) {
         case ..<25: return PlannedOperation(object: counter(0), call: .increment(by: 1))
@@ -161,11 +235,13 @@ final class Load: @unchecked Sendable {
         return PlannedOperation(object: list(position), call: .push(nextValue))
     }
 
+    /// The object that subscribers listen to.
+    var room: String { "\(runName)-room" }
     private func counter(_ position: Int) -> String { "\(runName)-\(round)-counter-\(position)" }
     private func register(_ position: Int) -> String { "\(runName)-\(round)-register-\(position)" }
     private func list(_ position: Int) -> String {
         "\(runName)-\(round)-list-\(position)-\(listSegments[position] / Self.listLengthMax)"
     }
 
-    static func isRegister(_ object: String) -> Bool { object.contains("-register-") }
+    static func isRegister(_ object: String) -> Bool { object.contains("-register-") || object.hasSuffix("-room") }
 }

@@ -36,9 +36,11 @@ final class LoadClient {
     }
 
     func start() {
-        guard load.isRunning else { return }
+        guard isWanted else { return }
         open(home) { self.useHome($0) }
     }
+
+    private var isWanted: Bool { load.isRunning && !load.isGone[home] }
 
     private func after(_ delay: TimeAmount, _ body: @escaping () -> Void) {
         load.eventLoop.assumeIsolated().scheduleTask(in: delay, body)
@@ -56,10 +58,19 @@ final class LoadClient {
 
     /// A node takes connections before it can serve: load goes to it when it says that it is ready.
     private func useHome(_ opened: HTTPConnection?) {
-        guard let opened else { return retryHome() }
-        opened.send(HTTPRequest("GET", "/readyz").encoded(for: opened.endpoint)) { result in
-            guard case .success(let response) = result, response.status == 200, opened.isOpen else {
+        guard let opened else {
+            if isWanted, !load.isHarmed[home] {
+                load.noteFailure("client \(number): node \(home + 1) is not reachable")
+            }
+            return retryHome()
+        }
+        opened.send(Readiness.request.encoded(for: opened.endpoint)) { result in
+            guard case .success(let response) = result, Readiness.serves(response), opened.isOpen else {
                 opened.close()
+                // While another node is away some shards may have no owner: nobody is ready then.
+                if self.isWanted, !self.load.isHarmed.contains(true) {
+                    self.load.noteFailure("client \(self.number): node \(self.home + 1) is not ready")
+                }
                 return self.retryHome()
             }
             self.connection = opened
@@ -68,14 +79,11 @@ final class LoadClient {
     }
 
     private func retryHome() {
-        if !load.isHarmed[home] {
-            load.noteFailure("client \(number): node \(home + 1) is not reachable or not ready")
-        }
         after(.milliseconds(50)) { self.start() }
     }
 
     private func next() {
-        guard load.isRunning else {
+        guard isWanted else {
             connection?.close()
             return
         }
@@ -84,7 +92,7 @@ final class LoadClient {
     }
 
     private func operate() {
-        guard load.isRunning, let connection, connection.isOpen else {
+        guard isWanted, let connection, connection.isOpen else {
             connection?.close()
             return start()
         }
@@ -123,6 +131,9 @@ final class LoadClient {
             if case .answered(_, let version) = outcome {
                 load.noteVersion(version, of: pending.operation.object)
             }
+            if pending.operation.isWrite, !load.noteAnswer(pending.operation, response) {
+                load.noteFailure(describe(pending, node, "an answer without epoch and index"))
+            }
             if pending.operation.isWrite, let epoch = response.header("Holdfast-Epoch").flatMap(UInt64.init) {
                 load.noteAcknowledged(pending.operation.object, epoch: epoch)
             }
@@ -145,7 +156,9 @@ final class LoadClient {
     }
 
     private func repeatElsewhere(_ pending: Pending) {
-        let others = load.cluster.nodes.indices.filter { $0 != home && !load.isHarmed[$0] }
+        let others = load.cluster.nodes.indices.filter {
+            $0 != home && !load.isHarmed[$0] && !load.isGone[$0]
+        }
         guard pending.attempts < Self.attemptsMax, !others.isEmpty else {
             guard pending.attempts < Self.attemptsMax else { return finish(pending, .unknown) }
             var later = pending
@@ -165,6 +178,7 @@ final class LoadClient {
 
     private func finish(_ pending: Pending, _ outcome: Outcome) {
         load.complete(pending.recorded, outcome)
+        if outcome == .unknown { load.noteUnknown(pending.operation) }
         isBusy = false
         if let connection, connection.isOpen { next() } else { start() }
     }

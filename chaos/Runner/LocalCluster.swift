@@ -10,9 +10,9 @@ final class LocalCluster {
     }
 
     let directory: String
-    let file: ClusterFile
+    private(set) var file: ClusterFile
     private let script: String
-    private let admin: AdminClient
+    let admin: AdminClient
 
     init(directory: String, script: String) throws {
         guard let file = try ClusterFile.read(directory + "/cluster.json"), file.project != nil else {
@@ -23,7 +23,8 @@ final class LocalCluster {
         self.script = script
         let pool = ConnectionPool(
             endpoints: file.nodes.map(\.endpoint), on: MultiThreadedEventLoopGroup.singleton.any(),
-            timeout: .seconds(10))
+            // A move is answered after ten seconds at the latest.
+            timeout: .seconds(15))
         admin = AdminClient(pool: pool, token: file.adminToken)
     }
 
@@ -32,13 +33,15 @@ final class LocalCluster {
 
     /// Owner and epoch of an object, as the table has them now.
     func owner(of object: String) async throws -> (node: Int, epoch: UInt64)? {
-        let query =
-            "explain?project=\(file.project ?? "")&class=\(Load.objectClass)&id=\(percentEncoded(object))"
-        let answer = try await admin.get(query)
+        let answer = try await admin.get("explain?" + query(object))
         guard let name = answer["owner"]?.text, let epoch = answer["epoch"]?.int,
             let position = file.nodes.firstIndex(where: { $0.name == name })
         else { return nil }
         return (position, UInt64(epoch))
+    }
+
+    func query(_ object: String) -> String {
+        "project=\(file.project ?? "")&class=\(Load.objectClass)&id=\(percentEncoded(object))"
     }
 
     func send(_ signal: Int32, to pid: Int32) throws {
@@ -49,6 +52,17 @@ final class LocalCluster {
 
     /// True when `/readyz` says so within `seconds`.
     func waitReady(_ position: Int, seconds: Double) async throws -> Bool {
+        try await wait(seconds, for: position, HTTPRequest("GET", "/readyz")) { $0.status == 200 }
+    }
+
+    /// True when the node answers clients within `seconds`, whether it is being drained or not.
+    func waitServing(_ position: Int, seconds: Double) async throws -> Bool {
+        try await wait(seconds, for: position, Readiness.request, Readiness.serves)
+    }
+
+    private func wait(
+        _ seconds: Double, for position: Int, _ request: HTTPRequest, _ isGood: (HTTPResponse) -> Bool
+    ) async throws -> Bool {
         let deadline = monotonicNs() + UInt64(seconds * 1e9)
         let endpoint = file.nodes[position].endpoint
         let pool = ConnectionPool(
@@ -56,10 +70,7 @@ final class LocalCluster {
             timeout: .milliseconds(500))
         var isReady = false
         while !isReady, monotonicNs() < deadline {
-            if case .success(let response) = await pool.send(
-                HTTPRequest("GET", "/readyz"), isRepeatable: false),
-                response.status == 200
-            {
+            if case .success(let response) = await pool.send(request, isRepeatable: false), isGood(response) {
                 isReady = true
             } else {
                 try await pause(seconds: 0.02)
@@ -75,10 +86,43 @@ final class LocalCluster {
         return try spawn(["/bin/sh", "-c", quietly, script, file.nodes[position].name, directory])
     }
 
+    /// One node more, as an operator would add it. It is the last of `file` then.
+    func add() async throws {
+        try await run(["add"])
+        guard let file = try ClusterFile.read(directory + "/cluster.json") else {
+            throw Unusable(description: "no cluster in \(directory)")
+        }
+        self.file = file
+    }
+
+    /// Parent and all, in good order.
+    func stop(_ position: Int) async throws { try await run(["stop", file.nodes[position].name]) }
+
+    /// Everything that a node without processes keeps.
+    func wipe(_ position: Int) async throws {
+        try await finish(try spawn(["rm", "-rf", file.nodes[position].dataDirectory]))
+    }
+
+    private func run(_ words: [String]) async throws {
+        let quietly = #"script=$0; exec "$script" "$@" >/dev/null"#
+        try await finish(try spawn(["/bin/sh", "-c", quietly, script] + words + ["--dir", directory]))
+    }
+
+    func isRunning(_ position: Int) -> Bool {
+        let pid = node(position).parentPid
+        return pid > 1 && kill(pid, 0) == 0
+    }
+
     func finish(_ pid: pid_t) async throws {
+        while try !hasFinished(pid) { try await pause(seconds: 0.05) }
+    }
+
+    /// Throws if it has failed.
+    func hasFinished(_ pid: pid_t) throws -> Bool {
         var status: Int32 = 0
-        while waitpid(pid, &status, WNOHANG) == 0 { try await pause(seconds: 0.05) }
-        guard status == 0 else { throw Unusable(description: "\(script) start failed") }
+        if waitpid(pid, &status, WNOHANG) == 0 { return false }
+        guard status == 0 else { throw Unusable(description: "\(script) failed") }
+        return true
     }
 
     private func spawn(_ arguments: [String]) throws -> pid_t {

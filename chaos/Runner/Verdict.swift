@@ -9,24 +9,18 @@ protocol RunVerdict {
     var text: String { get }
 }
 
-/// What the run has shown.
-struct Verdict: RunVerdict {
+/// What the history of the load has shown.
+struct LoadFindings {
     private static let shownMax = 20
 
-    private let scenario: Options.Scenario
-    private let withParent: Bool
-    private let faults: [FaultReport]
     private let overdue: [String]
     private let failures: [String]
     private let report: CheckReport
     private let miscounts: [Violation]
-    private let tally: Tally
+    let tally: Tally
 
-    init(run: Run, history: History, final: FinalState, failures: [String]) {
-        scenario = run.options.scenario
-        withParent = run.options.withParent
-        faults = run.faults
-        overdue = run.overdue
+    init(_ history: History, final: FinalState, failures: [String], overdue: [String]) {
+        self.overdue = overdue
         self.failures = failures
         report = LinearizabilityChecker().check(history)
         miscounts = ExactlyOnce.check(history, final: final.items)
@@ -39,16 +33,8 @@ struct Verdict: RunVerdict {
             && tally.doubled == 0 && tally.acknowledged > 0
     }
 
-    /// The pauses are within the goals: those of an obituary, or of the lease.
-    var meetsGoals: Bool {
-        let pauses = faults.compactMap(\.slowestPauseMs)
-        guard let worst = pauses.max() else { return true }
-        if scenario == .pauseOwner || withParent { return worst <= 3_000 }
-        return worst <= 500 && (Self.median(faults.compactMap(\.hottestPauseMs)) ?? 0) <= 100
-    }
-
-    var text: String {
-        var lines = [
+    var counts: [String] {
+        [
             "operations          \(tally.operations), acknowledged \(tally.acknowledged), conflicts \(tally.conflicts), "
                 + "refused \(tally.refused)",
             "unknown outcomes    \(tally.unknown)",
@@ -58,13 +44,48 @@ struct Verdict: RunVerdict {
             "linearizability     \(report.items) items, \(report.violations.count) violations, "
                 + "\(report.undecided.count) undecided",
         ]
-        lines += pauseLines
-        lines += failures.prefix(Self.shownMax).map { "FAILED AT A SURVIVOR: " + $0 }
-        lines += overdue.map { "OVERDUE: " + $0 }
-        lines += (report.violations + miscounts).prefix(Self.shownMax).map {
-            "VIOLATION in \($0.object): \($0.message)"
-        }
-        lines += report.undecided.prefix(Self.shownMax).map { "UNDECIDED: " + $0 }
+    }
+
+    /// What is wrong, some of each kind.
+    var faults: [String] {
+        failures.prefix(Self.shownMax).map { "FAILED AT A SURVIVOR: " + $0 }
+            + overdue.map { "OVERDUE: " + $0 }
+            + (report.violations + miscounts).prefix(Self.shownMax).map {
+                "VIOLATION in \($0.object): \($0.message)"
+            }
+            + report.undecided.prefix(Self.shownMax).map { "UNDECIDED: " + $0 }
+    }
+}
+
+/// What the run has shown.
+struct Verdict: RunVerdict {
+    private let scenario: Options.Scenario
+    private let withParent: Bool
+    private let faults: [FaultReport]
+    private let load: LoadFindings
+    /// What a scenario has to tell beside.
+    private let notes: [String]
+
+    init(run: Run, load: LoadFindings) {
+        scenario = run.options.scenario
+        withParent = run.options.withParent
+        faults = run.faults
+        notes = run.notes
+        self.load = load
+    }
+
+    var isClean: Bool { load.isClean }
+
+    /// The pauses are within the goals: those of an obituary, or of the lease.
+    var meetsGoals: Bool {
+        let pauses = faults.compactMap(\.slowestPauseMs)
+        guard let worst = pauses.max() else { return true }
+        if scenario == .pauseOwner || withParent { return worst <= 3_000 }
+        return worst <= 500 && (Self.median(faults.compactMap(\.hottestPauseMs)) ?? 0) <= 100
+    }
+
+    var text: String {
+        var lines = load.counts + pauseLines + notes + load.faults
         if !meetsGoals { lines.append("the pauses are beyond the goals") }
         lines.append(
             isClean ? "\(scenario.rawValue): all promises kept" : "\(scenario.rawValue): BROKEN PROMISES")

@@ -81,7 +81,8 @@ extension NodeCore {
 
     private func wishForDivisions(_ state: PlacementState, nowMs: UInt64) {
         let decision = SplitPolicy.decide(
-            table: state.table, loads: loads.all, hottest: loads.hottest, coldForMs: loads.coldForMs(nowMs: nowMs))
+            table: state.table, loads: loads.all, hottest: loads.hottest, coldForMs: loads.coldForMs(nowMs: nowMs),
+            settings: settings.splitting)
         for wish in decision.splits { proposeAsLeader(.planSplit(wish.shard, expected: wish.epoch, cut: wish.cut)) }
         for wish in decision.merges {
             proposeAsLeader(

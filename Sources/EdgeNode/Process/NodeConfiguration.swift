@@ -72,6 +72,12 @@ public struct NodeConfiguration: Sendable, Equatable {
     public var hibernateMs: UInt64 = 10_000
     /// What loaded objects may take of memory; the least recently used leave first.
     public var memoryMegabytes = 256
+    /// Segments of the journal, in kilobytes.
+    public var segmentKilobytes = 65_536
+    /// A shard is split for its load if it has so many operations a second.
+    public var splitOperations: UInt64 = 1_000
+    /// Two neighbours are merged when they have had nearly no load for so long, in seconds.
+    public var mergeAfterSeconds: UInt64 = 3_600
     /// A shard's changes are written to the store after so long, or as soon as so much of its log is not there.
     public var checkpointIntervalSeconds: UInt64 = 30
     public var checkpointMegabytes = 8

@@ -6,6 +6,7 @@ import NIOCore
 import NIOPosix
 import Placement
 import Raft
+import Storage
 
 /// Assembles a node in the child process: directory, journal, cores, loops, ports; and waits for the
 /// signal to stop.
@@ -80,6 +81,8 @@ enum NodeServer {
         settings.readsByQuorum = configuration.reads == .quorum
         settings.hibernateAfterMs = configuration.hibernateMs
         settings.loadedBytesMax = configuration.memoryMegabytes << 20
+        settings.splitting.operationsWorthASplit = configuration.splitOperations
+        settings.splitting.coldForMs = configuration.mergeAfterSeconds * 1_000
         settings.checkpointIntervalMs = configuration.checkpointIntervalSeconds * 1_000
         settings.checkpointLogBytes = configuration.checkpointMegabytes << 20
         settings.raft.limitsSnapshotRate = true
@@ -92,6 +95,7 @@ enum NodeServer {
         NodeDisk.Opening(
             path: configuration.dataDirectory, name: configuration.name, onDamage: configuration.onDamage,
             join: configuration.join.map(\.description), ownPeerAddress: "\(configuration.peer)",
+            journal: JournalOptions(segmentBytes: configuration.segmentKilobytes << 10),
             archiveDirectory: configuration.archiveDirectory, archiveIntervalS: configuration.archiveIntervalS,
             space: space)
     }

@@ -19,6 +19,12 @@ public struct JournalOptions: Sendable, Equatable {
 
     public init() {}
 
+    /// Segments of another size; the first one is no larger.
+    public init(segmentBytes: Int) {
+        self.segmentBytes = segmentBytes
+        firstSegmentBytes = min(firstSegmentBytes, segmentBytes)
+    }
+
     func capacity(of sequence: UInt64) -> Int {
         precondition(
             firstSegmentBytes >= JournalWriter.capacity(forBodyBytes: 0) && segmentBytes >= firstSegmentBytes

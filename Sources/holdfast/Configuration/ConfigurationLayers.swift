@@ -95,6 +95,12 @@ private struct SettingChecker {
                 assign(&result.hibernateMs, Self.number(setting.value, SettingKey.hibernateMsRange))
             case .memoryMegabytes:
                 assign(&result.memoryMegabytes, Self.number(setting.value, SettingKey.memoryMegabytesRange))
+            case .segmentKilobytes:
+                assign(&result.segmentKilobytes, Self.number(setting.value, SettingKey.segmentKilobytesRange))
+            case .splitOperations:
+                assign(&result.splitOperations, Self.number(setting.value, SettingKey.splitOperationsRange))
+            case .mergeAfterS:
+                assign(&result.mergeAfterSeconds, Self.number(setting.value, SettingKey.mergeAfterSRange))
             case .checkpointIntervalS:
                 assign(
                     &result.checkpointIntervalSeconds,

@@ -21,6 +21,9 @@ enum SettingKey: String, CaseIterable, Sendable {
     case reads
     case hibernateMs = "hibernate-ms"
     case memoryMegabytes = "memory-mb"
+    case segmentKilobytes = "segment-kb"
+    case splitOperations = "split-operations"
+    case mergeAfterS = "merge-after-s"
     case checkpointIntervalS = "checkpoint-interval-s"
     case checkpointMegabytes = "checkpoint-mb"
     case presenceGraceMs = "presence-grace-ms"
@@ -34,6 +37,9 @@ enum SettingKey: String, CaseIterable, Sendable {
     static let leaseMsRange: ClosedRange<UInt64> = 200...60_000
     static let hibernateMsRange: ClosedRange<UInt64> = 0...86_400_000
     static let memoryMegabytesRange = 16...1_048_576
+    static let segmentKilobytesRange = 64...1_048_576
+    static let splitOperationsRange: ClosedRange<UInt64> = 10...1_000_000_000
+    static let mergeAfterSRange: ClosedRange<UInt64> = 1...31_536_000
     static let checkpointIntervalSRange: ClosedRange<UInt64> = 1...31_536_000
     static let checkpointMegabytesRange = 1...65_536
     static let presenceGraceMsRange: ClosedRange<UInt64> = 0...600_000
@@ -66,6 +72,9 @@ enum SettingKey: String, CaseIterable, Sendable {
         case .reads: Self.describe(NodeConfiguration.Reads.allCases.map(\.rawValue))
         case .hibernateMs: Self.describe(Self.hibernateMsRange) + ", 0 for never"
         case .memoryMegabytes: Self.describe(Self.memoryMegabytesRange)
+        case .segmentKilobytes: Self.describe(Self.segmentKilobytesRange)
+        case .splitOperations: Self.describe(Self.splitOperationsRange)
+        case .mergeAfterS: Self.describe(Self.mergeAfterSRange)
         case .checkpointIntervalS: Self.describe(Self.checkpointIntervalSRange)
         case .checkpointMegabytes: Self.describe(Self.checkpointMegabytesRange)
         case .presenceGraceMs: Self.describe(Self.presenceGraceMsRange)

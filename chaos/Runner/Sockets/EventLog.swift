@@ -43,8 +43,20 @@ struct EventAudit {
 
     /// Every acknowledged write's event exactly once, at the place that the answer named, in rising order.
     /// A write whose outcome stayed unknown may have an event or none.
-    mutating func check(_ log: EventLog, of subscriber: String, acknowledged: [SeenWrite], unknown: Set<Int>) {
-        expected += acknowledged.count
+    /// A latecomer is owed what comes after the first that it heard of.
+    mutating func check(
+        _ log: EventLog, of subscriber: String, isLate: Bool = false, acknowledged: [SeenWrite], unknown: Set<Int>
+    ) {
+        guard isLate else { return check(log, of: subscriber, owed: acknowledged, acknowledged, unknown) }
+        guard let first = log.writes.first else { return fault(\.missed, "\(subscriber) heard nothing") }
+        let owed = acknowledged.filter { $0.position >= first.position }
+        check(log, of: subscriber, owed: owed, acknowledged, unknown)
+    }
+
+    private mutating func check(
+        _ log: EventLog, of subscriber: String, owed: [SeenWrite], _ acknowledged: [SeenWrite], _ unknown: Set<Int>
+    ) {
+        expected += owed.count
         let places = Dictionary(acknowledged.map { ($0.value, $0.position) }, uniquingKeysWith: { first, _ in first })
         var seen: Set<Int> = []
         var last: EventPosition?
@@ -61,7 +73,7 @@ struct EventAudit {
                 fault(\.foreign, "\(subscriber) saw \(write.value) at \(write.position), \(told)")
             }
         }
-        for write in acknowledged where !seen.contains(write.value) {
+        for write in owed where !seen.contains(write.value) {
             fault(\.missed, "\(subscriber) missed \(write.value) at \(write.position)")
         }
         for gap in log.gaps { fault(\.gaps, "\(subscriber) was told of a gap: \(gap)") }

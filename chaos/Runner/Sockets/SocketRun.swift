@@ -16,9 +16,13 @@ final class SocketRun {
     var flaws: [String] = []
     var writes = 0
     var writingSeconds = 0.0
+    /// Sockets closed with 1012 by a node that is being drained.
+    var sentAway = 0
     var resumes = 0
     /// Returns under another connection id.
     var restarts = 0
+
+    private static let restart: UInt16 = 1_012
 
     init(options: Options, cluster: LocalCluster) {
         self.options = options
@@ -41,12 +45,26 @@ final class SocketRun {
         writes += acknowledged.count
         writingSeconds += try await stage.onLoop { cast.writer.seconds }
         failedWrites += failures
+        try await collect(cast.subscribers, acknowledged, unknown, on: stage)
+    }
+
+    func collect(
+        _ subscribers: [Subscriber], _ acknowledged: [SeenWrite], _ unknown: Set<Int>, on stage: SocketStage
+    ) async throws {
+        let crowd = SocketStage.UncheckedCast(subscribers: subscribers)
         let notes = try await stage.onLoop {
-            cast.subscribers.map { ($0.name, $0.log, $0.losses, $0.arrivals, $0.refusals) }
+            crowd.subscribers.map { ($0.name, $0.isLate, $0.log, $0.losses, $0.arrivals, $0.refusals) }
         }
-        for (name, log, losses, arrivals, refusals) in notes {
-            audit.check(log, of: name, acknowledged: acknowledged, unknown: unknown)
-            dropped += losses.filter { !$0.wasHarmed }.map { "\(name): \($0.text)" }
+        let emptied = try await stage.onLoop { stage.isEmptied }
+        for (name, isLate, log, losses, arrivals, refusals) in notes {
+            audit.check(log, of: name, isLate: isLate, acknowledged: acknowledged, unknown: unknown)
+            for loss in losses where !loss.wasHarmed {
+                if emptied[loss.node], loss.code == Self.restart {
+                    sentAway += 1
+                } else {
+                    dropped.append("\(name): \(loss.text)")
+                }
+            }
             dropped += refusals.map { "\(name) was refused: \($0)" }
             resumes += arrivals.filter { $0.establishment == .resumed }.count
             restarts += arrivals.filter { $0.establishment == .restarted }.count

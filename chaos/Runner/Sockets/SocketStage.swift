@@ -5,12 +5,14 @@ import NIOPosix
 /// Where the scenarios with sockets play: the cluster, one event loop for all clients, credentials.
 final class SocketStage: @unchecked Sendable {
     let run: SocketRun
-    let cluster: ClusterFile
+    private(set) var cluster: ClusterFile
     let authorization: String
     let eventLoop: any EventLoop
     let token: EventLoopFuture<String>
     /// Nodes that the scenario has harmed and that are not ready again. On the event loop.
     var isHarmed: [Bool]
+    /// Nodes that are being drained: they send their sockets away.
+    var isEmptied: [Bool]
 
     init(_ run: SocketRun) async throws {
         self.run = run
@@ -20,6 +22,7 @@ final class SocketStage: @unchecked Sendable {
         authorization = credentials.authorization
         eventLoop = MultiThreadedEventLoopGroup.singleton.any()
         isHarmed = cluster.nodes.map { _ in false }
+        isEmptied = isHarmed
         let client = HoldfastClient(
             endpoints: cluster.nodes.map(\.endpoint), project: cluster.project ?? "",
             credentials: credentials, on: eventLoop)
@@ -29,6 +32,15 @@ final class SocketStage: @unchecked Sendable {
 
     func onLoop<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
         try await eventLoop.submit(body).get()
+    }
+
+    /// A node more.
+    func grow(to file: ClusterFile) async throws {
+        try await onLoop {
+            self.cluster = file
+            self.isHarmed.append(false)
+            self.isEmptied.append(false)
+        }
     }
 
     func setHarmed(_ node: Int, _ harmed: Bool) async throws {
@@ -62,7 +74,8 @@ final class SocketStage: @unchecked Sendable {
         throw LocalCluster.Unusable(description: "\(what): \(losses.first ?? "nothing happened")")
     }
 
-    private struct UncheckedCast: @unchecked Sendable {
+    /// Handed to the loop, which is the only one to use them.
+    struct UncheckedCast: @unchecked Sendable {
         var subscribers: [Subscriber]
     }
 

@@ -7,6 +7,8 @@ final class Subscriber {
     /// The node it begins at.
     let home: Int
     let joins: Bool
+    /// It came when the object had been written to for a while.
+    var isLate = false
     private(set) var log = EventLog()
     private(set) var presence: [PresenceNote] = []
     /// Every time that the connection was there.
@@ -31,6 +33,7 @@ final class Subscriber {
     struct Loss {
         var node: Int
         var wasHarmed: Bool
+        var code: UInt16
         var text: String
     }
 
@@ -84,9 +87,9 @@ final class Subscriber {
         case .gap(let from, let to): log.note(gap: "\(from) to \(to)")
         case .refusal(let text): refusals.append(text)
         case .interrupted(let endpoint, let end, let pause):
-            lost("\(endpoint): \(end)")
+            lost("\(endpoint): \(end)", end.code)
             pauseNs += UInt64(max(0, pause.nanoseconds))
-        case .ended(let end): if !isLeaving { lost("ended: \(end)") }
+        case .ended(let end): if !isLeaving { lost("ended: \(end)", end.code) }
         }
     }
 
@@ -102,10 +105,10 @@ final class Subscriber {
     }
 
     /// The first loss counts; what fails until the connection is back belongs to it.
-    private func lost(_ text: String) {
+    private func lost(_ text: String, _ code: UInt16) {
         guard lostNs == nil else { return }
         lostNs = monotonicNs()
-        losses.append(Loss(node: node, wasHarmed: isHarmed(node), text: text))
+        losses.append(Loss(node: node, wasHarmed: isHarmed(node), code: code, text: text))
     }
 
     private func take(_ event: SocketEvent) {
