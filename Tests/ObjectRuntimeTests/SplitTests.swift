@@ -33,7 +33,10 @@ import Testing
         var next = shard.context
         next.nowMs += 5_000
         next.windowAgeMs = 0
-        let set = Request(object: left, operation: .setItem(ItemWrite(name: "later", value: [0x31])))
+        // By an edge that the shard has not met: the child must not know of it.
+        let set = Request(
+            object: left, operation: .setItem(ItemWrite(name: "later", value: [0x31])),
+            id: .edge(EdgeStream(incarnation: 99, loop: 0), counter: 1))
         guard case .write(let later, _) = shard.state.execute(set, next) else {
             Issue.record("a write was expected")
             return

@@ -19,7 +19,7 @@ extension NodeCore {
         guard !state.hasOwnerlessShards else { return }
         let changing = wishForReplicas(state, health)
         wishForOwners(state, health, except: changing, now: now)
-        if settings.splitsByLoad { wishForDivisions(state, nowMs: nowMs) }
+        if settings.splitsByLoad { wishForDivisions(state, health, nowMs: nowMs) }
     }
 
     // MARK: - The placement group
@@ -79,9 +79,10 @@ extension NodeCore {
 
     // MARK: - Splits and merges
 
-    private func wishForDivisions(_ state: PlacementState, nowMs: UInt64) {
+    private func wishForDivisions(_ state: PlacementState, _ health: [NodeHealth], nowMs: UInt64) {
         let decision = SplitPolicy.decide(
-            table: state.table, loads: loads.all, hottest: loads.hottest, coldForMs: loads.coldForMs(nowMs: nowMs))
+            table: state.table, loads: loads.all, hottest: loads.hottest, coldForMs: loads.coldForMs(nowMs: nowMs),
+            health: health)
         for wish in decision.splits { proposeAsLeader(.planSplit(wish.shard, expected: wish.epoch, cut: wish.cut)) }
         for wish in decision.merges {
             proposeAsLeader(
