@@ -1,4 +1,5 @@
 import ObjectRuntime
+import Placement
 import Raft
 
 /// Figures that bound what a node does. All of them stand in `docs/limits.md`.
@@ -64,6 +65,8 @@ public struct NodeSettings: Sendable {
     public var splitsByLoad = true
     /// No balancing this long after a fence or a registration.
     public var balanceQuietMs: UInt64 = 2_000
+    /// A shard that has moved is not moved again for so long, but from a node that is to be emptied.
+    public var balanceRestMs = BalanceSettings().restMs
     /// A shutdown goes on without what has not drained by then.
     public var drainTimeoutMs: UInt64 = 3_000
     /// Never answer reads under the lease, whatever the cluster's setting is (O5).

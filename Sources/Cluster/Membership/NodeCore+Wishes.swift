@@ -64,7 +64,7 @@ extension NodeCore {
         let decision = BalancePolicy.decide(
             table: state.table, live: granter?.candidates(excluding: nil, now: now) ?? [],
             load: LoadWeights().shares(of: loads.all), unwilling: unwilling,
-            sinceMoveMs: loads.sinceMoveMs(nowMs: nowMs))
+            sinceMoveMs: loads.sinceMoveMs(nowMs: nowMs), settings: BalanceSettings(restMs: settings.balanceRestMs))
         for request in decision.moves where !changing.contains(request.shard) {
             #if PLANTED_BUGS
             if PlantedBug.isActive(.assignOverLiveOwner), let process {

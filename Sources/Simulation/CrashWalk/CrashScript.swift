@@ -23,13 +23,13 @@ public struct CrashScript {
         plan.leaseDurationMs = 400
         plan.restartMeanNs = 20_000_000
         plan.storeTurnMax = 1
-        plan.segmentBytes = 8 << 10
+        plan.segmentBytes = 5 << 10
         plan.journalBytes = 16 << 10
         plan.workload.clients = 2
         (plan.workload.hotObjects, plan.workload.coldObjects) = (2, 4)
         plan.workload.meanThinkNs = 40_000_000
-        plan.settings.checkpointIntervalMs = 100
-        plan.settings.checkpointLogBytes = 2 << 10
+        plan.settings.checkpointIntervalMs = 300
+        plan.settings.checkpointLogBytes = 16 << 10
         plan.settings.hibernateAfterMs = 50
         plan.settings.logTailBytes = 1 << 10
         plan.settings.placementCheckpointEntries = 10

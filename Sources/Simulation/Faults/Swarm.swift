@@ -75,6 +75,7 @@ struct Swarm {
         mortalMeanNs = random.chance(0.5) ? 400_000_000 : 0
         journalBytes = segmentBytes * random.pick([4, 16])
         settings.placementCheckpointEntries = random.pick([5, 20, 200])
+        settings.balanceRestMs = random.pick([0, 500, 60_000])
     }
 
     private mutating func drawCluster(_ random: inout SeededGenerator) {
