@@ -66,6 +66,8 @@ public struct NodeSettings: Sendable {
     public var splitting = SplitSettings()
     /// No balancing this long after a fence or a registration.
     public var balanceQuietMs: UInt64 = 2_000
+    /// A shard that has moved is not moved again for so long, but from a node that is to be emptied.
+    public var balanceRestMs = BalanceSettings().restMs
     /// A shutdown goes on without what has not drained by then.
     public var drainTimeoutMs: UInt64 = 3_000
     /// Never answer reads under the lease, whatever the cluster's setting is (O5).

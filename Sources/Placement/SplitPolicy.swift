@@ -77,9 +77,10 @@ public enum SplitPolicy {
     ///   - loads: smoothed, of every shard; one that is missing is neither split nor merged.
     ///   - hottest: a sample of the busiest objects of shards that are busy.
     ///   - coldForMs: for how long each shard has had nearly no load, by the leader's clock.
+    ///   - health: of the nodes; one that is missing is not up.
     public static func decide(
         table: Table, loads: [ShardID: ShardLoad], hottest: [ShardID: [KeyLoad]] = [:],
-        coldForMs: [ShardID: UInt64] = [:], settings: SplitSettings = SplitSettings()
+        coldForMs: [ShardID: UInt64] = [:], health: [NodeHealth], settings: SplitSettings = SplitSettings()
     ) -> SplitDecision {
         let planned = table.records.filter { $0.plan != nil }.count
         var room = max(0, settings.plansAtOnce - planned)
@@ -92,7 +93,8 @@ public enum SplitPolicy {
         }
         let chosen = splits.sorted { ($1.operations, $0.wish.shard) < ($0.operations, $1.wish.shard) }.prefix(room)
         room -= chosen.count
-        let merges = merges(table, loads: loads, total: total, coldForMs: coldForMs, settings)
+        let up = Set(health.filter(\.isLive).map(\.node))
+        let merges = merges(table, loads: loads, total: total, coldForMs: coldForMs, up: up, settings)
         return SplitDecision(splits: chosen.map(\.wish), merges: Array(merges.prefix(room)))
     }
 
@@ -156,13 +158,15 @@ public enum SplitPolicy {
 
     private static func merges(
         _ table: Table, loads: [ShardID: ShardLoad], total: ShardLoad, coldForMs: [ShardID: UInt64],
-        _ settings: SplitSettings
+        up: Set<NodeID>, _ settings: SplitSettings
     ) -> [MergeWish] {
         var merges: [MergeWish] = []
         var taken: ShardID?
         for (left, right) in zip(table.records, table.records.dropFirst()) where left.shard != taken {
             guard left.shard.homeNumber == right.shard.homeNumber, isFree(left), isFree(right),
                 left.owner == right.owner, Set(left.replicas) == Set(right.replicas),
+                // Every replica must have all of both logs: with one away, both shards would be frozen for nothing.
+                left.replicas.allSatisfy(up.contains),
                 let one = loads[left.shard], let other = loads[right.shard],
                 [left, right].allSatisfy({ coldForMs[$0.shard] ?? 0 >= settings.coldForMs })
             else { continue }

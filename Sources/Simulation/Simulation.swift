@@ -26,6 +26,7 @@
 //   `EventLedger`      what was committed, by the entries on their way to disks; `HearingCheck` holds what a socket
 //                      hears against it (I4), `PresenceJudge` asks each join and leave for its cause (O15)
 //   `SafetyMonitor`    I1, I5, I6 while it runs; `AnswerOrder` that answers of an object never go back
+//   `CrashWalk`        a small script in which one machine dies at each step of its disk in turn
 //   `Checking`         histories and the linearizability checker, also used by the chaos runs
 //
 // **Left out**, on purpose: WebSocket framing and HTTP, the real file system, threads, fork and signals. They have

@@ -126,7 +126,9 @@ struct SplitPolicyTests {
     }
 
     private func cut(_ first: ShardLoad, _ sample: [KeyLoad]) -> SplitWish? {
-        SplitPolicy.decide(table: machine().state.table, loads: loads(first), hottest: [shard(0): sample]).splits.first
+        SplitPolicy.decide(
+            table: machine().state.table, loads: loads(first), hottest: [shard(0): sample], health: []
+        ).splits.first
     }
 
     private let even = [1_000, 2_000, 3_000, 4_000].map { KeyLoad(key: $0, operationsPerSecond: 200) }
@@ -146,7 +148,7 @@ struct SplitPolicyTests {
         #expect(cut(load(2_000), [KeyLoad(key: 5, operationsPerSecond: 10)]) == nil)
         let many = Dictionary(uniqueKeysWithValues: (0..<5).map { (shard($0), load(2_000)) })
         let sample = Dictionary(uniqueKeysWithValues: (0..<5).map { (shard($0), even) })
-        let decision = SplitPolicy.decide(table: machine(5).state.table, loads: many, hottest: sample)
+        let decision = SplitPolicy.decide(table: machine(5).state.table, loads: many, hottest: sample, health: [])
         #expect(decision.splits.isEmpty, "five alike have 200 ‰ each")
     }
 
@@ -159,7 +161,9 @@ struct SplitPolicyTests {
         for _ in 0..<3 {
             var loads = loads(load(0))
             loads[hot] = load(2_000)
-            let wishes = SplitPolicy.decide(table: machine.state.table, loads: loads, hottest: [hot: sample]).splits
+            let wishes = SplitPolicy.decide(
+                table: machine.state.table, loads: loads, hottest: [hot: sample], health: []
+            ).splits
             guard let wish = wishes.first, let owner = machine.state.table.record(of: hot)?.owner else { break }
             cuts.append(wish.cut)
             guard case .planned(.split(let cut, let child)) = machine.apply(
@@ -191,15 +195,21 @@ struct SplitPolicyTests {
                 .split(shard(1), expected: epoch, proposer: owner, cut: cut, child: child, index: LogIndex(3)))
         }
         let ids = machine.state.table.records.map(\.shard)
-        func decide(_ child: ShardLoad, coldForMs: UInt64) -> [MergeWish] {
+        func decide(_ child: ShardLoad, coldForMs: UInt64, down: Int? = nil) -> [MergeWish] {
             var loads = Dictionary(uniqueKeysWithValues: ids.map { ($0, load(5)) })
             loads[ids[2]] = child
             let cold = Dictionary(uniqueKeysWithValues: ids.map { ($0, coldForMs) })
-            return SplitPolicy.decide(table: machine.state.table, loads: loads, coldForMs: cold).merges
+            let health = (1...3).map { NodeHealth(node: node($0), isLive: $0 != down) }
+            return SplitPolicy.decide(
+                table: machine.state.table, loads: loads, coldForMs: cold, health: health
+            ).merges
         }
         #expect(decide(load(5), coldForMs: 3_600_000).map(\.right) == [child])
         #expect(decide(load(5), coldForMs: 3_599_999).isEmpty)
         #expect(decide(load(500), coldForMs: 3_600_000).isEmpty)
+        for number in 1...3 {
+            #expect(decide(load(5), coldForMs: 3_600_000, down: number).isEmpty, "a merge needs every replica")
+        }
         machine.report(child, Configuration(voters: [node(1), node(2)]))
         #expect(decide(load(5), coldForMs: 3_600_000).isEmpty)
     }
@@ -212,7 +222,7 @@ struct SplitPolicyTests {
             machine.apply(.planSplit(record.shard, expected: record.epoch, cut: record.start + 9))
         }
         let decision = SplitPolicy.decide(
-            table: machine.state.table, loads: loads(load(2_000)), hottest: [shard(0): even])
+            table: machine.state.table, loads: loads(load(2_000)), hottest: [shard(0): even], health: [])
         #expect(decision.splits.isEmpty)
     }
 }

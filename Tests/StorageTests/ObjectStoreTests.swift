@@ -126,6 +126,27 @@ import Testing
         #expect(try store.makeView().heads().map(\.shard) == [2])
     }
 
+    @Test func severalSplitsAtOnceAreOneTransaction() throws {
+        let store = try open()
+        var twin = MemoryStore()
+        let parts = [StoredRange(start: 0, end: 99), StoredRange(start: 100, end: 119), StoredRange(start: 120, end: .max)]
+        let split = StoreSplit(
+            parent: StoreCheckpoint(shard: 1, puts: [], head: headContent(5, parts[0])),
+            children: [
+                .init(shard: 65537, head: headContent(3, parts[2])), .init(shard: 131073, head: headContent(4, parts[1])),
+            ])
+        let objects = (50..<150).map { storedObject($0) }
+        for transaction in [create(1), checkpoint(1, index: 1, puts: objects), .split(split)] {
+            #expect(try store.perform(transaction) == twin.perform(transaction))
+        }
+        #expect(try store.makeView().heads().map(\.objectCount) == [50, 30, 20])
+        #expect(try store.makeView().heads().map(\.range) == [parts[0], parts[2], parts[1]])
+        let gap = StoreSplit(
+            parent: StoreCheckpoint(shard: 1, puts: [], head: headContent(6, StoredRange(start: 0, end: 9))),
+            children: [.init(shard: 7, head: headContent(6, StoredRange(start: 11, end: 99)))])
+        #expect(throws: StoreError.self) { try store.perform(.split(gap)) }
+    }
+
     @Test func erasesOneShardAndNoOther() throws {
         let store = try open()
         try store.perform(create(1, Self.lower))

@@ -19,7 +19,7 @@ extension NodeCore {
         guard !state.hasOwnerlessShards else { return }
         let changing = wishForReplicas(state, health)
         wishForOwners(state, health, except: changing, now: now)
-        if settings.splitsByLoad { wishForDivisions(state, nowMs: nowMs) }
+        if settings.splitsByLoad { wishForDivisions(state, health, nowMs: nowMs) }
     }
 
     // MARK: - The placement group
@@ -64,7 +64,7 @@ extension NodeCore {
         let decision = BalancePolicy.decide(
             table: state.table, live: granter?.candidates(excluding: nil, now: now) ?? [],
             load: LoadWeights().shares(of: loads.all), unwilling: unwilling,
-            sinceMoveMs: loads.sinceMoveMs(nowMs: nowMs))
+            sinceMoveMs: loads.sinceMoveMs(nowMs: nowMs), settings: BalanceSettings(restMs: settings.balanceRestMs))
         for request in decision.moves where !changing.contains(request.shard) {
             #if PLANTED_BUGS
             if PlantedBug.isActive(.assignOverLiveOwner), let process {
@@ -79,10 +79,10 @@ extension NodeCore {
 
     // MARK: - Splits and merges
 
-    private func wishForDivisions(_ state: PlacementState, nowMs: UInt64) {
+    private func wishForDivisions(_ state: PlacementState, _ health: [NodeHealth], nowMs: UInt64) {
         let decision = SplitPolicy.decide(
             table: state.table, loads: loads.all, hottest: loads.hottest, coldForMs: loads.coldForMs(nowMs: nowMs),
-            settings: settings.splitting)
+            health: health, settings: settings.splitting)
         for wish in decision.splits { proposeAsLeader(.planSplit(wish.shard, expected: wish.epoch, cut: wish.cut)) }
         for wish in decision.merges {
             proposeAsLeader(

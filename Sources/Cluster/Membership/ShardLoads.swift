@@ -38,6 +38,7 @@ struct LoadBook {
     /// Since when a shard has had nearly no load, and since when it has its epoch, by this node's raw clock.
     private var coldSinceMs: [ShardID: UInt64] = [:]
     private var epochs: [ShardID: (epoch: Epoch, sinceMs: UInt64)] = [:]
+    private var merging: Set<ShardID> = []
 
     /// Only looked up by shard.
     var all: [ShardID: ShardLoad] { loads }
@@ -59,8 +60,16 @@ struct LoadBook {
         }
     }
 
-    /// Follows the table: shards that are gone are forgotten, changes of owner are dated.
+    /// Follows the table: shards that are gone are forgotten, changes of owner are dated. Those whose merge was called
+    /// off must be cold for long once more: what stood in its way may last.
     mutating func observe(_ table: Table, nowMs: UInt64) {
+        for record in table.records {
+            if case .merge? = record.plan {
+                merging.insert(record.shard)
+            } else if merging.remove(record.shard) != nil {
+                coldSinceMs[record.shard] = nowMs
+            }
+        }
         for record in table.records where epochs[record.shard]?.epoch != record.epoch {
             epochs[record.shard] = (record.epoch, nowMs)
         }
@@ -69,6 +78,7 @@ struct LoadBook {
         loads = loads.filter { isHere($0.key) }
         hottestOf = hottestOf.filter { isHere($0.key) }
         coldSinceMs = coldSinceMs.filter { isHere($0.key) }
+        merging = merging.filter(isHere)
         epochs = epochs.filter { isHere($0.key) }
     }
 

@@ -28,6 +28,8 @@ struct Swarm {
     /// Of the journal; and how long it is to be at most, before shards are written for its sake.
     var segmentBytes = 64 << 10
     var journalBytes = 512 << 10
+    /// So many requests at most share a commit of the store.
+    var storeTurnMax = 8
     /// How long a node may be away before its replicas go elsewhere.
     var replaceAfterMs: UInt64 = 600_000
     /// How often an object is made that is to go by itself; 0: never.
@@ -73,6 +75,7 @@ struct Swarm {
         mortalMeanNs = random.chance(0.5) ? 400_000_000 : 0
         journalBytes = segmentBytes * random.pick([4, 16])
         settings.placementCheckpointEntries = random.pick([5, 20, 200])
+        settings.balanceRestMs = random.pick([0, 500, 60_000])
     }
 
     private mutating func drawCluster(_ random: inout SeededGenerator) {

@@ -16,7 +16,7 @@ extension World {
 
     private static let shardsMax = 16
 
-    private func propose(_ command: Command) {
+    func propose(_ command: Command) {
         guard let process = machines[random.below(machines.count)].process else { return }
         give(.propose(nextToken(), command), to: process)
     }

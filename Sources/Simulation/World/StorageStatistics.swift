@@ -1,4 +1,5 @@
 import Cluster
+import Placement
 
 /// How often what the object store is for has happened in a run.
 public struct StorageStatistics: Sendable, Equatable {
@@ -19,6 +20,8 @@ public struct StorageStatistics: Sendable, Equatable {
     public var damages: UInt64 = 0
     public var losses: UInt64 = 0
     public var wipes: UInt64 = 0
+    /// Shards that began to be served because a live owner had handed them over.
+    public var moves: UInt64 = 0
 
     /// What a process counted, at its end.
     mutating func add(_ process: RunningProcess) {
@@ -26,6 +29,7 @@ public struct StorageStatistics: Sendable, Equatable {
             let counters = loop.report().counters
             evictions += counters.hibernatedObjects
             loads += counters.wokenObjects
+            moves += counters.takeovers["\(ChangeCause.assigned)"] ?? 0
         }
     }
 
@@ -43,12 +47,13 @@ public struct StorageStatistics: Sendable, Equatable {
         damages += other.damages
         losses += other.losses
         wipes += other.wipes
+        moves += other.moves
     }
 
     var description: String {
         "\(checkpoints) checkpoints (\(failedCommits) failed commits), \(snapshotsMade) snapshots made and "
             + "\(snapshotsInstalled) installed, \(erasures) erasures, \(splits) splits, \(merges) merges, "
-            + "\(droppedSegments) segments dropped, "
+            + "\(moves) moves, \(droppedSegments) segments dropped, "
             + "\(evictions) evictions and \(loads) loads, \(damages) damages, \(losses) losses, \(wipes) wipes"
     }
 }

@@ -115,7 +115,7 @@ extension World {
         if let process = machines[machine].process {
             end(process, crash: crash)
         }
-        if crash == .power { machines[machine].clock.reboot(trueNs: nowNs) }
+        if crash != .process { machines[machine].clock.reboot(trueNs: nowNs) }
         machines[machine].isStartPlanned = false
         planStart(machine, afterNs: restartAfterNs)
     }

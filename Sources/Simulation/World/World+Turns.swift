@@ -148,6 +148,7 @@ extension World {
         trace.mix(UInt64(batch.records.count), batch.id.rawValue)
         safety.observe(batch.records, machine: process.machine, in: self)
         machines[process.machine].disk.append(batch, from: core)
+        if dies(process.machine, at: .queued) { return }
         beginSync(process)
     }
 
@@ -156,6 +157,7 @@ extension World {
         guard machines[machine].disk.wantsSync, machines[machine].standstill == nil else { return }
         guard machines[machine].disk.beginSync() else { return note("\(machines[machine].name) has no space") }
         statistics.syncs += 1
+        for count in 0..<machines[machine].disk.unsyncedSteps where dies(machine, at: .written(stepsKept: count)) { return }
         let delayNs = 30_000 + random.exponential(meanNs: plan.syncMeanNs) + slowSyncNs(machine)
         schedule(.synced(machine: machine, generation: process.generation), afterNs: delayNs)
     }
@@ -171,8 +173,10 @@ extension World {
             machines[machine].deferred.append(.synced(machine: machine, generation: generation))
             return
         }
-        for waiting in machines[machine].disk.finishSync() {
-            for seal in waiting.seals { safety.noteDurable(seal: seal, machine: machine) }
+        let durable = machines[machine].disk.finishSync()
+        for seal in durable.flatMap(\.seals) { safety.noteDurable(seal: seal, machine: machine) }
+        if dies(machine, at: .synced) { return }
+        for waiting in durable {
             if waiting.core == 0 {
                 give(.persisted(waiting.batch), to: process)
             } else {
@@ -187,7 +191,8 @@ extension World {
     func beginStoring(_ process: RunningProcess) {
         let store = machines[process.machine].store
         guard store.wantsTurn, machines[process.machine].standstill == nil else { return }
-        store.beginTurn(atMost: 1 + random.below(8))
+        store.beginTurn(atMost: 1 + random.below(plan.storeTurnMax))
+        if dies(process.machine, at: .begun) { return }
         let delayNs = 30_000 + random.exponential(meanNs: 2 * plan.syncMeanNs) + slowSyncNs(process.machine)
         schedule(.stored(machine: process.machine, generation: process.generation), afterNs: delayNs)
     }
@@ -198,7 +203,9 @@ extension World {
             machines[machine].deferred.append(.stored(machine: machine, generation: generation))
             return
         }
-        for answer in machines[machine].store.finishTurn() {
+        let answers = machines[machine].store.finishTurn()
+        if dies(machine, at: .committed) { return }
+        for answer in answers {
             give(.store(answer.result), to: process, loop: answer.loop)
         }
         beginStoring(process)

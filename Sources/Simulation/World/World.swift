@@ -35,6 +35,8 @@ final class World {
     var damages: [UInt16: Damage] = [:]
     /// Clients go on asking.
     var isLoadOn = false
+    /// Counts the steps of one machine's disk, and ends it at one of them.
+    var crashWalk: CrashWalk?
     /// The first thing that went wrong; the run ends there.
     var failure: Failure?
     /// A line per event, for a person.

@@ -6,11 +6,13 @@ import Binary
 /// `append` queues, `write` puts all that is queued on the disk as one batch, `sync` makes it durable.
 /// Between `write` and `sync` a crash may do anything to that batch, and nothing to the ones before.
 public struct MemoryJournal: Sendable {
-    public enum Crash: Sendable {
+    public enum Crash: Sendable, Equatable {
         /// The process dies, the page cache lives on: what was written stays.
         case process
         /// The machine dies: of what was not synced, any part may be lost or torn.
         case power
+        /// The machine dies when so many of the unsynced steps are on the disk, whole, and nothing else is.
+        case cut(afterSteps: Int)
     }
 
     /// What a real journal does with the disk, one after the other, each synced before the next begins.
@@ -213,7 +215,7 @@ public struct MemoryJournal: Sendable {
         isRunning = false
     }
 
-    var unsyncedSteps: Int { steps.count }
+    public var unsyncedSteps: Int { steps.count }
 
     /// The stretch of its file that the last unsynced write goes to.
     var unsyncedRange: Range<Int>? {
@@ -236,6 +238,7 @@ public struct MemoryJournal: Sendable {
         switch kind {
         case .process: tear(step: steps.count) { _ in true }
         case .power: losePower(&generator)
+        case .cut(let count): tear(step: min(count, steps.count)) { _ in false }
         }
     }
 

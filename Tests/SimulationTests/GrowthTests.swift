@@ -1,0 +1,93 @@
+import Cluster
+import Placement
+import Raft
+import Testing
+
+@testable import Simulation
+
+/// Splits, merges, losses and replacements that meet what they least expect: each was found by a seed of the swarm.
+@Suite struct `When shards split and merge` {
+    @Test func `a replica whose store is busy makes the children of two splits at once`() throws {
+        let scenario = Scenario(seed: 81) { $0.shards = 1 }
+        let world = scenario.world
+        let lagging = scenario.others(than: try scenario.owner())[0]
+        world.machines[lagging].store.isFull = true
+        for _ in 0..<2 { try scenario.split(ShardID(rawValue: 0)) }
+        world.makeRoom(lagging)
+        scenario.run(milliseconds: 2_000)
+        scenario.conclude()
+    }
+
+    @Test func `a shard frozen for a merge that was called off is split next`() throws {
+        let scenario = Scenario(seed: 82) { $0.shards = 1 }
+        let world = scenario.world
+        try scenario.split(ShardID(rawValue: 0))
+        // Without it the merge cannot come to its end.
+        world.killWithParent(
+            scenario.others(than: try scenario.owner())[0], crash: .process, restartAfterNs: 8_000_000_000)
+        let records = try scenario.records()
+        world.propose(
+            .planMerge(
+                left: records[0].shard, expectedLeft: records[0].epoch, right: records[1].shard,
+                expectedRight: records[1].epoch))
+        #expect(scenario.run(atMostMs: 1_000) { (try? scenario.records()[0].plan) != nil })
+        #expect(scenario.run(atMostMs: 4_000) { (try? scenario.records()[0].plan) == .some(nil) })
+        try scenario.split(records[0].shard)
+        scenario.conclude()
+    }
+
+    /// Its keys become free while nothing else changes.
+    @Test func `a replica that is wanted again before the old one is erased begins when it is`() throws {
+        let scenario = Scenario(seed: 83) {
+            $0.shards = 2
+            $0.settings.balanceIntervalMs = 300
+        }
+        let world = scenario.world
+        let loser = scenario.others(than: try scenario.owner())[0]
+        let shard = try #require(world.shard(ofObject: 0))
+        world.loseLog(of: shard, machine: loser)
+        world.machines[loser].syncDelayNs = 400_000_000
+        #expect(scenario.run(atMostMs: 15_000) { world.isWhole }, "\(world.situation)")
+        scenario.conclude()
+    }
+
+    /// It was away while the shard split, and gets the child when it owns it already.
+    @Test func `a replica that begins at an epoch that names it owner leads`() throws {
+        let scenario = Scenario(seed: 84) {
+            $0.shards = 1
+            $0.settings.logTailBytes = 1 << 10
+            $0.settings.checkpointIntervalMs = 50
+        }
+        let world = scenario.world
+        let late = scenario.others(than: try scenario.owner())[1]
+        let others = scenario.others(than: late)
+        world.killWithParent(late, crash: .process, restartAfterNs: 2_500_000_000)
+        scenario.run(milliseconds: 200)
+        try scenario.split(ShardID(rawValue: 0))
+        let child = try scenario.records()[1].shard
+        #expect(scenario.run(atMostMs: 5_000) { world.machines[late].process?.view?.process != nil })
+        world.machines[late].syncDelayNs = 700_000_000
+        scenario.run(milliseconds: 200)
+        for other in others { world.kill(other) }
+        let isNamed = scenario.run(atMostMs: 10_000) {
+            (try? scenario.records()[1].owner?.node) == world.machines[late].nodeID
+        }
+        #expect(isNamed && !world.inspections(of: child).contains { $0.machine == late }, "\(world.situation)")
+        scenario.conclude()
+    }
+}
+
+extension Scenario {
+    func records() throws -> [ShardRecord] { try #require(world.newestView?.state?.table.records) }
+
+    /// In the middle; done when the table has one shard more.
+    func split(_ shard: ShardID) throws {
+        let table = try #require(world.newestView?.state?.table)
+        let record = try #require(table.record(of: shard))
+        let range = try #require(table.range(of: shard))
+        let cut = range.lowerBound + (range.upperBound - range.lowerBound) / 2 + 1
+        world.propose(.planSplit(shard, expected: record.epoch, cut: cut))
+        let isDone = run(atMostMs: 5_000) { (try? records().count) ?? 0 > table.records.count }
+        #expect(isDone, "\(world.situation)")
+    }
+}
