@@ -80,7 +80,8 @@ private func append(_ numbers: ClosedRange<UInt64>, to journal: Journal, payload
         }
         let (journal, records) = try open(directory)
         #expect(records.count == 1200)
-        #expect(journal.contents.segments > 10)
+        // How many depends on how many appends a sync takes along.
+        #expect(journal.contents.segments > 4)
         journal.close()
     }
 
