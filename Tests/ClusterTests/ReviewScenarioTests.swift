@@ -185,6 +185,32 @@ struct BadPeerTests {
         #expect(core.flush(now: .zero).messages.isEmpty)
     }
 
+    /// The first members may all have been replaced: what a joining node was told goes on to count.
+    @Test func aNodeThatIsNotAMemberYetGoesOnAskingByTheAddressesItWasTold() throws {
+        let founder = node(.bootstrap(initialNodes: 1, shards: 1, leaseDurationMs: 2_000))
+        founder.step(.tick, now: .zero)
+        let genesis = founder.flush(now: .zero).persist?.records.compactMap { record -> Genesis? in
+            if case .genesis(let genesis) = record { genesis } else { nil }
+        }.first
+        let core = NodeCore(
+            identity: TestNode.identity(1, nonce: 1002), membership: .join(["a:1"]), recovered: RecoveredLogs(),
+            settings: NodeSettings(), seed: 2, now: .zero)
+        core.step(.message(from: NodeID(rawValue: 1), .welcome(try #require(genesis))), now: .zero)
+        core.step(.persisted(try #require(core.flush(now: .zero).persist).id), now: .zero)
+        _ = core.flush(now: .zero)
+        core.step(.tick, now: .zero)
+        #expect(core.flush(now: .zero).toAddresses.contains { $0.0 == "a:1" })
+    }
+
+    @Test func aMessageInThisNodesOwnNameIsIgnored() throws {
+        let core = node(.bootstrap(initialNodes: 1, shards: 1, leaseDurationMs: 2_000))
+        core.step(.message(from: NodeID(rawValue: 1), .reportRequest(5)), now: .zero)
+        for id in core.flush(now: .zero).collect {
+            core.step(.collected(id, shards: [], counters: NodeCounters()), now: .zero)
+        }
+        #expect(core.flush(now: .zero).messages.isEmpty)
+    }
+
     @Test func aGrantOfAnImpossibleDurationIsNoLease() {
         var holder = LeaseHolder()
         let process = NodeProcess(node: NodeID(rawValue: 1), incarnation: Incarnation(rawValue: 1))

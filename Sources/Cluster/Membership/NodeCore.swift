@@ -12,6 +12,8 @@ public final class NodeCore {
     private let startedAt: Clocks
     var random: RandomSource
     private var formation: Formation?
+    /// Peer addresses that this node was told to join by.
+    private let joinAddresses: [String]
     /// The genesis that is on its way to the disk; the node is formed when it is there.
     private var forming: (genesis: Genesis, batch: BatchID?)?
 
@@ -72,6 +74,7 @@ public final class NodeCore {
         loopAliveMs = Array(repeating: now.rawNs / 1_000_000, count: settings.loops)
         drainedLoops = Array(repeating: false, count: settings.loops)
         usage = UsageLedger(loops: settings.loops)
+        if case .join(let addresses, _) = membership { joinAddresses = addresses } else { joinAddresses = [] }
         if let genesis = recovered.genesis {
             let initial = recovered.placement ?? genesis.firstPlacement(at: identity.nodeID)
             start(genesis, initial: initial)
@@ -152,6 +155,8 @@ public final class NodeCore {
     }
 
     private func receive(_ message: PeerMessage, from sender: NodeID, now: Clocks) {
+        // Nobody else speaks in this node's name.
+        guard sender != identity.nodeID else { return reject() }
         switch message {
         case .placement(let message):
             guard message.from == sender, placement != nil else { return reject() }
@@ -279,8 +284,10 @@ public final class NodeCore {
             effects.toAddresses.append((address, .join(request)))
         }
         if formation != nil { return form() }
-        // A later member without a configuration: asks those it knows from the genesis.
+        // A later member without a configuration: asks by the addresses it was told, and those it knows from the
+        // genesis, of whom none may be left.
         guard nowMs % 500 < settings.tickMs, let state else { return }
+        for address in joinAddresses { effects.toAddresses.append((address, .join(request))) }
         for member in state.genesis.members { send(.join(request), to: member.node) }
     }
 

@@ -18,6 +18,8 @@ final class PeerLink {
     }
 
     let address: String
+    /// Who is meant; nil: whoever is there.
+    private let expected: NodeID?
     private let loop: EventLoop
     private let hello: () -> PeerHello
     private let onEvent: (PeerLink, Event) -> Void
@@ -36,10 +38,11 @@ final class PeerLink {
     static let unsentBytesMax = 2 * PeerMessage.frameBytesMax
 
     init(
-        address: String, loop: EventLoop, hello: @escaping () -> PeerHello,
+        address: String, to expected: NodeID? = nil, loop: EventLoop, hello: @escaping () -> PeerHello,
         onEvent: @escaping (PeerLink, Event) -> Void
     ) {
         self.address = address
+        self.expected = expected
         self.loop = loop
         self.hello = hello
         self.onEvent = onEvent
@@ -112,6 +115,13 @@ final class PeerLink {
     fileprivate func answered(_ answer: PeerHelloAnswer) {
         guard answer.verdict == .welcome else {
             onEvent(self, .refused(answer.verdict))
+            channel?.close(promise: nil)
+            return
+        }
+        // O9: a node that has lost its disk comes back to its address as another one, and nothing that is meant
+        // for the former may reach it, least of all what it says itself.
+        guard expected == nil || answer.nodeID == expected else {
+            early = []
             channel?.close(promise: nil)
             return
         }

@@ -22,7 +22,7 @@ extension NodeLoop {
 
     func send(_ message: PeerMessage, toAddress address: String) {
         if joinLinks[address] == nil {
-            let link = makeLink(address)
+            let link = makeLink(address, to: nil)
             joinLinks[address] = link
             link.open()
         }
@@ -34,16 +34,16 @@ extension NodeLoop {
         for (peer, address) in book where peer != node.identity.nodeID {
             if links[peer]?.address == address { continue }
             links[peer]?.close()
-            let link = makeLink(address)
+            let link = makeLink(address, to: peer)
             links[peer] = link
             link.open()
         }
     }
 
-    private func makeLink(_ address: String) -> PeerLink {
+    private func makeLink(_ address: String, to peer: NodeID?) -> PeerLink {
         let shared = node
         return PeerLink(
-            address: address, loop: eventLoop,
+            address: address, to: peer, loop: eventLoop,
             hello: { [unowned self] in
                 PeerHello(
                     role: .node, clusterID: self.currentView.state?.genesis.clusterID ?? 0,
