@@ -190,7 +190,8 @@ struct BadPeerTests {
         let founder = node(.bootstrap(initialNodes: 1, shards: 1, leaseDurationMs: 2_000))
         founder.step(.tick, now: .zero)
         let genesis = founder.flush(now: .zero).persist?.records.compactMap { record -> Genesis? in
-            if case .genesis(let genesis) = record { genesis } else { nil }
+            if case .genesis(let genesis) = record { return genesis }
+            return nil
         }.first
         let core = NodeCore(
             identity: TestNode.identity(1, nonce: 1002), membership: .join(["a:1"]), recovered: RecoveredLogs(),
