@@ -22,15 +22,19 @@ struct ClusterShape: Sendable {
     var nodes: [Node] = []
     var shards: [Shard] = []
 
-    /// What a change of the cluster is to end with: every shard owned and whole, everything spread evenly over the
-    /// active nodes, and nothing left at the others.
-    var isWholeAndEven: Bool {
-        let active = nodes.filter { $0.standing == "active" }
+    private var active: [Node] { nodes.filter { $0.standing == "active" } }
+
+    /// Every shard owned, with all its replicas; these spread evenly over the active nodes, and nothing left at the
+    /// others.
+    var isWhole: Bool {
         let others = nodes.filter { $0.standing != "active" }
         return active.allSatisfy(\.isReady) && others.allSatisfy { $0.shardsOwned == 0 && $0.replicas == 0 }
-            && Self.isEven(active.map(\.shardsOwned)) && Self.isEven(active.map(\.replicas))
+            && Self.isEven(active.map(\.replicas))
             && shards.allSatisfy { $0.owner != nil && $0.isSettled && $0.replicas.count == min(3, active.count) }
     }
+
+    /// What a change of the cluster is to end with: whole, and as many shards owned by each.
+    var isWholeAndEven: Bool { isWhole && Self.isEven(active.map(\.shardsOwned)) }
 
     private static func isEven(_ counts: [Int]) -> Bool { (counts.max() ?? 0) - (counts.min() ?? 0) <= 1 }
 

@@ -24,12 +24,14 @@ struct Grow {
         try await run.begin()
         phases.append(try await run.phase("nothing happens", quiet))
         phases.append(try await run.phase("n4 is started and joins", join))
-        phases.append(try await run.phase("n4 gets its share", waitUntilWhole))
+        phases.append(try await run.phase("n4 gets its replicas", waitUntilWhole))
+        phases.append(try await run.phase("n4 gets its shards", waitUntilEven))
         phases.append(try await run.phase("n1 is drained", drainFirst))
         phases.append(try await run.phase("n1 is removed", removeFirst))
-        phases.append(try await run.phase("all is even again", waitUntilWhole))
+        phases.append(try await run.phase("all is even again", waitUntilEven))
         phases.append(try await run.phase("n2 is killed, wiped, and serves again", loseSecond))
-        phases.append(try await run.phase("n2 is whole again", waitUntilWhole))
+        phases.append(try await run.phase("n2 has all its replicas again", waitUntilWhole))
+        phases.append(try await run.phase("n2 gets its shards", waitUntilEven))
         phases.append(try await run.phase("n2's old identity is removed", forgetSecond))
         phases.append(try await run.phase("nothing happens again", quiet))
         try await run.end()
@@ -41,10 +43,13 @@ struct Grow {
 
     private func quiet() async throws { try await pause(seconds: run.options.settleSeconds * 3) }
 
-    private func waitUntilWhole() async throws {
-        if try await cluster.waitForShape(Self.shapeSecondsMax, \.isWholeAndEven) != nil { return }
+    private func waitUntilWhole() async throws { try await wait(for: \.isWhole, "whole") }
+    private func waitUntilEven() async throws { try await wait(for: \.isWholeAndEven, "whole and even") }
+
+    private func wait(for isGood: (ClusterShape) -> Bool, _ what: String) async throws {
+        if try await cluster.waitForShape(Self.shapeSecondsMax, isGood) != nil { return }
         run.sockets.overdue.append(
-            "the cluster is not whole and even after \(Self.shapeSecondsMax) s: \(try await cluster.shape().text)")
+            "the cluster is not \(what) after \(Self.shapeSecondsMax) s: \(try await cluster.shape().text)")
     }
 
     // MARK: A node more
