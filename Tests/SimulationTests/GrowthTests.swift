@@ -31,8 +31,14 @@ import Testing
                 left: records[0].shard, expectedLeft: records[0].epoch, right: records[1].shard,
                 expectedRight: records[1].epoch))
         #expect(scenario.run(atMostMs: 1_000) { (try? scenario.records()[0].plan) != nil })
-        #expect(scenario.run(atMostMs: 4_000) { (try? scenario.records()[0].plan) == .some(nil) })
-        try scenario.split(records[0].shard)
+        scenario.run(milliseconds: world.plan.settings.mergePatienceMs - 100)
+        // Refused until the merge is called off; then before its owner has heard of that.
+        let cut = try scenario.middle(of: records[0].shard)
+        for _ in 0..<400 where try scenario.records().count == 2 {
+            world.propose(.planSplit(records[0].shard, expected: records[0].epoch, cut: cut))
+            scenario.run(milliseconds: 1)
+        }
+        #expect(scenario.run(atMostMs: 5_000) { (try? scenario.records().count) == 3 }, "\(world.situation)")
         scenario.conclude()
     }
 
@@ -80,13 +86,16 @@ import Testing
 extension Scenario {
     func records() throws -> [ShardRecord] { try #require(world.newestView?.state?.table.records) }
 
+    func middle(of shard: ShardID) throws -> UInt64 {
+        let range = try #require(world.newestView?.state?.table.range(of: shard))
+        return range.lowerBound + (range.upperBound - range.lowerBound) / 2 + 1
+    }
+
     /// In the middle; done when the table has one shard more.
     func split(_ shard: ShardID) throws {
         let table = try #require(world.newestView?.state?.table)
         let record = try #require(table.record(of: shard))
-        let range = try #require(table.range(of: shard))
-        let cut = range.lowerBound + (range.upperBound - range.lowerBound) / 2 + 1
-        world.propose(.planSplit(shard, expected: record.epoch, cut: cut))
+        world.propose(.planSplit(shard, expected: record.epoch, cut: try middle(of: shard)))
         let isDone = run(atMostMs: 5_000) { (try? records().count) ?? 0 > table.records.count }
         #expect(isDone, "\(world.situation)")
     }
