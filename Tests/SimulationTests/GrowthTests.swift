@@ -57,6 +57,35 @@ import Testing
         scenario.conclude()
     }
 
+    @Test func `an owner that meets damage in the first of the tries that wait for it executes no other`() throws {
+        let scenario = Scenario(seed: 85) {
+            $0.shards = 1
+            $0.settings.checkpointIntervalMs = 50
+            $0.settings.hibernateAfterMs = 20
+            $0.workload.clients = 20
+            $0.workload.coldObjects = 40
+            $0.workload.hotShare = 0.1
+        }
+        let world = scenario.world
+        let shard = ShardID(rawValue: 0)
+        let first = try scenario.owner()
+        world.kill(first)
+        let isNamed = scenario.run(atMostMs: 3_000) { (try? scenario.owner()).map { $0 != first } ?? false }
+        let heir = try scenario.owner()
+        #expect(isNamed && (try? scenario.inspect(heir)?.isServing) != true)
+        // It cannot seal yet: tries gather.
+        let third = try #require(scenario.others(than: heir).first { $0 != first })
+        for way in [(third, heir), (heir, third)] { world.network.setExtraDelay(from: way.0, to: way.1, ns: 60_000_000) }
+        scenario.run(milliseconds: 60)
+        for way in [(third, heir), (heir, third)] { world.network.setExtraDelay(from: way.0, to: way.1, ns: 0) }
+        #expect(try scenario.inspect(heir)?.isServing == false)
+        world.damages[shard.homeNumber] = Damage(machine: heir)
+        for _ in 0..<200 { _ = world.machines[heir].store.damage(shard, using: &world.random) }
+        scenario.run(milliseconds: 2_000)
+        #expect(world.damages[shard.homeNumber]?.isNoticed != false)
+        scenario.conclude()
+    }
+
     /// It was away while the shard split, and gets the child when it owns it already.
     @Test func `a replica that begins at an epoch that names it owner leads`() throws {
         let scenario = Scenario(seed: 84) {
