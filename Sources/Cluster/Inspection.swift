@@ -30,7 +30,8 @@ extension LoopCore {
         guard let replica = replicas[shard] else { return nil }
         return ShardInspection(
             shard: shard, epoch: replica.record.epoch, stage: replica.raft.stage,
-            isServing: replica.isServing, holdsLog: replica.raft.holdsLog, passesReadCheck: passesReadCheck(shard, now: now),
+            isServing: replica.isServing, holdsLog: replica.raft.holdsLog,
+            passesReadCheck: passesReadCheck(shard, now: now),
             term: replica.raft.sealedTerm, sealedTerm: replica.raft.sealedTerm, commit: replica.raft.commit,
             lastIndex: replica.raft.lastIndex, appliedThrough: replica.appliedThrough, pending: replica.pending)
     }

@@ -15,7 +15,8 @@ struct LoadBookTests {
         table.apply(.planSplit(table.record.shard, expected: epoch, cut: 1 << 63))
         table.apply(
             .split(
-                table.record.shard, expected: epoch, proposer: owner, cut: 1 << 63, child: child, index: LogIndex(rawValue: 3)))
+                table.record.shard, expected: epoch, proposer: owner, cut: 1 << 63, child: child,
+                index: LogIndex(rawValue: 3)))
         let records = table.state.table.records
         let shards = records.map(\.shard)
         try #require(shards.count == 2)

@@ -52,6 +52,50 @@ struct ReplicaOriginTests {
         return loop.flush(now: now).persist?.records ?? []
     }
 
+    /// Its node's table is older than its disk, so it does not know its range: to erase any would be to erase others.
+    @Test func aReplicaThatNeverHadAnythingIsEndedWithoutAnErasureO9() throws {
+        var table = TestTable()
+        table.give(to: 2)
+        let parent = table.record
+        let child = ShardID(home: 0, serial: 1)
+        let disk = [
+            LogRecord.created(
+                Configuration(voters: []), at: LogPoint(epoch: parent.epoch, index: LogIndex(rawValue: 2)),
+                group: .shard(child))
+        ]
+        let loop = LoopCore(
+            loop: 0, identity: TestNode.identity(0, nonce: 1001),
+            recovered: RecoveredReplicas(logs: try Self.logs(disk), stored: [], damaged: []), settings: NodeSettings(),
+            seed: 1, store: MemoryObjectSource())
+        let now = Clocks(bootNs: 1, rawNs: 1, wallMs: 1)
+        var requests: [StoreRequest] = []
+        func show() {
+            loop.step(.view(table.view(at: 1)), now: now)
+            while let batch = take(loop.flush(now: now)) { loop.step(.persisted(batch.id), now: now) }
+        }
+        func take(_ effects: LoopEffects) -> PersistBatch? {
+            requests += effects.store
+            return effects.persist
+        }
+        show()
+        #expect(loop.replicas[child] != nil)
+        let owner = table.process(2)
+        table.apply(.planSplit(parent.shard, expected: parent.epoch, cut: 1 << 63))
+        table.apply(
+            .split(
+                parent.shard, expected: parent.epoch, proposer: owner, cut: 1 << 63, child: child,
+                index: LogIndex(rawValue: 3)))
+        let epoch = try #require(table.state.table.record(of: child)).epoch
+        table.apply(
+            .recordReplicas(
+                child, expected: epoch, proposer: owner, index: LogIndex(rawValue: 9),
+                configuration: Configuration(voters: [2, 3].map { NodeID(rawValue: $0) })))
+        #expect(table.state.table.record(of: child)?.replicas.count == 2)
+        show()
+        #expect(loop.replicas[child] == nil)
+        for case .erase(_, let shard, let range) in requests { Issue.record("shard \(shard) erases \(range)") }
+    }
+
     struct Case: Sendable, CustomTestStringConvertible {
         var what: String
         var entries: [(index: UInt64, term: UInt64)]

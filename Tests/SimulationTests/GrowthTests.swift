@@ -31,8 +31,14 @@ import Testing
                 left: records[0].shard, expectedLeft: records[0].epoch, right: records[1].shard,
                 expectedRight: records[1].epoch))
         #expect(scenario.run(atMostMs: 1_000) { (try? scenario.records()[0].plan) != nil })
-        #expect(scenario.run(atMostMs: 4_000) { (try? scenario.records()[0].plan) == .some(nil) })
-        try scenario.split(records[0].shard)
+        scenario.run(milliseconds: world.plan.settings.mergePatienceMs - 100)
+        // Refused until the merge is called off; then before its owner has heard of that.
+        let cut = try scenario.middle(of: records[0].shard)
+        for _ in 0..<400 where try scenario.records().count == 2 {
+            world.propose(.planSplit(records[0].shard, expected: records[0].epoch, cut: cut))
+            scenario.run(milliseconds: 1)
+        }
+        #expect(scenario.run(atMostMs: 5_000) { (try? scenario.records().count) == 3 }, "\(world.situation)")
         scenario.conclude()
     }
 
@@ -48,6 +54,35 @@ import Testing
         world.loseLog(of: shard, machine: loser)
         world.machines[loser].syncDelayNs = 400_000_000
         #expect(scenario.run(atMostMs: 15_000) { world.isWhole }, "\(world.situation)")
+        scenario.conclude()
+    }
+
+    @Test func `an owner that meets damage in the first of the tries that wait for it executes no other`() throws {
+        let scenario = Scenario(seed: 85) {
+            $0.shards = 1
+            $0.settings.checkpointIntervalMs = 50
+            $0.settings.hibernateAfterMs = 20
+            $0.workload.clients = 20
+            $0.workload.coldObjects = 40
+            $0.workload.hotShare = 0.1
+        }
+        let world = scenario.world
+        let shard = ShardID(rawValue: 0)
+        let first = try scenario.owner()
+        world.kill(first)
+        let isNamed = scenario.run(atMostMs: 3_000) { (try? scenario.owner()).map { $0 != first } ?? false }
+        let heir = try scenario.owner()
+        #expect(isNamed && (try? scenario.inspect(heir)?.isServing) != true)
+        // It cannot seal yet: tries gather.
+        let third = try #require(scenario.others(than: heir).first { $0 != first })
+        for way in [(third, heir), (heir, third)] { world.network.setExtraDelay(from: way.0, to: way.1, ns: 60_000_000) }
+        scenario.run(milliseconds: 60)
+        for way in [(third, heir), (heir, third)] { world.network.setExtraDelay(from: way.0, to: way.1, ns: 0) }
+        #expect(try scenario.inspect(heir)?.isServing == false)
+        world.damages[shard.homeNumber] = Damage(machine: heir)
+        for _ in 0..<200 { _ = world.machines[heir].store.damage(shard, using: &world.random) }
+        scenario.run(milliseconds: 2_000)
+        #expect(world.damages[shard.homeNumber]?.isNoticed != false)
         scenario.conclude()
     }
 
@@ -80,13 +115,16 @@ import Testing
 extension Scenario {
     func records() throws -> [ShardRecord] { try #require(world.newestView?.state?.table.records) }
 
+    func middle(of shard: ShardID) throws -> UInt64 {
+        let range = try #require(world.newestView?.state?.table.range(of: shard))
+        return range.lowerBound + (range.upperBound - range.lowerBound) / 2 + 1
+    }
+
     /// In the middle; done when the table has one shard more.
     func split(_ shard: ShardID) throws {
         let table = try #require(world.newestView?.state?.table)
         let record = try #require(table.record(of: shard))
-        let range = try #require(table.range(of: shard))
-        let cut = range.lowerBound + (range.upperBound - range.lowerBound) / 2 + 1
-        world.propose(.planSplit(shard, expected: record.epoch, cut: cut))
+        world.propose(.planSplit(shard, expected: record.epoch, cut: try middle(of: shard)))
         let isDone = run(atMostMs: 5_000) { (try? records().count) ?? 0 > table.records.count }
         #expect(isDone, "\(world.situation)")
     }

@@ -129,11 +129,12 @@ import Testing
     @Test func severalSplitsAtOnceAreOneTransaction() throws {
         let store = try open()
         var twin = MemoryStore()
-        let parts = [StoredRange(start: 0, end: 99), StoredRange(start: 100, end: 119), StoredRange(start: 120, end: .max)]
+        let parts = [(0, 99), (100, 119), (120, .max)].map { StoredRange(start: $0, end: $1) }
         let split = StoreSplit(
             parent: StoreCheckpoint(shard: 1, puts: [], head: headContent(5, parts[0])),
             children: [
-                .init(shard: 65537, head: headContent(3, parts[2])), .init(shard: 131073, head: headContent(4, parts[1])),
+                .init(shard: 65537, head: headContent(3, parts[2])),
+                .init(shard: 131073, head: headContent(4, parts[1])),
             ])
         let objects = (50..<150).map { storedObject($0) }
         for transaction in [create(1), checkpoint(1, index: 1, puts: objects), .split(split)] {

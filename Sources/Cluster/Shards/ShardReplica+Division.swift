@@ -5,7 +5,8 @@ import Raft
 /// How the owner splits and merges shards (O13): the plan is the table's, the log decides, the table follows.
 extension ShardReplica {
     var hasDivisionWork: Bool {
-        !newborns.isEmpty || (isServing && (record.plan != nil || unfinishedSplit != nil || state.bounds.frozenBy != nil))
+        !newborns.isEmpty
+            || (isServing && (record.plan != nil || unfinishedSplit != nil || state.bounds.frozenBy != nil))
     }
 
     /// The log has split, and the table does not know: whoever owns the shard finishes it.

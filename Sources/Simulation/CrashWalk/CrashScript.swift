@@ -1,9 +1,9 @@
 import Placement
 import Raft
 
-/// A small cluster with little load, to which everything is done that storage is about: checkpoints, a split, a replica
-/// that is lost and replaced by a snapshot, a merge, and journal segments that go meanwhile. The same seed takes the same
-/// way up to the step at which a machine dies; from there on everything must come right.
+/// A small cluster with little load, to which everything is done that storage is about: checkpoints, a split, a
+/// replica that is lost and replaced by a snapshot, a merge, and journal segments that go meanwhile. The same seed takes
+/// the same way up to the step at which a machine dies; from there on everything must come right.
 public struct CrashScript {
     /// Whose disk it is about.
     public enum Victim: String, CaseIterable, Sendable {
@@ -62,7 +62,9 @@ public struct CrashScript {
         return script.world.crashWalk?.count ?? 0
     }
 
-    public static func run(_ victim: Victim, dyingAt step: Int?, narrate: ((String) -> Void)? = nil) -> SimulationResult {
+    public static func run(
+        _ victim: Victim, dyingAt step: Int?, narrate: ((String) -> Void)? = nil
+    ) -> SimulationResult {
         let script = CrashScript(victim: victim, fatalStep: step)
         script.world.narrate = narrate
         script.play()

@@ -179,7 +179,8 @@ extension World {
     private func describe(_ record: ShardRecord) -> String {
         let set = record.replicaSet
         let groups = [
-            ("voters", set.voters), ("outgoing", set.outgoing), ("learners", set.learners), ("lost", record.lost.map(\.node)),
+            ("voters", set.voters), ("outgoing", set.outgoing), ("learners", set.learners),
+            ("lost", record.lost.map(\.node)),
         ]
         let texts = groups.filter { !$0.1.isEmpty }.map { "\($0.0) \($0.1.map(nodeName).joined(separator: " "))" }
         return texts.joined(separator: ", ") + (record.plan.map { ", plan \($0)" } ?? "")

@@ -157,7 +157,9 @@ extension World {
         guard machines[machine].disk.wantsSync, machines[machine].standstill == nil else { return }
         guard machines[machine].disk.beginSync() else { return note("\(machines[machine].name) has no space") }
         statistics.syncs += 1
-        for count in 0..<machines[machine].disk.unsyncedSteps where dies(machine, at: .written(stepsKept: count)) { return }
+        for count in 0..<machines[machine].disk.unsyncedSteps {
+            if dies(machine, at: .written(stepsKept: count)) { return }
+        }
         let delayNs = 30_000 + random.exponential(meanNs: plan.syncMeanNs) + slowSyncNs(machine)
         schedule(.synced(machine: machine, generation: process.generation), afterNs: delayNs)
     }
