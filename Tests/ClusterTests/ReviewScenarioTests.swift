@@ -187,16 +187,10 @@ struct BadPeerTests {
 
     /// The first members may all have been replaced: what a joining node was told goes on to count.
     @Test func aNodeThatIsNotAMemberYetGoesOnAskingByTheAddressesItWasTold() throws {
-        let founder = node(.bootstrap(initialNodes: 1, shards: 1, leaseDurationMs: 2_000))
-        founder.step(.tick, now: .zero)
-        let genesis = founder.flush(now: .zero).persist?.records.compactMap { record -> Genesis? in
-            if case .genesis(let genesis) = record { return genesis }
-            return nil
-        }.first
         let core = NodeCore(
-            identity: TestNode.identity(1, nonce: 1002), membership: .join(["a:1"]), recovered: RecoveredLogs(),
+            identity: TestNode.identity(8, nonce: 1009), membership: .join(["a:1"]), recovered: RecoveredLogs(),
             settings: NodeSettings(), seed: 2, now: .zero)
-        core.step(.message(from: NodeID(rawValue: 1), .welcome(try #require(genesis))), now: .zero)
+        core.step(.message(from: NodeID(rawValue: 1), .welcome(TestTable().state.genesis)), now: .zero)
         core.step(.persisted(try #require(core.flush(now: .zero).persist).id), now: .zero)
         _ = core.flush(now: .zero)
         core.step(.tick, now: .zero)

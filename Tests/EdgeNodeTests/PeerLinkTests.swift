@@ -1,3 +1,4 @@
+import Binary
 import Cluster
 import NIOCore
 import NIOPosix
@@ -45,19 +46,21 @@ import Testing
         let port = server.localAddress?.port ?? 0
         let done = loop.makePromise(of: Outcome.self)
         loop.execute {
-            var ups = 0
-            let link = PeerLink(
-                address: "127.0.0.1:\(port)", to: expected, loop: loop,
-                hello: { PeerHello(role: .node, clusterID: 7, nodeID: NodeID(rawValue: 1), nonce: 9) },
-                onEvent: { _, event in if case .up = event { ups += 1 } })
-            link.open()
-            _ = loop.assumeIsolated().scheduleRepeatedTask(initialDelay: .zero, delay: .milliseconds(1)) { task in
-                link.send([.obituary(Obituary(node: NodeID(rawValue: 1), nonce: 1))])
+            let ups = NIOLoopBoundBox(0, eventLoop: loop)
+            let link = NIOLoopBound(
+                PeerLink(
+                    address: "127.0.0.1:\(port)", to: expected, loop: loop,
+                    hello: { PeerHello(role: .node, clusterID: 7, nodeID: NodeID(rawValue: 1), nonce: 9) },
+                    onEvent: { _, event in if case .up = event { ups.value += 1 } }),
+                eventLoop: loop)
+            link.value.open()
+            loop.scheduleRepeatedTask(initialDelay: .zero, delay: .milliseconds(1)) { task in
+                link.value.send([.obituary(Obituary(node: NodeID(rawValue: 1), nonce: 1))])
                 let seen = receptionist.value
                 guard seen.greetings >= 3 || seen.received > 0 else { return }
                 task.cancel()
-                link.close()
-                done.succeed(Outcome(ups: ups, greetings: seen.greetings, received: seen.received))
+                link.value.close()
+                done.succeed(Outcome(ups: ups.value, greetings: seen.greetings, received: seen.received))
             }
         }
         let outcome = try await done.futureResult.get()
