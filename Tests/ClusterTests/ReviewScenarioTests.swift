@@ -192,7 +192,7 @@ struct BadPeerTests {
         var logs = RecoveredLogs()
         for record in founder.flush(now: .zero).persist?.records ?? [] { try logs.visit(record) }
         let core = NodeCore(
-            identity: TestNode.identity(1, nonce: 1002), membership: .join(["a:1"]), recovered: RecoveredLogs(),
+            identity: TestNode.identity(8, nonce: 1009), membership: .join(["a:1"]), recovered: RecoveredLogs(),
             settings: NodeSettings(), seed: 2, now: .zero)
         core.step(.message(from: NodeID(rawValue: 1), .welcome(try #require(logs.genesis))), now: .zero)
         core.step(.persisted(try #require(core.flush(now: .zero).persist).id), now: .zero)
