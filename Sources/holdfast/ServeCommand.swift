@@ -81,6 +81,7 @@ struct ServeCommand: ParsableCommand {
 
     @Option(name: .long, help: "Seconds without load after which neighbouring shards are merged.")
     var mergeAfterS: String?
+
     @Option(name: .long, help: "Seconds after which a shard's changes are written to the store.")
     var checkpointIntervalS: String?
 
