@@ -201,6 +201,20 @@ struct BadPeerTests {
         #expect(core.flush(now: .zero).toAddresses.contains { $0.0 == "a:1" })
     }
 
+    /// It may know none of the present members, and has to answer the one that leads.
+    @Test func aMemberTellsItsAddressToANodeThatWantsToJoin() throws {
+        let core = node(.bootstrap(initialNodes: 1, shards: 1, leaseDurationMs: 2_000))
+        core.step(.tick, now: .zero)
+        core.step(.persisted(try #require(core.flush(now: .zero).persist).id), now: .zero)
+        _ = core.flush(now: .zero)
+        core.step(.message(from: NodeID(rawValue: 9), .join(request(9, "n9"))), now: .zero)
+        let told = core.flush(now: .zero).messages.contains { outgoing in
+            guard case .join(let own) = outgoing.message else { return false }
+            return outgoing.to == NodeID(rawValue: 9) && own.node == NodeID(rawValue: 1)
+        }
+        #expect(told)
+    }
+
     @Test func aMessageInThisNodesOwnNameIsIgnored() throws {
         let core = node(.bootstrap(initialNodes: 1, shards: 1, leaseDurationMs: 2_000))
         core.step(.message(from: NodeID(rawValue: 1), .reportRequest(5)), now: .zero)

@@ -195,7 +195,21 @@ public final class NodeCore {
             return form()
         }
         send(.welcome(state.genesis), to: request.node)
+        introduceItself(to: request.node, state: state)
         admit(request, state: state)
+    }
+
+    /// Whoever leads will be answered by it, and it may know no address but those of the first members. Only to
+    /// those that are not registered, so that no two nodes introduce themselves to each other for ever.
+    private func introduceItself(to node: NodeID, state: PlacementState) {
+        guard placement?.configuration.isEmpty == false, state.registry.record(of: node) == nil else { return }
+        send(.join(joinRequest), to: node)
+    }
+
+    private var joinRequest: JoinRequest {
+        JoinRequest(
+            node: identity.nodeID, name: identity.name, peerAddress: identity.peerAddress,
+            clientURL: identity.clientURL, clusterID: state?.genesis.clusterID ?? 0)
     }
 
     /// A node that was not among the first members becomes a learner of the placement group.
@@ -277,9 +291,7 @@ public final class NodeCore {
 
     private func askToJoin(nowMs: UInt64) {
         guard formation != nil || placement?.configuration.isEmpty == true else { return }
-        let request = JoinRequest(
-            node: identity.nodeID, name: identity.name, peerAddress: identity.peerAddress,
-            clientURL: identity.clientURL, clusterID: state?.genesis.clusterID ?? 0)
+        let request = joinRequest
         for address in formation?.addressesToAsk(nowMs: nowMs) ?? [] {
             effects.toAddresses.append((address, .join(request)))
         }
