@@ -201,6 +201,34 @@ struct BadPeerTests {
         #expect(core.flush(now: .zero).toAddresses.contains { $0.0 == "a:1" })
     }
 
+    /// Invited without an address to join by, when no first member is left.
+    @Test func anInvitedNodeAsksThoseWhoHaveIntroducedThemselves() throws {
+        let founder = node(.bootstrap(initialNodes: 1, shards: 1, leaseDurationMs: 2_000))
+        founder.step(.tick, now: .zero)
+        let batch = try #require(founder.flush(now: .zero).persist)
+        var logs = RecoveredLogs()
+        for record in batch.records { try logs.visit(record) }
+        founder.step(.persisted(batch.id), now: .zero)
+        _ = founder.flush(now: .zero)
+        founder.step(.invite(address: "b:1"), now: .zero)
+        let invitation = founder.flush(now: .zero).toAddresses.filter { $0.0 == "b:1" }.map(\.1)
+        #expect(invitation.contains { if case .welcome = $0 { true } else { false } })
+        #expect(invitation.contains { if case .join(let own) = $0 { own.node == NodeID(rawValue: 1) } else { false } })
+        let core = NodeCore(
+            identity: TestNode.identity(8, nonce: 1009), membership: .join([]), recovered: RecoveredLogs(),
+            settings: NodeSettings(), seed: 2, now: .zero)
+        core.step(.message(from: NodeID(rawValue: 5), .welcome(try #require(logs.genesis))), now: .zero)
+        core.step(.persisted(try #require(core.flush(now: .zero).persist).id), now: .zero)
+        core.step(.message(from: NodeID(rawValue: 5), .join(request(5, "n5"))), now: .zero)
+        _ = core.flush(now: .zero)
+        core.step(.tick, now: .zero)
+        let asked = core.flush(now: .zero).messages.contains { outgoing in
+            guard case .join(let own) = outgoing.message else { return false }
+            return outgoing.to == NodeID(rawValue: 5) && own.node == NodeID(rawValue: 9)
+        }
+        #expect(asked)
+    }
+
     /// It may know none of the present members, and has to answer the one that leads.
     @Test func aMemberTellsItsAddressToANodeThatWantsToJoin() throws {
         let core = node(.bootstrap(initialNodes: 1, shards: 1, leaseDurationMs: 2_000))

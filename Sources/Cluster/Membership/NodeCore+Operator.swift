@@ -15,6 +15,8 @@ extension NodeCore {
     func invite(_ address: String) {
         guard let genesis = state?.genesis, address != identity.peerAddress else { return }
         effects.toAddresses.append((address, .welcome(genesis)))
+        // Of the first members, whom the genesis names, none may be left.
+        effects.toAddresses.append((address, .join(joinRequest)))
     }
 
     /// O9: this node is being emptied: nothing of it shall be relied on any more.

@@ -14,6 +14,9 @@ public final class NodeCore {
     private var formation: Formation?
     /// Peer addresses that this node was told to join by.
     private let joinAddresses: [String]
+    /// Members that have introduced themselves to this node, which is none yet.
+    private var introducers: [NodeID] = []
+    private static let introducersMax = 32
     /// The genesis that is on its way to the disk; the node is formed when it is there.
     private var forming: (genesis: Genesis, batch: BatchID?)?
 
@@ -194,6 +197,7 @@ public final class NodeCore {
             formation?.join(request)
             return form()
         }
+        remember(request.node)
         send(.welcome(state.genesis), to: request.node)
         introduceItself(to: request.node, state: state)
         admit(request, state: state)
@@ -206,7 +210,14 @@ public final class NodeCore {
         send(.join(joinRequest), to: node)
     }
 
-    private var joinRequest: JoinRequest {
+    private func remember(_ introducer: NodeID) {
+        guard placement?.configuration.isEmpty == true, !introducers.contains(introducer),
+            introducers.count < NodeCore.introducersMax
+        else { return }
+        introducers.append(introducer)
+    }
+
+    var joinRequest: JoinRequest {
         JoinRequest(
             node: identity.nodeID, name: identity.name, peerAddress: identity.peerAddress,
             clientURL: identity.clientURL, clusterID: state?.genesis.clusterID ?? 0)
@@ -296,11 +307,12 @@ public final class NodeCore {
             effects.toAddresses.append((address, .join(request)))
         }
         if formation != nil { return form() }
-        // A later member without a configuration: asks by the addresses it was told, and those it knows from the
-        // genesis, of whom none may be left.
+        // A later member without a configuration: asks by the addresses it was told, those that have introduced
+        // themselves, and those it knows from the genesis, of whom none may be left.
         guard nowMs % 500 < settings.tickMs, let state else { return }
         for address in joinAddresses { effects.toAddresses.append((address, .join(request))) }
-        for member in state.genesis.members { send(.join(request), to: member.node) }
+        let first = state.genesis.members.map(\.node)
+        for node in first + introducers.filter({ !first.contains($0) }) { send(.join(request), to: node) }
     }
 
     /// Every loop has been heard of lately: the node as a whole is alive (O2).
