@@ -192,6 +192,42 @@ struct SocketScenarioTests {
         #expect(cluster.events("presence:leave", at: observer).count == 1)
     }
 
+    /// A feed asks just before its object becomes another shard's: what it misses is told there, and not by nobody.
+    @Test func whatIsAskedBeforeASplitIsAnsweredBehindItO13() throws {
+        let setting = try Setting()
+        let cluster = setting.cluster
+        let socket = cluster.connect(at: setting.first)
+        cluster.send(.ping, over: socket)
+        #expect(cluster.run(.addOne(), at: setting.second)?.applied == .yes)
+        cluster.advance(ms: 100)
+        let owner = cluster.nodes[setting.owner]
+        let state = try #require(owner.view?.state)
+        let object = ObjectID(project: "p", objectClass: "c", id: "o", hashKey: state.genesis.hashKey)
+        let record = try #require(state.table.record(of: TestCluster.shard))
+        // One event is lost, the next is not committed: the feed asks, and its answer waits for that.
+        cluster.loseEvents()
+        #expect(cluster.run(.addOne(), at: setting.second)?.applied == .yes)
+        cluster.loses = { letter in
+            if case .shard = letter.message { return true }
+            return false
+        }
+        _ = cluster.submit(.addOne(), at: setting.second)
+        owner.loop.step(.linkUp(cluster.nodes[setting.first].nodeID), now: cluster.now)
+        cluster.flush(owner)
+        cluster.advance(ms: 20)
+        // The plan gets through, and the split is an entry behind the question: both are committed at once.
+        let leader = cluster.nodes[try #require(cluster.leader)]
+        let plan = Command.planSplit(record.shard, expected: record.epoch, cut: object.key.rawValue)
+        leader.core.step(.propose(RequestToken(rawValue: 1 << 50), plan), now: cluster.now)
+        cluster.flush(leader)
+        cluster.advance(ms: 200)
+        cluster.loses = { _ in false }
+        #expect(cluster.advance(upToMs: 5_000) { cluster.nodes[0].view?.state?.table.records.count == 2 })
+        #expect(cluster.run(.addOne(), at: setting.second)?.applied == .yes)
+        cluster.advance(ms: 1_000)
+        #expect(cluster.counts(at: socket) == [1, 2, 3, 4])
+    }
+
     /// A busy client takes longer than a node waits for what may never come.
     @Test(arguments: [true, false]) func aLateResumeMissesNothingIfItWasAnnouncedO14(_ isAnnounced: Bool) throws {
         let setting = try Setting()

@@ -184,6 +184,11 @@ extension ShardReplica {
     }
 
     private func answer(_ output: HeldOutput) {
+        // O13: let in before a split, let out behind it. The object's feeds and past are the child's now, where
+        // the edge tries again.
+        if let object = output.effect.object, !state.bounds.range.contains(object.key.rawValue) {
+            return send(.refused, for: output)
+        }
         var answer = output.answer
         switch output.effect {
         case .none: break
@@ -193,10 +198,13 @@ extension ShardReplica {
         case .broadcast(let object, let payload, let sender, let stream):
             broadcast(payload, to: object, sender: sender, stream, counter: output.origin.token)
         }
+        send(output.isUnchangedWrite ? .unchanged(answer) : .answered(answer), for: output)
+    }
+
+    private func send(_ result: TryOutcome.Result, for output: HeldOutput) {
         let outcome = TryOutcome(
             loop: output.origin.loop, token: output.origin.token, sequence: output.sequence,
-            shard: shard, epoch: output.epoch, commitIndex: raft.commit.rawValue,
-            result: output.isUnchangedWrite ? .unchanged(answer) : .answered(answer))
+            shard: shard, epoch: output.epoch, commitIndex: raft.commit.rawValue, result: result)
         outbox.append((node: output.origin.node, message: .outcome(outcome)))
     }
 

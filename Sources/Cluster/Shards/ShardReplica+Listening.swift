@@ -11,6 +11,13 @@ extension ShardReplica {
         /// The edge hears what it missed and, if it named a feed, all that comes.
         case listen(ObjectID, incarnation: UInt64, ListenRequest)
         case broadcast(ObjectID, SocketPayload, sender: ConnectionID?, EdgeStream)
+
+        var object: ObjectID? {
+            switch self {
+            case .none: nil
+            case .listen(let object, _, _), .broadcast(let object, _, _, _): object
+            }
+        }
     }
 
     func effect(of attempt: Try, nowMs: UInt64) -> Effect {
