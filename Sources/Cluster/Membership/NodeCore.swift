@@ -203,10 +203,12 @@ public final class NodeCore {
         admit(request, state: state)
     }
 
-    /// Whoever leads will be answered by it, and it may know no address but those of the first members. Only to
-    /// those that are not registered, so that no two nodes introduce themselves to each other for ever.
+    /// Whoever leads will be answered by it, and it may know no address but those of the first members. Only the
+    /// registered to those that are not: else two nodes would introduce themselves to each other for ever.
     private func introduceItself(to node: NodeID, state: PlacementState) {
-        guard placement?.configuration.isEmpty == false, state.registry.record(of: node) == nil else { return }
+        guard placement?.configuration.isEmpty == false, state.registry.record(of: identity.nodeID) != nil,
+            state.registry.record(of: node) == nil
+        else { return }
         send(.join(joinRequest), to: node)
     }
 
