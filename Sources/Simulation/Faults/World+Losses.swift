@@ -129,6 +129,11 @@ extension World {
         }
         guard let shard = machines[machine].lostGroup?.shard else { return }
         if damages[shard.homeNumber]?.isNoticed != true { noticeLoss(of: shard, machine) }
+        forgetRecordedLoss(machine)
+    }
+
+    /// Also after each sync: a disk that was full at the start takes the record later.
+    func forgetRecordedLoss(_ machine: Int) {
         if machines[machine].disk.isWritten { machines[machine].lostGroup = nil }
     }
 }

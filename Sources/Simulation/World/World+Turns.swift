@@ -176,6 +176,7 @@ extension World {
             return
         }
         let durable = machines[machine].disk.finishSync()
+        forgetRecordedLoss(machine)
         for seal in durable.flatMap(\.seals) { safety.noteDurable(seal: seal, machine: machine) }
         if dies(machine, at: .synced) { return }
         for waiting in durable {
