@@ -23,6 +23,17 @@ struct SocketScenarioTests {
             cluster.crash(number)
             cluster.bury(number)
         }
+
+        /// The member hears the first of three writes; its node is dead at the other two. Answers with what it
+        /// resumes.
+        func writeThriceAndLoseFirst(before member: TestCluster.Socket) throws -> (id: String, after: EventPoint) {
+            _ = cluster.run(.addOne(), at: owner)
+            cluster.advance(ms: 300)
+            let after = try #require(cluster.lastPoint(at: member))
+            kill(first)
+            for _ in 2...3 { _ = cluster.run(.addOne(), at: owner) }
+            return (cluster.connectionID(of: member), after)
+        }
     }
 
     @Test func everySocketHearsEveryWriteOnceI4() throws {
@@ -172,12 +183,7 @@ struct SocketScenarioTests {
         let observer = cluster.connect(at: setting.second)
         let member = cluster.connect(at: setting.first)
         cluster.send(.join(SocketPayload("{}")), over: member)
-        _ = cluster.run(.addOne(), at: setting.owner)
-        cluster.advance(ms: 300)
-        let id = cluster.connectionID(of: member)
-        let after = try #require(cluster.lastPoint(at: member))
-        setting.kill(setting.first)
-        for _ in 2...3 { _ = cluster.run(.addOne(), at: setting.owner) }
+        let (id, after) = try setting.writeThriceAndLoseFirst(before: member)
         let back = cluster.connect(at: setting.second)
         cluster.send(.resume(connectionID: id, after: after), over: back)
         _ = cluster.run(.addOne(), at: setting.owner)
@@ -233,12 +239,7 @@ struct SocketScenarioTests {
         let setting = try Setting()
         let cluster = setting.cluster
         let member = cluster.connect(at: setting.first)
-        _ = cluster.run(.addOne(), at: setting.owner)
-        cluster.advance(ms: 300)
-        let id = cluster.connectionID(of: member)
-        let after = try #require(cluster.lastPoint(at: member))
-        setting.kill(setting.first)
-        for _ in 2...3 { _ = cluster.run(.addOne(), at: setting.owner) }
+        let (id, after) = try setting.writeThriceAndLoseFirst(before: member)
         let back = cluster.connect(at: setting.second, announcesResume: isAnnounced)
         for _ in 4...5 {
             _ = cluster.run(.addOne(), at: setting.owner)

@@ -38,7 +38,7 @@ final class PeerLink {
     static let unsentBytesMax = 2 * PeerMessage.frameBytesMax
 
     init(
-        address: String, to expected: NodeID? = nil, loop: EventLoop, hello: @escaping () -> PeerHello,
+        address: String, to expected: NodeID?, loop: EventLoop, hello: @escaping () -> PeerHello,
         onEvent: @escaping (PeerLink, Event) -> Void
     ) {
         self.address = address

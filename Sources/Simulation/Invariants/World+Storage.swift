@@ -5,14 +5,28 @@ import Placement
 extension World {
     func checkStorage() {
         guard failure == nil else { return }
+        if let (machine, shard) = unexplainedDamages.first(where: { holdsLog(of: $1, at: $0) }) {
+            fail(
+                .correctness,
+                "the store of \(machines[machine].name) has damage in shard \(shard), and nothing damaged it")
+        }
         // A lost replica that was replaced elsewhere is erased after that.
-        wait(atMostNs: World.healLimitNs, for: "damage to leave the stores, which nobody made or nobody erased") {
-            self.machines.allSatisfy { machine in
-                machine.store.damagedShards.allSatisfy { self.damages[ShardID(rawValue: $0).homeNumber] != nil }
-            }
+        wait(atMostNs: World.healLimitNs, for: "damaged shards that are kept no more to be erased") {
+            self.unexplainedDamages.isEmpty
         }
         compareDigests()
         wait(atMostNs: World.healLimitNs, for: "journals to need little") { self.machineWithLongJournal == nil }
+    }
+
+    /// Damage that no fault of this run accounts for any more: what it made has been replaced.
+    private var unexplainedDamages: [(machine: Int, shard: ShardID)] {
+        machines.indices.flatMap { machine in
+            machines[machine].store.damagedShards.map { (machine, ShardID(rawValue: $0)) }
+        }.filter { damages[$0.1.homeNumber] == nil }
+    }
+
+    private func holdsLog(of shard: ShardID, at machine: Int) -> Bool {
+        inspections(of: shard).contains { $0.machine == machine && $0.shard.holdsLog }
     }
 
     /// Equal objects at the same index have the same digest.

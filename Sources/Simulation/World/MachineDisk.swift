@@ -34,7 +34,7 @@ struct MachineDisk {
     /// Writes, new files and removals that the sync under way makes durable, one after the other.
     var unsyncedSteps: Int { journal.unsyncedSteps }
 
-    /// Shards whose entries keep the journal longer than it should be.
+    /// Groups whose entries keep the journal longer than it should be.
     func pressure(aboveBytes bytes: Int) -> [GroupID] { journal.pressure(aboveBytes: bytes).map(GroupID.init) }
 
     /// Everything that was to be written is.
