@@ -1,5 +1,5 @@
 /// Version of the program; the one place where it stands.
-public let holdfastVersion = "0.3.0"
+public let holdfastVersion = "0.4.0"
 
 /// Everything a node is told before it starts. Files, environment and flags have been layered and
 /// checked by then; nothing here is looked up again while the node runs.
