@@ -24,10 +24,14 @@ public struct APIKey: Sendable, Equatable {
     public var origins: [String]
     public var createdAtMs: UInt64
     public internal(set) var isRevoked: Bool
+    public var rights: Rights
+    /// Raised with every new secret; credentials made by the key name theirs.
+    public internal(set) var version: UInt64 = 1
+    public internal(set) var former: FormerSecret?
 
     public init(
         keyID: String, project: String, credential: Credential, label: String = "", origins: [String] = [],
-        createdAtMs: UInt64
+        createdAtMs: UInt64, rights: Rights = .standard
     ) {
         self.keyID = keyID
         self.project = project
@@ -35,6 +39,7 @@ public struct APIKey: Sendable, Equatable {
         self.label = label
         self.origins = origins
         self.createdAtMs = createdAtMs
+        self.rights = rights
         isRevoked = false
     }
 
@@ -46,8 +51,9 @@ public struct APIKey: Sendable, Equatable {
 
     var isAcceptable: Bool {
         credential.isAcceptable && label.utf8.count <= PlacementLimits.labelBytes
-            && origins.count <= PlacementLimits.originsPerKey
-            && origins.allSatisfy { (1...PlacementLimits.labelBytes).contains($0.utf8.count) }
+            && areAcceptable(origins: origins, atMost: PlacementLimits.originsPerKey) && rights.isAcceptable
+            && (1...PlacementLimits.keyVersions).contains(version) && former?.credential.isAcceptable ?? true
+            && (version > 1 || former == nil)
     }
 }
 
@@ -79,6 +85,7 @@ extension Credential: BinaryCoded {
     }
 }
 
+/// As 0.3.0 wrote it; what has come since is in `encodeAccess`.
 extension APIKey: BinaryCoded {
     public func encode(into writer: inout ByteWriter) {
         writer.writeString(keyID)
@@ -101,6 +108,7 @@ extension APIKey: BinaryCoded {
         }
         createdAtMs = try reader.readVariable()
         isRevoked = try reader.readBool()
+        rights = .standard
     }
 }
 

@@ -58,11 +58,20 @@ public enum Command: Sendable, Equatable {
     case setAdmin(Credential)
     case setQuota(project: String, Quota)
     case setObjectLimits(ObjectLimits)
+    case createAdministrator(Administrator)
+    case revokeAdministrator(name: String)
+    case rotateKey(KeyRotation)
+    /// The web origins that may reach a project; none for all.
+    case setOrigins(project: String, [String])
+    case setAuditRetention(entries: Int, ageMs: UInt64)
+    /// A command that an administrator has asked for, or the note of an act that passes no command.
+    indirect case audited(AuditNote, Command?)
 
     /// Whether applying it may end a process.
     var mayFence: Bool {
         switch self {
         case .fence, .bury, .removeNode: true
+        case .audited(_, let command): command?.mayFence ?? false
         default: false
         }
     }
@@ -71,6 +80,7 @@ public enum Command: Sendable, Equatable {
     var mayDivide: Bool {
         switch self {
         case .planSplit, .split, .planMerge, .merge: true
+        case .audited(_, let command): command?.mayDivide ?? false
         default: false
         }
     }

@@ -32,6 +32,14 @@ extension Command {
         case setAdmin = 37
         case setQuota = 38
         case setObjectLimits = 39
+        /// A key with what keys of 0.3.0 did not have.
+        case createScopedKey = 40
+        case createAdministrator = 41
+        case revokeAdministrator = 42
+        case rotateKey = 43
+        case setOrigins = 44
+        case setAuditRetention = 45
+        case audited = 46
     }
 }
 
@@ -43,7 +51,7 @@ extension Command: BinaryCoded {
     public func encode(into writer: inout ByteWriter) {
         writer.write(isOfFirstFormat ? Self.firstFormatVersion : Self.formatVersion)
         if !encodeOwnership(into: &writer), !encodeReplicas(into: &writer), !encodeDivision(into: &writer),
-            !encodeSetting(into: &writer)
+            !encodeSetting(into: &writer), !encodeAccess(into: &writer)
         {
             encodeTenancy(into: &writer)
         }
@@ -54,6 +62,11 @@ extension Command: BinaryCoded {
     }
 
     public init(from reader: inout ByteReader) throws(DecodingFailure) {
+        self = try Self.read(from: &reader, isAudited: false)
+    }
+
+    /// - Parameter isAudited: within another command; there is one level of that.
+    static func read(from reader: inout ByteReader, isAudited: Bool) throws(DecodingFailure) -> Command {
         let version = try reader.readUInt8()
         guard version == Self.firstFormatVersion || version == Self.formatVersion else {
             throw DecodingFailure("a placement command has version \(version), not 1 or \(Self.formatVersion)")
@@ -65,19 +78,25 @@ extension Command: BinaryCoded {
         case .register:
             var registration = try Registration(from: &reader)
             registration.isOfFirstFormat = version == Self.firstFormatVersion
-            self = .register(registration)
+            return .register(registration)
         case .fence, .bury, .appoint, .assign, .yield:
-            self = try Self.readOwnership(kind, from: &reader)
+            return try Self.readOwnership(kind, from: &reader)
         case .recordReplicas, .reportLost, .setStanding, .removeNode:
-            self = try Self.readReplicas(kind, from: &reader)
+            return try Self.readReplicas(kind, from: &reader)
         case .planSplit, .split, .planMerge, .merge, .cancelPlan:
-            self = try Self.readDivision(kind, from: &reader)
+            return try Self.readDivision(kind, from: &reader)
         case .setLeaseDuration, .settleLeaseDuration, .setClockDrift, .setReadMode, .setReplacement,
             .setReplicasPerShard:
-            self = try Self.readSetting(kind, from: &reader)
+            return try Self.readSetting(kind, from: &reader)
         case .createProject, .createKey, .revokeKey, .setClass, .addSigningKey, .setAdmin, .setQuota,
             .setObjectLimits:
-            self = try Self.readTenancy(kind, from: &reader)
+            return try Self.readTenancy(kind, from: &reader)
+        case .createScopedKey, .createAdministrator, .revokeAdministrator, .rotateKey, .setOrigins,
+            .setAuditRetention:
+            return try Self.readAccess(kind, from: &reader)
+        case .audited:
+            guard !isAudited else { throw DecodingFailure("an audited command within another") }
+            return try Self.readAudited(from: &reader)
         }
     }
 

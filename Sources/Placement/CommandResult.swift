@@ -65,6 +65,8 @@ public enum CommandRefusal: UInt8, Sendable, CaseIterable {
     case noSuchPlan = 24
     /// Not neighbours of one home with one owner and the same replicas, or a change is under way.
     case unfitForMerge = 25
+    /// No administrator has this name.
+    case unknownAdministrator = 26
 
     /// For people, without a full stop.
     public var text: String {
@@ -95,6 +97,7 @@ public enum CommandRefusal: UInt8, Sendable, CaseIterable {
         case .noSuchPlan: "the plan does not stand any more"
         case .unfitForMerge:
             "only settled neighbours of one home with the same owner and replicas can be merged"
+        case .unknownAdministrator: "there is no administrator of this name"
         }
     }
 }

@@ -22,6 +22,14 @@ public enum PlacementLimits {
     public static let classesPerProject = 10_000
     public static let signingKeys = 4
     public static let originsPerKey = 32
+    public static let originsPerProject = 32
+    /// Revoked ones included.
+    public static let administrators = 256
+    public static let keyVersions: UInt64 = 1 << 40
+    public static let auditEntries: ClosedRange<Int> = 100...20_000
+    /// An hour to ten years.
+    public static let auditAgeMs: ClosedRange<UInt64> = 3_600_000...315_360_000_000
+    public static let auditTargetBytes = 512
     public static let signatureKeysPerClass = 8
 
     public static let nameBytes = 64

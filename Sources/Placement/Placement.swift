@@ -48,7 +48,10 @@
 // the state and of what the leader has measured. They only wish: owners are asked, and may decline. Each
 // says in words what it found. Called again and again they come to rest, and never undo each other.
 //
-// Snapshots and commands of 0.2.0 are read. A registration of that time keeps its effect: names did not
+// Whatever an administrator does comes as `audited`: the command, who asked, when and from where. The entry of
+// the audit is made with the command's effect, so neither is there without the other.
+//
+// Snapshots and commands of 0.2.0 and 0.3.0 are read. A registration of that time keeps its effect: names did not
 // belong to one node then.
 //
 // ## What is left out
@@ -68,6 +71,7 @@ public struct PlacementState: Sendable, Equatable {
     public internal(set) var table: Table
     public internal(set) var settings: ClusterSettings
     public internal(set) var tenants: Tenants
+    public internal(set) var audit = AuditLog()
 
     /// The state before the first command: shards without owners, nobody registered.
     public init(genesis: Genesis) {
@@ -120,7 +124,7 @@ public struct PlacementState: Sendable, Equatable {
         appliedIndex = index
     }
 
-    private mutating func execute(_ command: Command) -> CommandResult {
+    mutating func execute(_ command: Command) -> CommandResult {
         switch command {
         case .register(let registration):
             register(registration)
@@ -151,6 +155,12 @@ public struct PlacementState: Sendable, Equatable {
         case .createProject, .createKey, .revokeKey, .setClass, .addSigningKey, .setAdmin, .setQuota,
             .setObjectLimits:
             tenants.apply(command)
+        case .createAdministrator, .revokeAdministrator, .rotateKey, .setOrigins:
+            tenants.applyAccess(command)
+        case .setAuditRetention(let entries, let ageMs):
+            setAuditRetention(entries: entries, ageMs: ageMs)
+        case .audited(let note, let command):
+            executeAudited(note, command)
         }
     }
 

@@ -3,7 +3,8 @@ import Raft
 
 /// The whole state as bytes: what the placement group's snapshots carry.
 extension PlacementState: BinaryCoded {
-    static let formatVersion: UInt8 = 2
+    /// Version 3 adds administrators, origins of projects, rights and versions of keys, and the audit.
+    static let formatVersion: UInt8 = 3
 
     public func encode(into writer: inout ByteWriter) {
         writer.write(Self.formatVersion)
@@ -13,13 +14,15 @@ extension PlacementState: BinaryCoded {
         writer.write(table)
         writer.write(settings)
         writer.write(tenants)
+        tenants.encodeAccess(into: &writer)
+        writer.write(audit)
     }
 
     /// Refuses bytes that would make a state in which an invariant is broken.
     public init(from reader: inout ByteReader) throws(DecodingFailure) {
         let version = try reader.readUInt8()
-        guard version == 1 || version == Self.formatVersion else {
-            throw DecodingFailure("a placement snapshot has version \(version), not 1 or \(Self.formatVersion)")
+        guard (1...Self.formatVersion).contains(version) else {
+            throw DecodingFailure("a placement snapshot has version \(version), not 1 to \(Self.formatVersion)")
         }
         let genesis = try Genesis(from: &reader)
         let index = LogIndex(rawValue: try reader.readVariable())
@@ -32,8 +35,11 @@ extension PlacementState: BinaryCoded {
             : try ClusterSettings(from: &reader)
         self.init(
             genesis: genesis, appliedIndex: index, registry: registry, table: table, settings: settings,
-            tenants: version == Self.formatVersion
-                ? try Tenants(from: &reader) : try Tenants(fromFirstFormat: &reader))
+            tenants: isOld ? try Tenants(fromFirstFormat: &reader) : try Tenants(from: &reader))
+        if version == Self.formatVersion {
+            try tenants.readAccess(from: &reader)
+            audit = try AuditLog(from: &reader)
+        }
         guard namesNoFencedOwner else {
             throw DecodingFailure("the table names an owner that is not live (I5)")
         }

@@ -7,6 +7,8 @@ public struct Project: Sendable, Equatable {
     var keysByID = SharedMap<APIKey>()
     var classesByName = SharedMap<ClassSettings>()
     public internal(set) var quota = Quota.unlimited
+    /// The web origins that may reach the project; empty for all.
+    public internal(set) var origins: [String] = []
 
     init(id: String, createdAtMs: UInt64) {
         self.id = id
@@ -31,6 +33,8 @@ public struct Tenants: Sendable, Equatable {
     public internal(set) var signingKeys: [SigningKey]
     /// Whoever knows its secret administers the cluster; nil until one is set.
     public internal(set) var admin: Credential?
+    /// By name.
+    public internal(set) var administrators: [Administrator] = []
     public internal(set) var objectLimits = ObjectLimits.standard
 
     init(signingKey: SigningKey) {
