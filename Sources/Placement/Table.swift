@@ -26,13 +26,22 @@ public struct Table: Sendable, Equatable {
         self.records = records
         self.revision = revision
         self.lastSerials = lastSerials
-        guard coversKeySpace, isNumberedWell, isStrictlyRising(lastSerials, by: { $0.home < $1.home }) else {
+        guard coversKeySpace, isNumberedWell, cutsWithinRanges, isStrictlyRising(lastSerials, by: { $0.home < $1.home }) else {
             return nil
         }
     }
 
     var coversKeySpace: Bool {
         records.first?.start == 0 && isStrictlyRising(records) { $0.start < $1.start }
+    }
+
+    /// A split that is planned divides its own shard's range: carried out, it keeps I5.
+    private var cutsWithinRanges: Bool {
+        records.indices.allSatisfy { position in
+            guard case .split(let cut, _) = records[position].plan else { return true }
+            return cut > records[position].start
+                && (position + 1 == records.count || cut < records[position + 1].start)
+        }
     }
 
     /// Homes never fall along the key space, ids and reserved ids are unique and were given out.

@@ -52,7 +52,7 @@ struct FirstFormatTests {
         #expect(state == expected().state)
         #expect(state.settings.replicasPerShard == 2, "as the genesis record says")
         #expect(state.table.records.allSatisfy { $0.configuredAt == .genesis && $0.replicaSet.isSettled })
-        #expect(state.encode()[0] == 2)
+        #expect(state.encode()[0] == 3)
         #expect(try PlacementState.decode(state.encode()) == state)
     }
 
@@ -90,8 +90,8 @@ struct FirstFormatTests {
     @Test("other versions are refused by number")
     func unknownVersion() throws {
         var future = try bytes(snapshot)
-        future[0] = 3
+        future[0] = 4
         let failure = #expect(throws: DecodingFailure.self) { try PlacementState.decode(future) }
-        #expect("\(try #require(failure))".contains("version 3"))
+        #expect("\(try #require(failure))".contains("version 4"))
     }
 }

@@ -76,8 +76,8 @@ struct QuotaTests {
 
     @Test("bytes of another version are refused by name")
     func otherVersion() {
-        let bytes = [3] + withDemo().state.encode().dropFirst()
-        #expect(throws: DecodingFailure("a placement snapshot has version 3, not 1 or 2")) {
+        let bytes = [4] + withDemo().state.encode().dropFirst()
+        #expect(throws: DecodingFailure("a placement snapshot has version 4, not 1 to 3")) {
             try PlacementState.decode(bytes)
         }
     }

@@ -33,6 +33,10 @@ extension Dice {
         case 26:
             let node = node(1 + below(7))
             return chance(60) ? .setStanding(node, pick(NodeStanding.allCases)) : .removeNode(node)
+        case 27:
+            return access(state)
+        case 28 where chance(50):
+            return .audited(note(), chance(20) ? nil : chance(50) ? tenancy(state) : access(state))
         default:
             return tenancy(state)
         }
@@ -141,6 +145,43 @@ extension Dice {
         case 5: return .setQuota(project: project, quota())
         case 6: return .setObjectLimits(objectLimits())
         default: return .setAdmin(Credential(salt: bytes(below(20)), secretHash: bytes(below(40))))
+        }
+    }
+
+    private mutating func note() -> AuditNote {
+        var note = AuditNote(
+            callID: UInt64(below(40)), atMs: UInt64(below(9_000_000)), actor: pick(["root", "ä", "ann"]),
+            role: pick(AdminRole.allCases), address: "::1")
+        note.action = String(repeating: "a", count: below(200))
+        note.target = String(repeating: "é", count: below(600))
+        return note
+    }
+
+    private mutating func access(_ state: PlacementState) -> Command {
+        let project = pick(["demo", "shop"])
+        let keyID = "k\(below(12))"
+        switch below(6) {
+        case 0:
+            return .createAdministrator(
+                Administrator(
+                    name: pick(["ann", "bob", "", "eve"]), role: pick(AdminRole.allCases),
+                    credential: Credential(salt: bytes(16), secretHash: bytes(32)), createdAtMs: UInt64(below(9))))
+        case 1: return .revokeAdministrator(name: pick(["ann", "bob", "nobody"]))
+        case 2:
+            var key = apiKey(keyID, project: project, hash: UInt8(below(3)))
+            key.rights = Rights(
+                scopes: Scopes(rawValue: UInt8(below(40))), classPrefix: pick(["", "chat"]), idPrefix: pick(["", "é"]))
+            return .createKey(key)
+        case 3:
+            let known = state.tenants.key(project: project, keyID: keyID)?.version ?? 1
+            return .rotateKey(
+                KeyRotation(
+                    project: project, keyID: keyID, expectedVersion: known &- (chance(20) ? 1 : 0),
+                    credential: Credential(salt: bytes(16), secretHash: bytes(32)),
+                    formerUntilMs: chance(50) ? UInt64(below(99)) : nil))
+        case 4:
+            return .setOrigins(project: project, (0..<below(4)).map { chance(90) ? "https://a\($0).example" : "" })
+        default: return .setAuditRetention(entries: below(25_000), ageMs: chance(50) ? 3_600_000 : UInt64(below(9)))
         }
     }
 

@@ -1,17 +1,21 @@
 import Cluster
 import NIOHTTP1
 import Placement
-import TLS
 
-// The admin API: who may, and what a path below /admin/v1 means.
+// The admin API: what a path below /admin/v1 means.
 
 extension HTTPEdge {
     func serveAdmin(
         _ path: [String], target: RequestTarget, request: HTTPRequest,
         answer: @escaping (HTTPResponse) -> Void
     ) throws(HTTPFault) {
-        try checkAdmin(request)
-        let call = AdminCall(edge: self, request: request, target: target, answer: answer)
+        let actor = try adminActor(request)
+        let call = AdminCall(edge: self, request: request, target: target, actor: actor, answer: answer)
+        let needed = HTTPEdge.neededRole(path, request.method)
+        guard actor.role.rawValue >= needed.rawValue else {
+            call.noteRefusal(needed)
+            throw .forbidden("role.\(needed.name)", "This needs the role \(needed.name); \(actor.name) is \(actor.role.name).")
+        }
         switch (path.first, path.count) {
         case ("status", 1):
             try call.only(.GET)
@@ -34,21 +38,13 @@ extension HTTPEdge {
             try call.removeMember(path[1])
         case ("scrub", 1): try call.scrub()
         case ("settings", 1): try call.settings()
+        case ("audit", 1): try call.auditPage()
+        case ("admins", 1): try call.administrators()
+        case ("admins", 2): try call.revokeAdministrator(path[1])
         case ("backup", _): try call.backup(path)
         case ("restore", 2): try call.restore(path[1])
         default: try call.tenantPage(path)
         }
-    }
-
-    /// The token of the settings, or the admin secret that the cluster keeps.
-    private func checkAdmin(_ request: HTTPRequest) throws(HTTPFault) {
-        guard let header = request.headers.authorization, header.hasScheme("bearer") else {
-            throw .unauthenticated("admin.missing", "The admin API wants a bearer token.")
-        }
-        let token = Array(header.utf8.dropFirst("bearer ".utf8.count))
-        if let wanted = settings.adminToken, equalInConstantTime(token, Array(wanted.utf8)) { return }
-        if let credential = gateway.view.state?.tenants.admin, isSecret(token, of: credential) { return }
-        throw .unauthenticated("admin.invalid", "The admin token is wrong.")
     }
 }
 
@@ -61,6 +57,9 @@ extension AdminCall {
         case ("projects", 4) where path[2] == "keys":
             try only(.DELETE)
             revokeKey(project: path[1], keyID: path[3])
+        case ("projects", 5) where path[2] == "keys":
+            try keyPage(project: path[1], keyID: path[3], word: path[4])
+        case ("projects", 3) where path[2] == "origins": try origins(project: path[1])
         case ("projects", 3) where path[2] == "classes":
             try only(.GET)
             try classes(project: path[1])
@@ -79,6 +78,7 @@ struct AdminCall {
     let edge: HTTPEdge
     let request: HTTPRequest
     let target: RequestTarget
+    let actor: AdminActor
     let answer: (HTTPResponse) -> Void
 
     func only(_ method: HTTPMethod) throws(HTTPFault) {
@@ -108,7 +108,9 @@ struct AdminCall {
     }
 
     /// Puts `command` through; calls `then` if it took effect, else answers why not.
-    func propose(_ command: Command, then: @escaping () -> Void) {
+    func propose(_ command: Command, then: @escaping () -> Void) { propose(bare: audited(command), then: then) }
+
+    func propose(bare command: Command, then: @escaping () -> Void) {
         edge.gateway.propose(command) { result in
             switch result {
             case .success(.refused(let refusal)): self.answer(HTTPFault(refusal).response)
@@ -128,6 +130,10 @@ extension HTTPFault {
 
     fileprivate init(_ refusal: CommandRefusal) {
         switch refusal {
+        case .unknownAdministrator:
+            self.init(
+                status: 404, name: "NotFoundError", code: "notFoundError.admin",
+                message: "There is no such administrator.")
         case .unknownProject, .unknownKey:
             self.init(
                 status: 404, name: "NotFoundError", code: "notFoundError.\(refusal)",

@@ -20,7 +20,7 @@ extension AdminCall {
             guard let number = UInt64(digits: path[2]), let shard = UInt32(exactly: number) else {
                 throw .unknownRoute
             }
-            makeBackup(of: ShardID(rawValue: shard))
+            notedOnce("backup.shards", "") { makeBackup(of: ShardID(rawValue: shard)) }
         case (3, "files"):
             guard let id = UInt64(digits: path[2]) else { throw .unknownRoute }
             try backupFile(id)

@@ -41,7 +41,8 @@ extension AdminCall {
             throw .validation("peer", "A peer address is HOST:PORT.")
         }
         _ = try state()
-        InviteErrand(call: self, address: address).begin()
+        let errand = InviteErrand(call: self, address: address)
+        noted("node.add", address) { errand.begin() }
     }
 
     private func isPeerAddress(_ text: String) -> Bool {

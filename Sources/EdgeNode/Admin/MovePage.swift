@@ -17,7 +17,8 @@ extension AdminCall {
         let target = try state.node(called: name)
         if record.owner?.node == target.node { return answer(.json(MoveResult(record, at: target.name).page)) }
         try checkTarget(target, of: record, state)
-        MoveErrand(call: self, shard: record.shard, from: record.owner?.node, target: target).begin()
+        let errand = MoveErrand(call: self, shard: record.shard, from: record.owner?.node, target: target)
+        noted("shard.move", "\(record.shard) to \(target.name)") { errand.begin() }
     }
 
     private func movedShard(_ body: JSONInput, _ state: PlacementState) throws(HTTPFault) -> ShardRecord {

@@ -13,7 +13,10 @@ extension AdminCall {
         do throws(DecodingFailure) {
             switch what {
             case "commands": run(try RestoreBody.commands(request.bodyBytes)[...], done: 0)
-            case "objects": submit(try RestoreBody.parts(request.bodyBytes), state)
+            case "objects":
+                let parts = try RestoreBody.parts(request.bodyBytes)
+                let projects = Set(parts.map(\.project)).sorted().joined(separator: " ")
+                notedOnce("restore.objects", projects) { submit(parts, state) }
             default: return answer(HTTPFault.unknownRoute.response)
             }
         } catch {
@@ -26,7 +29,7 @@ extension AdminCall {
         guard let command = commands.first else {
             return answer(.json(JSONOutput.object { $0.member("done", done) }))
         }
-        edge.gateway.propose(command) { result in
+        edge.gateway.propose(audited(command)) { result in
             switch result {
             case .success(.refused(let refusal)):
                 self.answer(

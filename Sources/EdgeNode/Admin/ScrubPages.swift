@@ -13,7 +13,9 @@ extension AdminCall {
         guard !chosen.isEmpty else {
             throw .validation("shard", "The table has no shard \"\(wish)\"; give its number as text, or \"all\".")
         }
-        edge.gateway.scrub(chosen)
-        answer(.json(JSONOutput.object { $0.member("shards", chosen.count) }))
+        noted("scrub", wish) {
+            edge.gateway.scrub(chosen)
+            answer(.json(JSONOutput.object { $0.member("shards", chosen.count) }))
+        }
     }
 }

@@ -6,7 +6,7 @@ import Placement
 extension AdminCall {
     func settings() throws(HTTPFault) {
         switch request.method {
-        case .GET: answer(.json(page(try state().settings)))
+        case .GET: answer(.json(page(try state())))
         case .POST:
             _ = try state()
             put(through: try changes())
@@ -15,7 +15,7 @@ extension AdminCall {
     }
 
     private func changes() throws(HTTPFault) -> [Command] {
-        let body = try body(knowing: ["replaceAfterMs", "replicasPerShard"])
+        let body = try body(knowing: ["replaceAfterMs", "replicasPerShard", "auditEntries", "auditAgeMs"])
         var commands: [Command] = []
         if let value = body["replaceAfterMs"] {
             let bounds = PlacementLimits.replaceAfterMs
@@ -27,7 +27,26 @@ extension AdminCall {
                 value, "replicasPerShard", within: UInt64(bounds.lowerBound)...UInt64(bounds.upperBound))
             commands.append(.setReplicasPerShard(Int(count)))
         }
+        if let retention = try retention(body) { commands.append(retention) }
         return commands
+    }
+
+    private func retention(_ body: JSONInput) throws(HTTPFault) -> Command? {
+        guard body["auditEntries"] != nil || body["auditAgeMs"] != nil else { return nil }
+        // An operator must not shorten what tells of its acts.
+        guard actor.role == .root else {
+            noteRefusal(.root)
+            throw .forbidden("role.root", "This needs the role root; \(actor.name) is \(actor.role.name).")
+        }
+        let audit = try state().audit
+        let bounds = PlacementLimits.auditEntries
+        let entries = try body["auditEntries"].map { value throws(HTTPFault) in
+            try number(value, "auditEntries", within: UInt64(bounds.lowerBound)...UInt64(bounds.upperBound))
+        }
+        let ageMs = try body["auditAgeMs"].map { value throws(HTTPFault) in
+            try number(value, "auditAgeMs", within: PlacementLimits.auditAgeMs)
+        }
+        return .setAuditRetention(entries: entries.map { Int($0) } ?? audit.entriesMax, ageMs: ageMs ?? audit.ageMaxMs)
     }
 
     private func number(
@@ -43,19 +62,22 @@ extension AdminCall {
     /// One after the other; one that fails ends it, and what it says is the answer.
     private func put(through commands: [Command]) {
         guard let command = commands.first else {
-            guard let settings = edge.gateway.view.state?.settings else { return answer(HTTPFault.notFormed.response) }
-            return answer(.json(page(settings)))
+            guard let state = edge.gateway.view.state else { return answer(HTTPFault.notFormed.response) }
+            return answer(.json(page(state)))
         }
         propose(command) { self.put(through: Array(commands.dropFirst())) }
     }
 
-    private func page(_ settings: ClusterSettings) -> [UInt8] {
-        JSONOutput.object {
+    private func page(_ state: PlacementState) -> [UInt8] {
+        let settings = state.settings
+        return JSONOutput.object {
             $0.member("replaceAfterMs", settings.replaceAfterMs)
             $0.member("replicasPerShard", settings.replicasPerShard)
             $0.member("leaseMs", settings.lease.durationMs)
             $0.member("clockDriftPerMille", settings.lease.driftPerMille)
             $0.member("reads", "\(settings.reads)")
+            $0.member("auditEntries", state.audit.entriesMax)
+            $0.member("auditAgeMs", state.audit.ageMaxMs)
         }
     }
 }

@@ -17,6 +17,8 @@ extension AdminCall {
                             page.object {
                                 $0.member("project", project.id)
                                 $0.member("createdAt", project.createdAtMs)
+                                $0.key("origins")
+                                $0.array(project.origins) { $0.value($1) }
                                 $0.writeQuota(project.quota, standing.lines[project.id])
                             }
                         }
@@ -56,6 +58,12 @@ extension AdminCall {
                     row.array(key.origins) { $0.value($1) }
                     row.member("createdAt", key.createdAtMs)
                     row.member("revoked", key.isRevoked)
+                    row.member("version", key.version)
+                    row.key("scopes")
+                    row.array(key.rights.scopes.names) { $0.value($1) }
+                    row.member("classPrefix", key.rights.classPrefix)
+                    row.member("idPrefix", key.rights.idPrefix)
+                    if let former = key.former { row.member("formerUntil", former.untilMs) }
                 }
             }
         }
@@ -63,12 +71,13 @@ extension AdminCall {
 
     /// The secret is in this answer and nowhere else: the cluster keeps a hash.
     private func createKey(project: String) throws(HTTPFault) {
-        let body = try body(knowing: ["origins", "label"])
+        let body = try body(knowing: ["origins", "label", "scopes", "classPrefix", "idPrefix"])
         let label = try label(body)
-        let origins = try origins(body)
+        let origins = try texts(body, "origins") ?? []
+        let rights = try rights(body)
         let gateway = edge.gateway
         let new = try? NewAPIKey.make(
-            project: project, label: label, origins: origins, nowMs: gateway.wallMs(),
+            project: project, label: label, origins: origins, rights: rights, nowMs: gateway.wallMs(),
             random: { gateway.randomBytes($0) })
         guard let new else { throw .unavailable("A key could not be made") }
         propose(.createKey(new.key)) {
@@ -84,15 +93,6 @@ extension AdminCall {
         guard let label = body["label"] else { return "" }
         guard let text = label.text else { throw .validation("label", "label must be a string.") }
         return text
-    }
-
-    private func origins(_ body: JSONInput) throws(HTTPFault) -> [String] {
-        guard let origins = body["origins"] else { return [] }
-        let texts = origins.elements?.compactMap(\.text)
-        guard let texts, texts.count == origins.elements?.count else {
-            throw .validation("origins", "origins must be an array of strings.")
-        }
-        return texts
     }
 
     func revokeKey(project: String, keyID: String) {

@@ -227,7 +227,8 @@ extension HTTPConnection {
         switch turn.content {
         case .refusal(let response):
             finish(response, framing: turn.framing, serial: serial)
-        case .request(let request):
+        case .request(var request):
+            request.clientAddress = context?.remoteAddress
             edge.serve(request, port: port) { [serial] response in
                 self.finish(response, framing: turn.framing, serial: serial)
             }

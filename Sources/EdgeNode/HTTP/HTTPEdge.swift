@@ -17,6 +17,8 @@ public final class HTTPEdge {
     let gateway: any RequestGateway
     let settings: HTTPSettings
     let authenticator: Authenticator
+    let origins: OriginGate
+    var auditPauses = AuditPauses()
     let idSignatures: IDSignatureChecker
     let userIdentities: UserIdentityChecker
     private let eventLoop: any EventLoop
@@ -45,6 +47,7 @@ public final class HTTPEdge {
         self.board = board
         boardSlot = board.join()
         authenticator = Authenticator(settings: settings)
+        origins = OriginGate(currentView: { gateway.view })
         let proofs = SignatureProofs(currentView: { gateway.view })
         idSignatures = IDSignatureChecker(proofs: proofs)
         userIdentities = UserIdentityChecker(proofs: proofs)

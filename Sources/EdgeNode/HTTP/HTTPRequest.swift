@@ -10,6 +10,7 @@ struct HTTPRequest {
     var body: ByteBuffer?
     /// When the last byte was there.
     var arrived: NIODeadline
+    var clientAddress: SocketAddress?
 
     var bodyBytes: [UInt8] { body.map { Array($0.readableBytesView) } ?? [] }
 

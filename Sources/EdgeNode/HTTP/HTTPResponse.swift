@@ -20,6 +20,7 @@ struct HTTPResponse {
     /// Methods that the path knows, for 405.
     var allow: String?
     var isPreflight = false
+    var crossing = OriginGate.Crossing.everybody
     /// With status 101: what the connection becomes.
     var socket: SocketAdmission?
 
@@ -29,6 +30,12 @@ struct HTTPResponse {
 
     static func text(_ text: String, status: UInt16 = 200) -> HTTPResponse {
         HTTPResponse(status: status, contentType: .text, body: Array(text.utf8))
+    }
+
+    func crossing(_ crossing: OriginGate.Crossing) -> HTTPResponse {
+        var response = self
+        response.crossing = crossing
+        return response
     }
 
     static func empty(_ status: UInt16) -> HTTPResponse {

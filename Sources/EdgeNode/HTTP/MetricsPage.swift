@@ -137,6 +137,9 @@ struct MetricsPage {
         family(
             "holdfast_http_answers_total", "counter", "Answers by class of status.",
             (1...5).map { (["class": "\($0)xx"], "\(requests.answersByClass[$0])") })
+        family(
+            "holdfast_admin_refusals_total", "counter", "Wrong admin tokens, and calls beyond an administrator's role.",
+            [([:], "\(requests.refusedAdministrators)")])
         gauge(
             "holdfast_http_connections", "Open client connections.", [([:], "\(requests.openConnections)")])
     }

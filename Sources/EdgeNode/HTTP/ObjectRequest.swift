@@ -9,12 +9,13 @@ extension HTTPEdge {
     func objectRequest(
         _ route: ObjectRoute, target: RequestTarget, request: HTTPRequest, caller: Caller
     ) throws(HTTPFault) -> ClientRequest {
-        let operation: Operation
+        let asked: Operation
         do throws(Refusal) {
-            operation = try route.call.operation(target: target, request: request)
+            asked = try route.call.operation(target: target, request: request)
         } catch {
             throw HTTPFault(error, applied: .no)
         }
+        let operation = try caller.grant.narrowed(asked)
         let idempotency = try idempotencyKey(request, caller: caller)
         return ClientRequest(
             project: route.project, objectClass: route.objectClass, objectID: route.objectID,
@@ -37,7 +38,7 @@ extension HTTPEdge {
             throw .validation(
                 "idempotencyKey", "Idempotency-Key must be 1 to 128 printable ASCII characters.")
         }
-        return IdempotencyKey(apiKey: caller.keyID, key: key, requestHash: requestHash(request))
+        return IdempotencyKey(apiKey: caller.identity, key: key, requestHash: requestHash(request))
     }
 }
 

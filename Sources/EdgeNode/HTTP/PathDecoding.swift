@@ -66,6 +66,10 @@ struct RequestTarget {
     /// Never logged: it may carry credentials.
     var query: Substring?
 
+    init(segments: [String]) {
+        self.segments = segments
+    }
+
     /// Takes the origin form (`/a/b?q`) and the absolute form (`http://host/a/b?q`). `nil` for
     /// anything else, and for bytes that were not UTF-8, which the parser has replaced: two names
     /// must not become one.

@@ -8,7 +8,12 @@ extension HTTPEdge {
     /// Answers `request`, now or later, exactly once. Query strings may carry credentials: nothing
     /// here writes a target anywhere.
     func serve(_ request: HTTPRequest, port: Port, answer: @escaping (HTTPResponse) -> Void) {
+        let crossing = origins.crossing(uri: request.uri, origin: request.headers.origin)
+        let answer = crossing == .everybody ? answer : { answer($0.crossing(crossing)) }
         do throws(HTTPFault) {
+            guard crossing != .refused else {
+                throw .forbidden("origin.project", "This project is closed to this origin.")
+            }
             try dispatch(request, port: port, answer: answer)
         } catch {
             answer(error.response)
@@ -30,7 +35,11 @@ extension HTTPEdge {
         case (.health(let page), _):
             serveHealth(page, target: target, answer: answer)
         case (.token(let project), .client):
-            try serveToken(project: project, request: request, answer: answer)
+            try serveToken(project: project, target: target, request: request, answer: answer)
+        case (.capability(let project), .client):
+            try serveCapability(project: project, request: request, answer: answer)
+        case (.rotation(let project), .client):
+            try serveRotation(project: project, request: request, answer: answer)
         case (.object(let route), .client):
             try serveObject(route, target: target, request: request, answer: answer)
         case (.socket(let route), .client):
@@ -47,11 +56,11 @@ extension HTTPEdge {
     }
 
     private func serveToken(
-        project: String, request: HTTPRequest, answer: (HTTPResponse) -> Void
+        project: String, target: RequestTarget, request: HTTPRequest, answer: (HTTPResponse) -> Void
     ) throws(HTTPFault) {
         let token = try authenticator.makeToken(
             authorization: request.headers.authorization, origin: request.headers.origin, project: project,
-            view: gateway.view, nowMs: gateway.wallMs())
+            wanted: try WantedRights(target), view: gateway.view, nowMs: gateway.wallMs())
         statistics.record(.token, ns: nanoseconds(since: request))
         answer(.text(token))
     }
@@ -63,6 +72,8 @@ extension HTTPEdge {
         let caller = try authenticator.caller(
             authorization: request.headers.authorization, origin: request.headers.origin,
             project: route.project, view: gateway.view, nowMs: gateway.wallMs())
+        try caller.grant.checkObject(objectClass: route.objectClass, id: route.objectID)
+        try caller.grant.require(route.call.scope)
         try checkIDSignature(
             project: route.project, objectClass: route.objectClass, objectID: route.objectID,
             signature: request.headers.idSignature, keyVersion: request.headers.idSignatureKeyVersion)

@@ -8,6 +8,8 @@ struct RequestStatistics: Sendable {
         repeating: DurationHistogram(), count: CallName.allCases.count)
     /// Answers by the hundreds of their status: 2xx, 4xx, …
     private(set) var answersByClass = [UInt64](repeating: 0, count: 6)
+    /// Wrong tokens at the admin API, and acts beyond a role.
+    var refusedAdministrators: UInt64 = 0
     var openConnections = 0
     var sockets = SocketStatistics()
 
@@ -22,6 +24,7 @@ struct RequestStatistics: Sendable {
     mutating func add(_ other: RequestStatistics) {
         for index in durations.indices { durations[index].add(other.durations[index]) }
         for index in answersByClass.indices { answersByClass[index] += other.answersByClass[index] }
+        refusedAdministrators += other.refusedAdministrators
         openConnections += other.openConnections
         sockets.add(other.sockets)
     }

@@ -15,7 +15,7 @@ extension ByteBuffer {
     /// Head and body in one piece of memory, so that an answer is one write.
     mutating func write(_ response: HTTPResponse, framing: ResponseFraming) {
         writeStatusLine(response.status)
-        writeStaticString("Access-Control-Allow-Origin: *\r\n")
+        write(response.crossing)
         if let contentType = response.contentType { write(contentType) }
         if let position = response.position { write(position) }
         if response.isPreflight { writeStaticString(preflightHeaders) }
@@ -31,6 +31,17 @@ extension ByteBuffer {
         write(framing)
         writeLength(of: response)
         if !framing.omitsBody { writeBytes(response.body) }
+    }
+
+    /// Caches must not give one origin's answer to another.
+    private mutating func write(_ crossing: OriginGate.Crossing) {
+        switch crossing {
+        case .everybody: writeStaticString("Access-Control-Allow-Origin: *\r\n")
+        case .origin(let origin):
+            writeHeader("Access-Control-Allow-Origin: ", origin)
+            writeStaticString("Vary: Origin\r\n")
+        case .nobody, .refused: writeStaticString("Vary: Origin\r\n")
+        }
     }
 
     private mutating func write(_ contentType: HTTPResponse.ContentType) {

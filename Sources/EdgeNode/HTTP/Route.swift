@@ -3,6 +3,9 @@ import NIOHTTP1
 /// What a request's method and path ask for.
 enum Route: Equatable {
     case token(project: String)
+    case capability(project: String)
+    /// A key gives itself a new secret.
+    case rotation(project: String)
     case object(ObjectRoute)
     case socket(SocketRoute)
     case health(HealthPage)
@@ -63,15 +66,29 @@ extension Route {
     private static func project(
         _ method: HTTPMethod, _ project: String, _ rest: [String]
     ) throws(HTTPFault) -> Route {
-        if rest == ["auth", "token"] {
-            try only(.GET, method)
-            return .token(project: project)
-        }
+        if rest.count == 2, rest[0] == "auth" { return try credentials(method, project, rest[1]) }
         guard rest.count >= 3 else { throw .unknownRoute }
         if rest[0] == "ws" { return try socket(method, project, rest) }
         let call = try call(method, rest[0], Array(rest[3...]))
         try checkNames(rest)
         return .object(ObjectRoute(project: project, objectClass: rest[1], objectID: rest[2], call: call))
+    }
+
+    private static func credentials(
+        _ method: HTTPMethod, _ project: String, _ word: String
+    ) throws(HTTPFault) -> Route {
+        switch word {
+        case "token":
+            try only(.GET, method)
+            return .token(project: project)
+        case "capability":
+            try only(.POST, method)
+            return .capability(project: project)
+        case "rotate":
+            try only(.POST, method)
+            return .rotation(project: project)
+        default: throw .unknownRoute
+        }
     }
 
     private static func socket(

@@ -8,16 +8,28 @@ public struct NewAPIKey: Sendable {
 
     /// `random` gives as many unguessable bytes as asked for.
     public static func make(
-        project: String, label: String, origins: [String], nowMs: UInt64, random: (Int) -> [UInt8]
+        project: String, label: String, origins: [String], rights: Rights = .standard, nowMs: UInt64,
+        random: (Int) -> [UInt8]
     ) throws(CryptographyFailure) -> NewAPIKey {
         let keyID = "hk" + Base64.encodeURL(random(15))
-        let secret = Base64.encodeURL(random(32))
-        let salt = random(16)
-        let hash = try secretHash(Array(secret.utf8), salt: salt)
+        let made = try NewSecret.make(random: random)
         let key = APIKey(
-            keyID: keyID, project: project, credential: Credential(salt: salt, secretHash: hash),
-            label: label, origins: origins, createdAtMs: nowMs)
-        return NewAPIKey(key: key, secret: secret)
+            keyID: keyID, project: project, credential: made.credential, label: label, origins: origins,
+            createdAtMs: nowMs, rights: rights)
+        return NewAPIKey(key: key, secret: made.text)
+    }
+}
+
+/// A secret that is shown once, and what is kept of it.
+struct NewSecret {
+    var text: String
+    var credential: Credential
+
+    static func make(random: (Int) -> [UInt8]) throws(CryptographyFailure) -> NewSecret {
+        let text = Base64.encodeURL(random(32))
+        let salt = random(16)
+        let hash = try secretHash(Array(text.utf8), salt: salt)
+        return NewSecret(text: text, credential: Credential(salt: salt, secretHash: hash))
     }
 }
 

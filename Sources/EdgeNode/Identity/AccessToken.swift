@@ -11,6 +11,10 @@ struct TokenClaims: Equatable {
     var expiresAtMs: UInt64
     /// The web origin for which the token was made, if its key is restricted to origins.
     var origin: String?
+    /// Of the key's secret; tokens of 0.3.0 name none, and are of the first.
+    var keyVersion: UInt64 = 1
+    /// If less than the key's was asked for.
+    var rights: Rights?
 }
 
 /// Makes and checks tokens. Keeps one prepared HMAC per signing key; not `Sendable`.
@@ -35,6 +39,12 @@ final class TokenSigner {
             payload.member("iat", claims.issuedAtMs / 1_000)
             payload.member("exp", claims.expiresAtMs)
             if let origin = claims.origin { payload.member("origin", origin) }
+            payload.member("ver", claims.keyVersion)
+            if let rights = claims.rights {
+                payload.member("scopes", rights.scopes.names.joined(separator: ","))
+                payload.member("classPrefix", rights.classPrefix)
+                payload.member("idPrefix", rights.idPrefix)
+            }
         }
         let signed = Base64.encodeURL(header) + "." + Base64.encodeURL(payload)
         let code = try authenticator(key).authenticate(signed.utf8)
@@ -60,7 +70,16 @@ final class TokenSigner {
         else { throw Fault.malformed }
         return TokenClaims(
             keyID: keyID, project: project, issuedAtMs: issued * 1_000, expiresAtMs: expires,
-            origin: payload["origin"]?.text)
+            origin: payload["origin"]?.text, keyVersion: payload["ver"]?.count ?? 1,
+            rights: rights(payload))
+    }
+
+    private func rights(_ payload: JSONInput) -> Rights? {
+        guard let names = payload["scopes"]?.text else { return nil }
+        // Names that a later version knows give nothing here.
+        return Rights(
+            scopes: Scopes(names: names.split(separator: ",")) ?? [],
+            classPrefix: payload["classPrefix"]?.text ?? "", idPrefix: payload["idPrefix"]?.text ?? "")
     }
 
     private func authenticator(_ key: SigningKey) throws -> MessageAuthenticator {

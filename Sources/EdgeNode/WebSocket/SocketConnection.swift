@@ -1,6 +1,7 @@
 import Cluster
 import NIOCore
 import ObjectRuntime
+import Placement
 
 /// One client's socket: frames in, frames out, bounds and close codes. What frames mean is decided by
 /// the loop that keeps the object's feed.
@@ -125,10 +126,11 @@ extension SocketConnection {
         case .ping: tell(.ping)
         case .resume(let connectionID, let after): tell(.resume(connectionID: connectionID, after: after))
         case .message(let payload):
-            if isProven(payload, frame) { tell(.message(payload)) }
+            if isGranted(.message), isProven(payload, frame) { tell(.message(payload)) }
         case .join(let payload):
-            if isProven(payload, frame) { tell(.join(payload)) }
-        case .leave: tell(.leave)
+            if isGranted(.presence), isProven(payload, frame) { tell(.join(payload)) }
+        case .leave:
+            if isGranted(.presence) { tell(.leave) }
         case .auth, .unknown: break
         }
     }
@@ -137,12 +139,24 @@ extension SocketConnection {
         edge.tell(.frame(edge.id(self), frame), hub: hub)
     }
 
+    /// Frames have no answers: what is refused is told by an error frame.
+    private func isGranted(_ scope: Scopes) -> Bool {
+        guard let group else { return false }
+        do throws(HTTPFault) {
+            try group.name.caller.grant.require(scope)
+            return true
+        } catch {
+            send(SocketFrames.text(FrameRendering.error(error.message)))
+            return false
+        }
+    }
+
     private func isProven(_ payload: SocketPayload, _ frame: ClientFrame) -> Bool {
         guard let group else { return false }
         do throws(HTTPFault) {
             try edge.http.checkUser(
                 payload, identityToken: frame.identityToken, userIDSignature: frame.userIDSignature,
-                project: group.name.project, objectClass: group.name.objectClass)
+                project: group.name.caller.project, objectClass: group.name.objectClass)
             return true
         } catch {
             send(SocketFrames.text(FrameRendering.error(error.message)))
@@ -200,6 +214,7 @@ extension HTTPEdge {
         let caller = try authenticator.caller(
             authorization: isWhole ? token : "Bearer " + token, origin: admission.origin,
             project: admission.route.project, view: gateway.view, nowMs: gateway.wallMs())
+        try checkSocketGrant(caller, admission.route)
         try checkSocketIDSignature(
             admission.route, signature: admission.idSignature, keyVersion: admission.idSignatureKeyVersion)
         try checkSocketQuota(admission.route.project)

@@ -67,11 +67,10 @@ public final class SocketEdge {
             hashKey: state.genesis.hashKey)
         let shard = state.table.shard(forKey: object.key.rawValue).shard
         let hub = homeLoop(of: shard, loops: http.gateway.loopCount)
-        let group = enter(
-            SocketGroup.Name(project: caller.project, keyID: caller.keyID, objectClass: route.objectClass))
+        let group = enter(SocketGroup.Name(caller: caller, objectClass: route.objectClass))
         let opening = SocketOpening(
             socket: id(socket), project: route.project, objectClass: route.objectClass,
-            objectID: route.objectID, keyID: caller.keyID, announcesResume: admission.announcesResume)
+            objectID: route.objectID, keyID: caller.identity, announcesResume: admission.announcesResume)
         http.gateway.tell(.opened(opening), hub: hub)
         return (hub, group)
     }
@@ -136,6 +135,7 @@ public final class SocketEdge {
     func sweep() {
         let now = now
         for socket in Array(sockets.values) { socket.checkDeadlines(now: now) }
+        if let state = http.gateway.view.state { endOutdated(state.tenants) }
     }
 
     /// Ends the sockets of keys that this view does not know any more, and all of them if it wants this node
@@ -144,20 +144,21 @@ public final class SocketEdge {
         guard let state = view.state else { return }
         isBeingEmptied = state.registry.isDraining(view.nodeID)
         if isBeingEmptied, !isEmptying { empty() }
-        endRevoked(state.tenants)
+        endOutdated(state.tenants)
     }
 
-    private func endRevoked(_ tenants: Tenants) {
-        var hasRevoked = false
+    /// Of revoked keys, of secrets whose time is over, of capabilities that have run out.
+    private func endOutdated(_ tenants: Tenants) {
+        let nowMs = http.gateway.wallMs()
+        var hasEnded = false
         for group in groups.values {
-            let key = tenants.key(project: group.name.project, keyID: group.name.keyID)
-            group.isRevoked = key?.isRevoked ?? true
-            if group.isRevoked { hasRevoked = true }
+            group.end = group.name.caller.end(tenants, nowMs: nowMs)
+            if group.end != nil { hasEnded = true }
         }
-        guard hasRevoked else { return }
-        let closing = SocketClosing(code: CloseCode.policy, reason: "the API key is revoked")
-        for socket in Array(sockets.values) where socket.group?.isRevoked == true {
-            socket.close(closing, .revoked)
+        guard hasEnded else { return }
+        for socket in Array(sockets.values) {
+            guard let reason = socket.group?.end else { continue }
+            socket.close(SocketClosing(code: CloseCode.policy, reason: reason), .revoked)
         }
     }
 
@@ -194,16 +195,28 @@ public final class SocketEdge {
 /// What many sockets have in common: counted, so that a revoked key is found without looking at them all.
 final class SocketGroup {
     struct Name: Hashable {
-        var project: String
-        var keyID: String
+        var caller: Caller
         var objectClass: String
     }
 
     let name: Name
     var count = 0
-    var isRevoked = false
+    /// Why its sockets are to end.
+    var end: String?
 
     init(_ name: Name) {
         self.name = name
+    }
+}
+
+extension Caller {
+    /// Why what it has opened is over; nil if it is not.
+    fileprivate func end(_ tenants: Tenants, nowMs: UInt64) -> String? {
+        guard let key = tenants.key(project: project, keyID: keyID), !key.isRevoked else {
+            return "the API key is revoked"
+        }
+        guard key.accepts(version: keyVersion, nowMs: nowMs) else { return "the API key has a newer secret" }
+        if let endsAtMs, nowMs >= endsAtMs { return "the capability is not valid anymore" }
+        return nil
     }
 }

@@ -72,16 +72,23 @@ extension HTTPEdge {
         let version = target.formParameter("idSignatureKeyVersion") ?? headers.idSignatureKeyVersion
         var caller: Caller?
         if let authorization {
-            caller = try authenticator.caller(
+            let proven = try authenticator.caller(
                 authorization: authorization, origin: headers.origin, project: route.project,
                 view: gateway.view, nowMs: gateway.wallMs())
+            try checkSocketGrant(proven, route)
             try checkSocketIDSignature(route, signature: signature, keyVersion: version)
             try checkSocketQuota(route.project)
+            caller = proven
         }
         return SocketAdmission(
             route: route, caller: caller, origin: headers.origin, idSignature: signature,
             idSignatureKeyVersion: version, acceptKey: acceptKey, namesProtocol: offer.namesOurs,
             announcesResume: target.formParameter("resume") == "true")
+    }
+
+    func checkSocketGrant(_ caller: Caller, _ route: SocketRoute) throws(HTTPFault) {
+        try caller.grant.checkObject(objectClass: route.objectClass, id: route.objectID)
+        try caller.grant.checkListening()
     }
 
     /// Once for each socket, when its caller is known.
