@@ -79,7 +79,7 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "HoldfastClient",
-            dependencies: nio + webSocket,
+            dependencies: nio + webSocket + ["TLS"],
             swiftSettings: strict),
         .target(
             name: "Backup",

@@ -36,6 +36,38 @@ public func base64Encoded(_ bytes: [UInt8]) -> String {
     return String(decoding: out, as: UTF8.self)
 }
 
+/// base64 for URLs and file names, without padding.
+public func base64URLEncoded(_ bytes: [UInt8]) -> String {
+    String(
+        decoding: base64Encoded(bytes).utf8.filter { $0 != UInt8(ascii: "=") }.map { byte in
+            switch byte {
+            case UInt8(ascii: "+"): UInt8(ascii: "-")
+            case UInt8(ascii: "/"): UInt8(ascii: "_")
+            default: byte
+            }
+        }, as: UTF8.self)
+}
+
+/// Nil if `text` is not what `base64URLEncoded` gives.
+public func base64URLDecoded(_ text: some StringProtocol) -> [UInt8]? {
+    var out: [UInt8] = []
+    var group: UInt32 = 0
+    var bits = 0
+    for byte in text.utf8 {
+        let plain = byte == UInt8(ascii: "-") ? UInt8(ascii: "+") : byte == UInt8(ascii: "_") ? UInt8(ascii: "/") : byte
+        guard byte != UInt8(ascii: "+"), byte != UInt8(ascii: "/"), let digit = base64Digits.firstIndex(of: plain) else {
+            return nil
+        }
+        group = group << 6 | UInt32(digit)
+        bits += 6
+        guard bits >= 8 else { continue }
+        bits -= 8
+        out.append(UInt8(truncatingIfNeeded: group >> UInt32(bits)))
+        group &= (1 << UInt32(bits)) - 1
+    }
+    return base64URLEncoded(out) == String(text) ? out : nil
+}
+
 private let upperHexDigits = Array("0123456789ABCDEF".utf8)
 private let base64Digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 

@@ -68,6 +68,12 @@ public struct HoldfastClient: Sendable {
         try await answer(HTTPRequest("GET", path("auth/token")), isWrite: false).bodyText
     }
 
+    /// A capability for one object; for an API key and its secret only.
+    public func capability(_ wish: Capability.Wish) async throws(HoldfastError) -> String {
+        let request = HTTPRequest("POST", path("auth/capability"), body: wish.json.bytes)
+        return try await answer(request, isWrite: false).bodyText
+    }
+
     // MARK: Sockets
 
     /// Where the object's sockets are opened, for `SocketClient` and `Subscription`.

@@ -20,7 +20,8 @@ struct Holdfast: ParsableCommand {
         subcommands: [
             ServeCommand.self, ClusterCommand.self, MemberCommand.self, DrainCommand.self, UndrainCommand.self,
             MoveCommand.self, ExplainCommand.self, DoctorCommand.self, ObjectCommand.self,
-            ProjectCommand.self, KeyCommand.self, ClassCommand.self, TokenCommand.self, BackupCommand.self,
+            ProjectCommand.self, KeyCommand.self, ClassCommand.self, TokenCommand.self, CapabilityCommand.self,
+            AdminCommand.self, AuditCommand.self, BackupCommand.self,
             RestoreCommand.self, ScrubCommand.self,
             BenchCommand.self, SimulateCommand.self, VersionCommand.self, CompletionCommand.self,
         ])

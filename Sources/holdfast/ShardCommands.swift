@@ -49,6 +49,12 @@ struct ClusterSettingsCommand: ClusterVerb {
     @Option(help: ArgumentHelp("Replicas of each shard, 1 to 7; odd numbers are worth their cost.", valueName: "n"))
     var replicas: Int?
 
+    @Option(help: ArgumentHelp("Entries that the audit keeps, 100 to 20000.", valueName: "n"))
+    var auditEntries: Int?
+
+    @Option(help: ArgumentHelp("Days for which the audit keeps entries, 1 to 3650.", valueName: "days"))
+    var auditDays: Int?
+
     @OptionGroup var admin: AdminAccess
     @OptionGroup var output: OutputOptions
 
@@ -59,12 +65,16 @@ struct ClusterSettingsCommand: ClusterVerb {
         guard replicas.map({ (1...7).contains($0) }) ?? true else {
             throw ValidationError("--replicas must be from 1 to 7.")
         }
+        guard auditEntries.map({ (100...20_000).contains($0) }) ?? true, auditDays.map({ (1...3_650).contains($0) }) ?? true
+        else { throw ValidationError("--audit-entries must be from 100 to 20000, --audit-days from 1 to 3650.") }
     }
 
     var changes: [JSON.Member] {
         var members: [JSON.Member] = []
         if let replaceAfter { members.append(JSON.Member("replaceAfterMs", .integer(replaceAfter * 1_000))) }
         if let replicas { members.append(JSON.Member("replicasPerShard", .integer(replicas))) }
+        if let auditEntries { members.append(JSON.Member("auditEntries", .integer(auditEntries))) }
+        if let auditDays { members.append(JSON.Member("auditAgeMs", .integer(auditDays * 86_400_000))) }
         return members
     }
 
@@ -78,6 +88,8 @@ struct ClusterSettingsCommand: ClusterVerb {
         print("replicas per shard \(cell(answer["replicasPerShard"]))")
         print("lease              \(cell(answer["leaseMs"])) ms, clock drift \(cell(answer["clockDriftPerMille"])) per mille")
         print("reads              \(cell(answer["reads"]))")
+        let days = answer["auditAgeMs"]?.int.map { "\($0 / 86_400_000)" } ?? "-"
+        print("audit              \(cell(answer["auditEntries"])) entries, \(days) days")
     }
 }
 

@@ -4,7 +4,7 @@ import HoldfastClient
 struct ProjectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "project", abstract: "Projects: each has its own objects and keys.",
-        subcommands: [ProjectCreateCommand.self, ProjectListCommand.self, ProjectQuotaCommand.self])
+        subcommands: [ProjectCreateCommand.self, ProjectListCommand.self, ProjectQuotaCommand.self, ProjectOriginsCommand.self])
 }
 
 struct ProjectCreateCommand: ClusterVerb {
@@ -45,10 +45,10 @@ struct ProjectListCommand: ClusterVerb {
 struct KeyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "key", abstract: "API keys of a project.",
-        subcommands: [KeyCreateCommand.self, KeyListCommand.self, KeyRevokeCommand.self])
+        subcommands: [KeyCreateCommand.self, KeyListCommand.self, KeyRotateCommand.self, KeyRevokeCommand.self])
 }
 
-private func keysPath(_ project: String) -> String {
+func keysPath(_ project: String) -> String {
     "projects/\(percentEncoded(project))/keys"
 }
 
@@ -62,11 +62,35 @@ struct KeyCreateCommand: ClusterVerb {
     @Option(name: .long, help: ArgumentHelp("Origin that may use the key; repeatable.", valueName: "origin"))
     var origin: [String] = []
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "read, write, presence, message or admin; repeatable. All but admin if left out.", valueName: "scope"))
+    var scope: [String] = []
+
+    @Option(name: .long, help: ArgumentHelp("Only classes that begin so.", valueName: "text"))
+    var classPrefix: String?
+
+    @Option(name: .long, help: ArgumentHelp("Only object ids that begin so.", valueName: "text"))
+    var idPrefix: String?
+
+    @Option(name: .long, help: ArgumentHelp("What the key is for.", valueName: "text"))
+    var label: String?
+
     @OptionGroup var admin: AdminAccess
     @OptionGroup var output: OutputOptions
 
+    private var body: JSON {
+        var members: [JSON.Member] = []
+        if !origin.isEmpty { members.append(JSON.Member("origins", .array(origin.map(JSON.string)))) }
+        if !scope.isEmpty { members.append(JSON.Member("scopes", .array(scope.map(JSON.string)))) }
+        if let classPrefix { members.append(JSON.Member("classPrefix", .string(classPrefix))) }
+        if let idPrefix { members.append(JSON.Member("idPrefix", .string(idPrefix))) }
+        if let label { members.append(JSON.Member("label", .string(label))) }
+        return .object(members)
+    }
+
     func execute() async throws {
-        let body: JSON = origin.isEmpty ? [:] : ["origins": .array(origin.map(JSON.string))]
         let answer = try await admin.client().post(keysPath(project), body)
         if output.json { return print(answer) }
         print("key    \(cell(answer["apiKey"]))")
@@ -86,13 +110,55 @@ struct KeyListCommand: ClusterVerb {
     func execute() async throws {
         let answer = try await admin.client().get(keysPath(project))
         if output.json { return print(answer) }
-        var table = TextTable("KEY", "ORIGINS", "REVOKED")
+        var table = TextTable("KEY", "VERSION", "SCOPES", "CLASSES", "IDS", "ORIGINS", "REVOKED")
         for key in answer["keys"]?.elements ?? [] {
             let origins = key["origins"]?.elements?.map(cell).joined(separator: " ") ?? ""
             table.add(
-                key.text ?? cell(key["apiKey"]), origins.isEmpty ? "any" : origins, cell(key["revoked"]))
+                key.text ?? cell(key["apiKey"]), cell(key["version"]),
+                key["scopes"]?.elements?.map(cell).joined(separator: " ") ?? "-", beginning(key["classPrefix"]),
+                beginning(key["idPrefix"]), origins.isEmpty ? "any" : origins, cell(key["revoked"]))
         }
         print(table.text)
+    }
+}
+
+private func beginning(_ prefix: JSON?) -> String {
+    guard let text = prefix?.text, !text.isEmpty else { return "any" }
+    return text + "…"
+}
+
+struct KeyRotateCommand: ClusterVerb {
+    static let configuration = CommandConfiguration(
+        commandName: "rotate",
+        abstract: "Give a key a new secret. The former one, its tokens and its capabilities end.")
+
+    @Argument(help: "The project's id.")
+    var project: String
+
+    @Argument(help: "The key.")
+    var key: String
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Let the former secret live on for so long; none if left out.", valueName: "seconds"))
+    var grace: Int = 0
+
+    @OptionGroup var admin: AdminAccess
+    @OptionGroup var output: OutputOptions
+
+    func validate() throws {
+        guard (0...2_592_000).contains(grace) else {
+            throw ValidationError("--grace must be from 0 to 2592000 seconds (30 days).")
+        }
+    }
+
+    func execute() async throws {
+        let answer = try await admin.client().post(
+            "\(keysPath(project))/\(percentEncoded(key))/rotate", ["graceMs": .integer(grace * 1_000)])
+        if output.json { return print(answer) }
+        print("key     \(cell(answer["apiKey"]))")
+        print("version \(cell(answer["version"]))")
+        print("secret  \(cell(answer["apiSecret"]))")
     }
 }
 

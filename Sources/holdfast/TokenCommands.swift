@@ -4,7 +4,7 @@ import HoldfastClient
 struct TokenCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "token", abstract: "Access tokens.",
-        subcommands: [TokenMintCommand.self, TokenKeysCommand.self, TokenRotateKeyCommand.self])
+        subcommands: [TokenMintCommand.self, TokenCapabilityCommand.self, TokenKeysCommand.self, TokenRotateKeyCommand.self])
 }
 
 struct TokenMintCommand: ClusterVerb {

@@ -87,9 +87,9 @@ class Cluster:
         self.admin("POST", "/projects", {"project": name})
         return self.new_key(project=name)
 
-    def new_key(self, project=None, origins=()):
+    def new_key(self, project=None, origins=(), **rights):
         project = project or self.project
-        body = {"origins": list(origins)} if origins else {}
+        body = {**rights, **({"origins": list(origins)} if origins else {})}
         made = self.admin("POST", f"/projects/{project}/keys", body)
         key = Key(self, project, made["apiKey"], made["apiSecret"])
         key.wait_known(dict(Origin=origins[0]) if origins else {})

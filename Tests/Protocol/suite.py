@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 # Most of a check is waiting.
 WORKERS = 8
 # Themes that look at all nodes or kill some: one check at a time, when the others are over.
-ALONE = ("afterwards", "faults")
+ALONE = ("isolation_times", "afterwards", "faults")
 
 
 class Failure(Exception):

@@ -21,7 +21,7 @@ extension AdminCall {
             let text = try edge.makeCapability(wish, key: key, version: key.version)
             let object = wish.object
             noted("capability.create", "\(project)/\(keyID) \(object.objectClass)/\(object.id)") {
-                self.answer(.text(text))
+                self.answer(.json(JSONOutput.object { $0.member("capability", text) }))
             }
         default: throw .unknownRoute
         }

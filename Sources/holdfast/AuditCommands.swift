@@ -1,0 +1,134 @@
+import ArgumentParser
+import HoldfastClient
+
+struct AdminCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "admin", abstract: "Named administrators, beside the token of the settings.",
+        subcommands: [AdminCreateCommand.self, AdminListCommand.self, AdminRevokeCommand.self])
+}
+
+struct AdminCreateCommand: ClusterVerb {
+    static let configuration = CommandConfiguration(
+        commandName: "create", abstract: "Create an administrator. The token is shown once and stored nowhere.")
+
+    @Argument(help: "The name, which the audit will show.")
+    var name: String
+
+    @Option(name: .long, help: "viewer looks on; operator runs nodes and tenants.")
+    var role: String
+
+    @OptionGroup var admin: AdminAccess
+    @OptionGroup var output: OutputOptions
+
+    func execute() async throws {
+        let answer = try await admin.client().post("admins", ["name": .string(name), "role": .string(role)])
+        print(output.json ? answer.description : "token \(cell(answer["token"]))")
+    }
+}
+
+struct AdminListCommand: ClusterVerb {
+    static let configuration = CommandConfiguration(commandName: "list", abstract: "List the administrators.")
+
+    @OptionGroup var admin: AdminAccess
+    @OptionGroup var output: OutputOptions
+
+    func execute() async throws {
+        let answer = try await admin.client().get("admins")
+        if output.json { return print(answer) }
+        var table = TextTable("NAME", "ROLE", "CREATED (MS)", "REVOKED")
+        for row in answer["admins"]?.elements ?? [] {
+            table.add(cell(row["name"]), cell(row["role"]), cell(row["createdAt"]), cell(row["revoked"]))
+        }
+        print(table.text)
+    }
+}
+
+struct AdminRevokeCommand: ClusterVerb {
+    static let configuration = CommandConfiguration(
+        commandName: "revoke", abstract: "Revoke an administrator for good. The name is not given again.")
+
+    @Argument(help: "The name.")
+    var name: String
+
+    @OptionGroup var admin: AdminAccess
+    @OptionGroup var output: OutputOptions
+
+    func execute() async throws {
+        let answer = try await admin.client().delete("admins/\(percentEncoded(name))")
+        print(output.json ? answer.description : "administrator \(name) revoked")
+    }
+}
+
+struct AuditCommand: ClusterVerb {
+    static let configuration = CommandConfiguration(
+        commandName: "audit", abstract: "Who has done what to the cluster, oldest first.")
+
+    @Option(name: .long, help: ArgumentHelp("Only entries behind this index.", valueName: "index"))
+    var after = 0
+
+    @Option(name: .long, help: ArgumentHelp("At most so many, up to 1000.", valueName: "n"))
+    var limit = 100
+
+    @Option(name: .long, help: "Only of this actor.")
+    var actor: String?
+
+    @Option(name: .long, help: "Only actions that begin so: key, node.drain…")
+    var action: String?
+
+    @OptionGroup var admin: AdminAccess
+    @OptionGroup var output: OutputOptions
+
+    func validate() throws {
+        guard after >= 0, (1...1_000).contains(limit) else {
+            throw ValidationError("--after must be 0 or more, --limit from 1 to 1000.")
+        }
+    }
+
+    func execute() async throws {
+        var path = "audit?after=\(after)&limit=\(limit)"
+        if let actor { path += "&actor=" + percentEncoded(actor) }
+        if let action { path += "&action=" + percentEncoded(action) }
+        let answer = try await admin.client().get(path)
+        if output.json { return print(answer) }
+        var table = TextTable("INDEX", "AT (MS)", "ACTOR", "ROLE", "ADDRESS", "ACTION", "TARGET", "OUTCOME")
+        for row in answer["entries"]?.elements ?? [] {
+            table.add(
+                cell(row["index"]), cell(row["at"]), cell(row["actor"]), cell(row["role"]), cell(row["address"]),
+                cell(row["action"]), cell(row["target"]), cell(row["outcome"]))
+        }
+        print(table.text)
+    }
+}
+
+struct ProjectOriginsCommand: ClusterVerb {
+    static let configuration = CommandConfiguration(
+        commandName: "origins", abstract: "The web origins that may reach a project; with origins or --any, set them.")
+
+    @Argument(help: "The project's id.")
+    var project: String
+
+    @Argument(help: "Origins, as https://app.example.")
+    var origins: [String] = []
+
+    @Flag(help: "Every origin.")
+    var any = false
+
+    @OptionGroup var admin: AdminAccess
+    @OptionGroup var output: OutputOptions
+
+    func validate() throws {
+        guard origins.isEmpty || !any else { throw ValidationError("Give origins or --any, not both.") }
+    }
+
+    func execute() async throws {
+        let path = "projects/\(percentEncoded(project))/origins"
+        let client = try admin.client()
+        let isChange = any || !origins.isEmpty
+        let answer =
+            isChange
+            ? try await client.post(path, ["origins": .array(origins.map(JSON.string))]) : try await client.get(path)
+        if output.json { return print(answer) }
+        let known = answer["origins"]?.elements?.map(cell) ?? []
+        print(known.isEmpty ? "any" : known.joined(separator: "\n"))
+    }
+}
