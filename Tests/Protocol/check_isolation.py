@@ -7,7 +7,7 @@ import rest
 from classes import signature_class
 from credentials import BadCredentials, capability, narrow, token
 from suite import check, equal, expect, raises
-from websocket import Refused, Silence, upgrade_headers
+from websocket import Refused, upgrade_headers
 
 SOURCES = os.path.join(os.path.dirname(__file__), "..", "..", "Sources")
 
@@ -51,8 +51,8 @@ def cases(path, name):
     """The cases of a Swift enumeration."""
     with open(os.path.join(SOURCES, path), encoding="utf-8") as file:
         body = re.search(rf"enum {name}\b[^{{]*{{(.*?)\n(?:    )?}}", file.read(), re.S).group(1)
-    return {word for line in re.findall(r"^ +case ([a-z].*)$", body, re.M)
-            for word in re.findall(r"(?:^|, )([a-zA-Z]+)", line)}
+    lines = re.findall(r"^ +case ([a-z].*)$", body, re.M)
+    return {word.strip() for line in lines for word in re.sub(r"\(.*?\)", "", line).split(",")}
 
 
 def admin_paths():
@@ -252,6 +252,19 @@ def _(cluster):
     equal(some.call(2, "GET", "cache-keys", "?prefix=mine.a", Authorization=good).json, ["mine.a"], "keys")
     equal(some.call(2, "POST", "cache", "/mine.a", {"value": 9}, Authorization=good).status, 200, "its own")
     equal(raises(Refused, lambda: some.open_socket(0, auth=good)).status, 403, "upgrade")
+
+
+@check("the example in the documents narrows a capability as the cluster understands it")
+def _(cluster):
+    with open(os.path.join(SOURCES, "..", "docs", "security.md"), encoding="utf-8") as file:
+        example = re.search(r"```python\n(.*?)```", file.read(), re.S).group(1)
+    names = {}
+    exec(example, names)
+    some = filled(cluster)
+    reader = rest.bearer(names["narrow"](capability(cluster.key, some), "scopes=read", "itemPrefix=a"))
+    equal(some.call(0, "GET", "cache", "/a", Authorization=reader).status, 200, "within")
+    for method, more in (("DELETE", "/a"), ("GET", "/l")):
+        equal(some.call(0, method, "cache", more, Authorization=reader).status, 403, method + more)
 
 
 @check("a rotated key's sockets close, and with a grace time not before it is over")
