@@ -87,6 +87,22 @@ struct FirstFormatTests {
         #expect(machine.state.nodes.allSatisfy { !$0.isReplaced })
     }
 
+    @Test("a snapshot of 0.3.0, which ends where the limits of objects do, gives standard rights and an empty audit")
+    func secondFormat() throws {
+        var machine = expected()
+        machine.apply(.createKey(apiKey("k")))
+        machine.apply(.setQuota(project: "demo", Quota(objects: 5)))
+        let newer = machine.state.audit.encode().count + 3
+        let older = [2] + machine.state.encode().dropFirst().dropLast(newer)
+        let state = try PlacementState.decode(older)
+        #expect(state == machine.state)
+        #expect(state.tenants.key(project: "demo", keyID: "k")?.rights == .standard)
+        #expect(Command.createKey(apiKey("k")).encode().prefix(2) == [2, 33], "as 0.3.0 wrote it")
+        for length in older.indices {
+            #expect(throws: DecodingFailure.self) { try PlacementState.decode(Array(older[..<length])) }
+        }
+    }
+
     @Test("other versions are refused by number")
     func unknownVersion() throws {
         var future = try bytes(snapshot)
