@@ -133,8 +133,8 @@ let package = Package(
         .testTarget(
             name: "EdgeNodeTests",
             dependencies: nio + [
-                "EdgeNode", "HoldfastClient", "TLS", "Cluster", "Placement", "ObjectRuntime", "Raft", "Binary", "Storage",
-                "StoreBinding",
+                "EdgeNode", "HoldfastClient", "TLS", "Cluster", "Placement", "ObjectRuntime", "Raft", "Binary",
+                "Storage", "StoreBinding",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),

@@ -55,9 +55,9 @@ public func base64URLDecoded(_ text: some StringProtocol) -> [UInt8]? {
     var bits = 0
     for byte in text.utf8 {
         let plain = byte == UInt8(ascii: "-") ? UInt8(ascii: "+") : byte == UInt8(ascii: "_") ? UInt8(ascii: "/") : byte
-        guard byte != UInt8(ascii: "+"), byte != UInt8(ascii: "/"), let digit = base64Digits.firstIndex(of: plain) else {
-            return nil
-        }
+        guard byte != UInt8(ascii: "+"), byte != UInt8(ascii: "/"),
+            let digit = base64Digits.firstIndex(of: plain)
+        else { return nil }
         group = group << 6 | UInt32(digit)
         bits += 6
         guard bits >= 8 else { continue }

@@ -14,7 +14,8 @@ extension HTTPEdge {
         let needed = HTTPEdge.neededRole(path, request.method)
         guard actor.role.rawValue >= needed.rawValue else {
             call.noteRefusal(needed)
-            throw .forbidden("role.\(needed.name)", "This needs the role \(needed.name); \(actor.name) is \(actor.role.name).")
+            throw .forbidden(
+                "role.\(needed.name)", "This needs the role \(needed.name); \(actor.name) is \(actor.role.name).")
         }
         switch (path.first, path.count) {
         case ("status", 1):

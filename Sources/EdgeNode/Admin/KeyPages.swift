@@ -63,7 +63,8 @@ extension AdminCall {
         case .GET: answer(Self.page(origins: known.origins))
         case .POST:
             guard let origins = try texts(body(knowing: ["origins"]), "origins") else {
-                throw .validation("origins", "origins must be an array of strings; an empty one opens the project to all.")
+                throw .validation(
+                    "origins", "origins must be an array of strings; an empty one opens the project to all.")
             }
             propose(.setOrigins(project: project, origins)) { Self.page(origins: origins) }
         default: throw .wrongMethod(allow: "GET, POST, OPTIONS")

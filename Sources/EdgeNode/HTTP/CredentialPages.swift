@@ -65,14 +65,18 @@ struct CapabilityWish {
             throw .validation(
                 "body", "The body must be a JSON object of \(CapabilityWish.members.joined(separator: ", ")).")
         }
-        guard let id = body["id"]?.text, !id.isEmpty else { throw .validation("id", "The body must name an object id.") }
+        guard let id = body["id"]?.text, !id.isEmpty else {
+            throw .validation("id", "The body must name an object id.")
+        }
         let objectClass = try CapabilityWish.text(body, "class", atMost: PlacementLimits.classNameBytes)
         object = Grant.Object(objectClass: objectClass ?? ObjectRoute.defaultClass, id: id)
         guard id.utf8.count <= PlacementLimits.classNameBytes else {
             throw .validation("id", "An object id has at most \(PlacementLimits.classNameBytes) bytes.")
         }
         if let scopes = body["scopes"] { caveats.append(.scopes(try Scopes(scopes))) }
-        if let prefix = try CapabilityWish.text(body, "itemPrefix", atMost: 1_024) { caveats.append(.itemPrefix(prefix)) }
+        if let prefix = try CapabilityWish.text(body, "itemPrefix", atMost: 1_024) {
+            caveats.append(.itemPrefix(prefix))
+        }
         if let origin = try CapabilityWish.text(body, "audience", atMost: PlacementLimits.labelBytes) {
             caveats.append(.audience(origin))
         }

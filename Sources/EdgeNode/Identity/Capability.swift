@@ -136,7 +136,9 @@ extension Capability.Identifier {
 extension Capability.Caveat {
     /// `name=value`, of the few that are known.
     init?(_ bytes: [UInt8]) {
-        guard let text = String(validating: bytes, as: UTF8.self), let sign = text.firstIndex(of: "=") else { return nil }
+        guard let text = String(validating: bytes, as: UTF8.self), let sign = text.firstIndex(of: "=") else {
+            return nil
+        }
         let value = String(text[text.index(after: sign)...])
         switch text[..<sign] {
         case "scopes":
