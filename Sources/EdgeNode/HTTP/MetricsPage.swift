@@ -102,9 +102,10 @@ struct MetricsPage {
         counter(
             "holdfast_rejected_messages_total", "Messages of peers that were rejected.",
             counters.rejectedMessages)
-        counter(
-            "holdfast_rejected_links_total", "Links of peers that were closed for what they said.",
-            counters.rejectedLinks)
+        family(
+            "holdfast_rejected_links_total", "counter",
+            "Links of peers that were not taken, or closed for what came over them, by cause.",
+            counters.rejectedLinks.sorted { $0.key < $1.key }.map { (["cause": $0.key], "\($0.value)") })
         counter(
             "holdfast_hibernated_objects_total", "Objects that left memory.", counters.hibernatedObjects)
         counter(

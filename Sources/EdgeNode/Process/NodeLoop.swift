@@ -32,7 +32,7 @@ final class NodeLoop: @unchecked Sendable {
     var joinLinks: [String: PeerLink] = [:]
     /// Parents that wait to hear that their obituary is settled.
     var mourners: [Obituary: [any Channel]] = [:]
-    var inboundChannels: [ObjectIdentifier: (hello: PeerHello, channel: any Channel)] = [:]
+    var inboundChannels: [ObjectIdentifier: (hello: PeerHello, proof: PeerProof, channel: any Channel)] = [:]
     private(set) var http: HTTPEdge?
     /// The node's core, on the first loop.
     private(set) var brain: NodeBrain?

@@ -42,7 +42,7 @@ enum NodeServer {
         let settings = makeSettings(configuration)
         let identity = Cluster.NodeIdentity(
             nodeID: NodeID(rawValue: disk.directory.identity.node), name: configuration.name,
-            peerAddress: "\(configuration.peer)", clientURL: "http://\(configuration.client)", nonce: nonce,
+            peerAddress: "\(configuration.peer)", clientURL: configuration.clientURL, nonce: nonce,
             version: holdfastVersion)
         let node = NodeShared(
             identity: identity, settings: settings, journal: disk.journal, store: disk.store, space: space,
