@@ -8,6 +8,9 @@
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509.h>
+#include "certificates.h"
+#include "context.h"
+#include "transport.h"
 
 /* Here and not in Swift: a parameter keeps the addresses of its name and value, and those of Swift
    strings are gone after the call that makes the parameter. */
