@@ -143,6 +143,7 @@ public final class TLSContext: @unchecked Sendable {
     }
 
     private func setTickets() {
+        guard role == .server else { return }
         guard ticketKeys != nil else { return holdfast_context_refuse_tickets(pointer) }
         SSL_CTX_set_num_tickets(pointer, 1)
         SSL_CTX_set_tlsext_ticket_key_evp_cb(pointer, ticketKeyCallback)

@@ -50,10 +50,11 @@ final class End {
     let channel = EmbeddedChannel()
     let handler: TLSHandler
     let witness = Witness()
+    let transport = Transport()
 
     init(_ handler: TLSHandler) throws {
         self.handler = handler
-        try channel.pipeline.syncOperations.addHandlers([handler, witness])
+        try channel.pipeline.syncOperations.addHandlers([transport, handler, witness])
     }
 
     func activate() throws {
@@ -84,6 +85,60 @@ final class End {
 
     func finish() {
         _ = try? channel.finish()
+    }
+}
+
+/// What sockets do and `EmbeddedChannel` does not: half closing, and taking no more.
+final class Transport: ChannelOutboundHandler {
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    /// The peer does not read.
+    var isStuck = false
+    private(set) var outputClosed = false
+    private(set) var reads = 0
+    private var held: [(NIOAny, EventLoopPromise<Void>?)] = []
+    private(set) var writes: [Int] = []
+    private(set) var flushes = 0
+
+    func read(context: ChannelHandlerContext) {
+        reads += 1
+        context.read()
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        guard !outputClosed else {
+            promise?.fail(ChannelError.outputClosed)
+            return
+        }
+        writes.append(unwrapOutboundIn(data).readableBytes)
+        if isStuck { held.append((data, promise)) } else { context.write(data, promise: promise) }
+    }
+
+    func flush(context: ChannelHandlerContext) {
+        flushes += 1
+        context.flush()
+    }
+
+    /// The peer reads again.
+    func release(_ channel: EmbeddedChannel) throws {
+        isStuck = false
+        let context = try channel.pipeline.syncOperations.context(handler: self)
+        let all = held
+        held = []
+        for (data, promise) in all { context.write(data, promise: promise) }
+        context.flush()
+    }
+
+    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        if mode == .output {
+            outputClosed = true
+            promise?.succeed(())
+            return
+        }
+        context.close(mode: mode, promise: promise)
+        for (_, promise) in held { promise?.fail(ChannelError.ioOnClosedChannel) }
+        held = []
     }
 }
 
