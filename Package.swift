@@ -64,7 +64,9 @@ let package = Package(
             swiftSettings: strict),
 
         // Touch: sockets, files, clocks, processes.
-        .target(name: "TLS", dependencies: ["COpenSSL"], swiftSettings: strict),
+        .target(
+            name: "TLS", dependencies: ["COpenSSL", .product(name: "NIOCore", package: "swift-nio")],
+            swiftSettings: strict),
         .target(
             name: "EdgeNode",
             dependencies: nio + [
@@ -113,6 +115,13 @@ let package = Package(
         .testTarget(name: "PlacementTests", dependencies: ["Placement", "Binary", "Raft"], swiftSettings: strict),
         .testTarget(name: "ObjectRuntimeTests", dependencies: ["ObjectRuntime", "Binary"], swiftSettings: strict),
         .testTarget(name: "StorageTests", dependencies: ["Storage", "Binary"], swiftSettings: strict),
+        .testTarget(
+            name: "TLSTests",
+            dependencies: nio + [
+                "TLS",
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+            ],
+            swiftSettings: strict),
         .testTarget(
             name: "ClusterTests",
             dependencies: ["Cluster", "Placement", "Raft", "ObjectRuntime", "Simulation", "Binary"],
