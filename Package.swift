@@ -81,7 +81,7 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "HoldfastClient",
-            dependencies: nio + webSocket,
+            dependencies: nio + webSocket + ["TLS"],
             swiftSettings: strict),
         .target(
             name: "Backup",
@@ -92,7 +92,7 @@ let package = Package(
         .executableTarget(
             name: "holdfast",
             dependencies: nio + [
-                "EdgeNode", "HoldfastClient", "Simulation", "Backup", "Placement", "ObjectRuntime",
+                "EdgeNode", "HoldfastClient", "Simulation", "Backup", "Placement", "ObjectRuntime", "TLS",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ],
@@ -105,7 +105,7 @@ let package = Package(
             swiftSettings: strict),
         .executableTarget(
             name: "chaos",
-            dependencies: nio + ["HoldfastClient", "Simulation"],
+            dependencies: nio + ["HoldfastClient", "Simulation", "TLS"],
             path: "chaos/Runner",
             swiftSettings: strict),
 
@@ -131,7 +131,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "HoldfastClientTests",
-            dependencies: nio + webSocket + ["HoldfastClient", "holdfast", "chaos", "EdgeNode"],
+            dependencies: nio + webSocket + ["HoldfastClient", "holdfast", "chaos", "EdgeNode", "TLS"],
             swiftSettings: strict),
         .testTarget(
             name: "BackupTests",

@@ -1,10 +1,17 @@
 import Synchronization
+import TLS
 
 /// A peer's link that was not taken, or was closed for what came over it.
 struct LinkRejection: Error, Equatable {
     enum Cause: String, CaseIterable {
-        /// No TLS, or a certificate that our authority has not made, or that is over.
+        /// Not TLS at all.
+        case plaintext
+        /// No certificate, or TLS that came to no end.
         case handshake
+        /// A certificate that none of our authorities has made, or that is over.
+        case certificate
+        /// No authority of ours vouches for a certificate that was good before.
+        case formerAuthority = "former_authority"
         /// A certificate that names no node.
         case noIdentity = "no_identity"
         case otherCluster = "other_cluster"
@@ -22,6 +29,15 @@ struct LinkRejection: Error, Equatable {
 }
 
 extension LinkRejection.Cause {
+    /// A link that ended before anybody was proven to be there.
+    init(_ error: any Error) {
+        switch error as? TLSError {
+        case .notTLS: self = .plaintext
+        case .certificateRefused: self = .certificate
+        default: self = .handshake
+        }
+    }
+
     init?(_ verdict: PeerHelloAnswer.Verdict) {
         switch verdict {
         case .welcome: return nil

@@ -77,10 +77,14 @@ final class PeerLink {
 
     private func prepare(_ channel: any Channel) throws {
         if let security = terms.security {
-            try channel.pipeline.syncOperations.addHandler(try security.dialingHandler())
+            try channel.pipeline.syncOperations.addHandler(security.dialingHandler())
         }
         let bound = NIOLoopBound(self, eventLoop: loop)
         try channel.pipeline.syncOperations.addHandler(PeerLinkHandler(link: bound, own: terms.security?.own))
+    }
+
+    func check(_ change: AuthoritiesChanged) {
+        channel?.pipeline.fireUserInboundEventTriggered(change)
     }
 
     func close() {
@@ -204,6 +208,7 @@ private final class PeerLinkHandler: ChannelInboundHandler {
     private let own: PeerIdentity?
     /// Nil until the handshake is over.
     private var proof: PeerProof?
+    private var certificate: Certificate?
     private var reader = FrameReader()
     private var isAnswered = false
 
@@ -220,12 +225,16 @@ private final class PeerLinkHandler: ChannelInboundHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if let own, let handshake = event as? TLSHandshakeCompleted {
-            if let peer = PeerIdentity(uris: handshake.peerCertificate?.uris ?? []) {
+            certificate = handshake.peerCertificate
+            if let peer = PeerIdentity(uris: certificate?.uris ?? []) {
                 proof = .certified(own: own, peer: peer)
                 link.value.greet()
             } else {
                 link.value.reject(.noIdentity, "somebody", "the certificate names no node")
             }
+        }
+        if let change = event as? AuthoritiesChanged, let certificate, !change.vouch(for: certificate) {
+            context.close(promise: nil)
         }
         context.fireUserInboundEventTriggered(event)
     }
@@ -247,7 +256,7 @@ private final class PeerLinkHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        if proof == nil { link.value.reject(.handshake, "somebody", "\(error)") }
+        if proof == nil { link.value.reject(.init(error), "somebody", "\(error)") }
         context.close(promise: nil)
     }
 }

@@ -17,6 +17,7 @@ final class PeerReceiver: ChannelInboundHandler {
     private let own: PeerIdentity?
     /// Nil until the handshake is over.
     private var proof: PeerProof?
+    private var certificate: Certificate?
     private var reader = FrameReader()
     private var hello: PeerHello?
     private var isRejected = false
@@ -29,11 +30,15 @@ final class PeerReceiver: ChannelInboundHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if let own, let handshake = event as? TLSHandshakeCompleted {
-            if let peer = PeerIdentity(uris: handshake.peerCertificate?.uris ?? []) {
+            certificate = handshake.peerCertificate
+            if let peer = PeerIdentity(uris: certificate?.uris ?? []) {
                 proof = .certified(own: own, peer: peer)
             } else {
                 reject(.noIdentity, "the certificate names no node", context)
             }
+        }
+        if let change = event as? AuthoritiesChanged, let certificate, !change.vouch(for: certificate) {
+            reject(.formerAuthority, "no authority vouches for its certificate any more", context)
         }
         context.fireUserInboundEventTriggered(event)
     }
@@ -98,7 +103,7 @@ final class PeerReceiver: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        if own != nil, proof == nil { reject(.handshake, "\(error)", context) }
+        if own != nil, proof == nil { reject(.init(error), "\(error)", context) }
         context.close(promise: nil)
     }
 }

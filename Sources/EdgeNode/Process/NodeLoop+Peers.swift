@@ -83,6 +83,14 @@ extension NodeLoop {
         }
     }
 
+    /// The authorities are others: links that none of them vouches for are over.
+    func checkLinksAgain() {
+        guard let security = node.peerSecurity else { return }
+        let change = AuthoritiesChanged(authorities: security.certificates.current.authorities)
+        for (_, _, channel) in inboundChannels.values { channel.pipeline.fireUserInboundEventTriggered(change) }
+        for link in Array(links.values) + Array(joinLinks.values) { link.check(change) }
+    }
+
     /// The cluster has applied a fence that a parent asked for.
     func buried(_ obituary: Obituary) {
         for channel in mourners.removeValue(forKey: obituary) ?? [] {

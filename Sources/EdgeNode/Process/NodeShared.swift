@@ -58,6 +58,12 @@ final class NodeShared: @unchecked Sendable {
         if home.inEventLoop { body(brain, back) } else { home.execute { body(brain, back) } }
     }
 
+    /// From any thread.
+    func readCertificatesAgain() {
+        let home = loops[0]
+        home.eventLoop.execute { home.readCertificatesAgain() }
+    }
+
     // MARK: - Ends
 
     /// O12: data is never guessed; the process stops and says why.
