@@ -21,7 +21,7 @@ struct Holdfast: ParsableCommand {
             ServeCommand.self, ClusterCommand.self, MemberCommand.self, DrainCommand.self, UndrainCommand.self,
             MoveCommand.self, ExplainCommand.self, DoctorCommand.self, ObjectCommand.self,
             ProjectCommand.self, KeyCommand.self, ClassCommand.self, TokenCommand.self, BackupCommand.self,
-            RestoreCommand.self, ScrubCommand.self,
+            RestoreCommand.self, ScrubCommand.self, TLSCommand.self,
             BenchCommand.self, SimulateCommand.self, VersionCommand.self, CompletionCommand.self,
         ])
 
