@@ -64,7 +64,9 @@ let package = Package(
             swiftSettings: strict),
 
         // Touch: sockets, files, clocks, processes.
-        .target(name: "TLS", dependencies: ["COpenSSL"], swiftSettings: strict),
+        .target(
+            name: "TLS", dependencies: ["COpenSSL", .product(name: "NIOCore", package: "swift-nio")],
+            swiftSettings: strict),
         .target(
             name: "EdgeNode",
             dependencies: nio + [
@@ -90,7 +92,7 @@ let package = Package(
         .executableTarget(
             name: "holdfast",
             dependencies: nio + [
-                "EdgeNode", "HoldfastClient", "Simulation", "Backup", "Placement", "ObjectRuntime",
+                "EdgeNode", "HoldfastClient", "Simulation", "Backup", "Placement", "ObjectRuntime", "TLS",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ],
@@ -103,7 +105,7 @@ let package = Package(
             swiftSettings: strict),
         .executableTarget(
             name: "chaos",
-            dependencies: nio + ["HoldfastClient", "Simulation"],
+            dependencies: nio + ["HoldfastClient", "Simulation", "TLS"],
             path: "chaos/Runner",
             swiftSettings: strict),
 
@@ -114,6 +116,13 @@ let package = Package(
         .testTarget(name: "ObjectRuntimeTests", dependencies: ["ObjectRuntime", "Binary"], swiftSettings: strict),
         .testTarget(name: "StorageTests", dependencies: ["Storage", "Binary"], swiftSettings: strict),
         .testTarget(
+            name: "TLSTests",
+            dependencies: nio + [
+                "TLS",
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
             name: "ClusterTests",
             dependencies: ["Cluster", "Placement", "Raft", "ObjectRuntime", "Simulation", "Binary"],
             swiftSettings: strict),
@@ -122,7 +131,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "HoldfastClientTests",
-            dependencies: nio + webSocket + ["HoldfastClient", "holdfast", "chaos", "EdgeNode"],
+            dependencies: nio + webSocket + ["HoldfastClient", "holdfast", "chaos", "EdgeNode", "TLS"],
             swiftSettings: strict),
         .testTarget(
             name: "BackupTests",

@@ -3,10 +3,14 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/kdf.h>
 #include <openssl/params.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509.h>
+#include "certificates.h"
+#include "context.h"
+#include "transport.h"
 
 /* Here and not in Swift: a parameter keeps the addresses of its name and value, and those of Swift
    strings are gone after the call that makes the parameter. */
@@ -16,6 +20,31 @@ static inline int holdfast_hmac_sha256_begin(EVP_MAC_CTX *context, const unsigne
         OSSL_PARAM_construct_end(),
     };
     return EVP_MAC_init(context, key, length, parameters);
+}
+
+/* HKDF (RFC 5869) with SHA-256, both steps. */
+static inline int holdfast_hkdf_sha256(EVP_KDF *kdf, const unsigned char *secret, size_t secret_length,
+                                       const unsigned char *salt, size_t salt_length, const unsigned char *info,
+                                       size_t info_length, unsigned char *output, size_t output_length) {
+    EVP_KDF_CTX *context = EVP_KDF_CTX_new(kdf);
+    if (context == NULL) return 0;
+    OSSL_PARAM parameters[5] = {
+        OSSL_PARAM_construct_utf8_string("digest", (char *)"SHA256", 0),
+        OSSL_PARAM_construct_octet_string("key", (void *)secret, secret_length),
+        OSSL_PARAM_construct_octet_string("salt", (void *)salt, salt_length),
+        OSSL_PARAM_construct_octet_string("info", (void *)info, info_length),
+        OSSL_PARAM_construct_end(),
+    };
+    int made = EVP_KDF_derive(context, output, output_length, parameters);
+    EVP_KDF_CTX_free(context);
+    return made;
+}
+
+/* GCM has no last block: it only compares the tag. */
+static inline int holdfast_decrypt_end(EVP_CIPHER_CTX *context) {
+    unsigned char nothing[EVP_MAX_BLOCK_LENGTH];
+    int length = 0;
+    return EVP_DecryptFinal_ex(context, nothing, &length);
 }
 
 static inline void holdfast_free(void *memory) {

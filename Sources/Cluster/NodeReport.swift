@@ -99,8 +99,8 @@ public struct NodeCounters: Sendable {
     public var feeds: UInt64 = 0
     /// By result: `resumed`, `fresh` (another id), `failed`.
     public var resumes: [String: UInt64] = [:]
-    /// Links closed for a frame or a hello that could not be taken. Counted by the shell.
-    public var rejectedLinks: UInt64 = 0
+    /// Links of peers that were not taken, or closed for what came over them, by cause. Counted by the shell.
+    public var rejectedLinks: [String: UInt64] = [:]
     /// Scrubs that ended, by result.
     public var scrubs: [String: UInt64] = [:]
     /// Tries refused because no disk had room.
@@ -131,7 +131,7 @@ public struct NodeCounters: Sendable {
         leasesLost += other.leasesLost
         barrierReads += other.barrierReads
         rejectedMessages += other.rejectedMessages
-        rejectedLinks += other.rejectedLinks
+        rejectedLinks.merge(other.rejectedLinks, uniquingKeysWith: +)
         scrubs.merge(other.scrubs, uniquingKeysWith: +)
         diskFullRefusals += other.diskFullRefusals
         pushedEvents += other.pushedEvents

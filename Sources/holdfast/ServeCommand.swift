@@ -41,6 +41,29 @@ struct ServeCommand: ParsableCommand {
     @Flag(name: .long, help: "Answer the admin API on the client port too.")
     var adminOnClientPort = false
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Certificates of this node, as 'holdfast tls init' makes them.", valueName: "directory"))
+    var tlsDirectory: String?
+
+    @Flag(name: .long, help: "Everything in the clear; on loopback only.")
+    var insecure = false
+
+    @Option(name: .long, help: ArgumentHelp("Certificate chain of the client and admin ports.", valueName: "file"))
+    var clientCertificate: String?
+
+    @Option(name: .long, help: ArgumentHelp("Its private key.", valueName: "file"))
+    var clientKey: String?
+
+    @Option(name: .long, help: "Ask clients for certificates: none, optional or required.")
+    var clientCertificates: String?
+
+    @Option(name: .customLong("client-ca"), help: ArgumentHelp("Authorities of clients' certificates.", valueName: "file"))
+    var clientCA: String?
+
+    @Option(name: .long, help: "What becomes of requests in the clear: serve, redirect or refuse.")
+    var plaintext: String?
+
     @Option(name: .long, help: "Serve the demo page on the client port: true (the default) or false.")
     var demo: String?
 
@@ -132,6 +155,9 @@ struct ServeCommand: ParsableCommand {
         let scalars: [(SettingKey, String?)] = [
             (.name, name), (.data, data), (.client, client), (.peer, peer), (.admin, admin),
             (.adminTokenFile, adminTokenFile), (.adminOnClientPort, adminOnClientPort ? "true" : nil),
+            (.tlsDirectory, tlsDirectory), (.insecure, insecure ? "true" : nil),
+            (.clientCertificate, clientCertificate), (.clientKey, clientKey),
+            (.clientCertificates, clientCertificates), (.clientCA, clientCA), (.plaintext, plaintext),
             (.demo, demo),
             (.bootstrap, bootstrap ? "true" : nil), (.initialNodes, initialNodes), (.shards, shards),
             (.leaseMs, leaseMs), (.loops, loops), (.reads, reads),

@@ -13,6 +13,16 @@ enum TimeText {
         return seconds * 1_000 + fraction * [100, 10, 1][halves[1].count - 1]
     }
 
+    /// `2026-11-26T03:00:00Z`, from milliseconds since 1970.
+    static func utc(_ milliseconds: Int64) -> String {
+        var seconds = time_t(milliseconds / 1_000)
+        var parts = tm()
+        gmtime_r(&seconds, &parts)
+        var text = [CChar](repeating: 0, count: 32)
+        let count = strftime(&text, text.count, "%Y-%m-%dT%H:%M:%SZ", &parts)
+        return String(decoding: text[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
     /// Every field has its place and its digits; a date that no calendar has is refused.
     private static func seconds(_ text: [UInt8]) -> UInt64? {
         let pattern = Array("dddd-dd-ddTdd:dd:dd".utf8)
@@ -36,4 +46,11 @@ enum TimeText {
         else { return nil }
         return UInt64(seconds)
     }
+}
+
+/// Milliseconds since 1970.
+func wallMs() -> Int64 {
+    var now = timespec()
+    clock_gettime(CLOCK_REALTIME, &now)
+    return Int64(now.tv_sec) * 1_000 + Int64(now.tv_nsec) / 1_000_000
 }

@@ -14,15 +14,15 @@ import Testing
         var received: [PeerMessage] = []
         var rejections = 0
 
-        func greet(_ hello: PeerHello) -> PeerHelloAnswer {
+        func greet(_ hello: PeerHello, _ proof: PeerProof) -> PeerHelloAnswer {
             PeerHelloAnswer(verdict: verdict, clusterID: 7, nodeID: NodeID(rawValue: 2))
         }
-        func opened(_ hello: PeerHello, _ channel: any Channel) {}
+        func opened(_ hello: PeerHello, _ proof: PeerProof, _ channel: any Channel) {}
         func closed(_ hello: PeerHello, _ channel: any Channel) {}
-        func received(_ messages: [PeerMessage], from hello: PeerHello, on channel: any Channel) {
+        func received(_ messages: [PeerMessage], from hello: PeerHello, _ proof: PeerProof, on channel: any Channel) {
             received += messages
         }
-        func rejected(_ failure: DecodingFailure, from hello: PeerHello?) { rejections += 1 }
+        func rejected(_ rejection: LinkRejection) { rejections += 1 }
     }
 
     private let hello = PeerHello(role: .node, clusterID: 7, nodeID: NodeID(rawValue: 1), nonce: 9)
@@ -38,7 +38,7 @@ import Testing
     {
         let owner = Owner()
         owner.verdict = verdict
-        let channel = EmbeddedChannel(handler: PeerReceiver(owner: owner))
+        let channel = EmbeddedChannel(handler: PeerReceiver(owner: owner, own: nil))
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
         var rest = bytes[...]
         while !rest.isEmpty, channel.isActive {

@@ -14,16 +14,16 @@ import Testing
         var greetings = 0
         var received = 0
 
-        func greet(_ hello: PeerHello) -> PeerHelloAnswer {
+        func greet(_ hello: PeerHello, _ proof: PeerProof) -> PeerHelloAnswer {
             greetings += 1
             return PeerHelloAnswer(verdict: .welcome, clusterID: 7, nodeID: NodeID(rawValue: 2))
         }
-        func opened(_ hello: PeerHello, _ channel: any Channel) {}
+        func opened(_ hello: PeerHello, _ proof: PeerProof, _ channel: any Channel) {}
         func closed(_ hello: PeerHello, _ channel: any Channel) {}
-        func received(_ messages: [PeerMessage], from hello: PeerHello, on channel: any Channel) {
+        func received(_ messages: [PeerMessage], from hello: PeerHello, _ proof: PeerProof, on channel: any Channel) {
             received += messages.count
         }
-        func rejected(_ failure: DecodingFailure, from hello: PeerHello?) {}
+        func rejected(_ rejection: LinkRejection) {}
     }
 
     private struct Outcome: Sendable {
@@ -39,7 +39,7 @@ import Testing
         let server = try await ServerBootstrap(group: loop)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(PeerReceiver(owner: receptionist.value))
+                    try channel.pipeline.syncOperations.addHandler(PeerReceiver(owner: receptionist.value, own: nil))
                 }
             }
             .bind(host: "127.0.0.1", port: 0).get()
@@ -49,7 +49,9 @@ import Testing
             let ups = NIOLoopBoundBox(0, eventLoop: loop)
             let link = PeerLink(
                 address: "127.0.0.1:\(port)", to: expected, loop: loop,
-                hello: { PeerHello(role: .node, clusterID: 7, nodeID: NodeID(rawValue: 1), nonce: 9) },
+                terms: PeerLink.Terms(
+                    hello: { PeerHello(role: .node, clusterID: 7, nodeID: NodeID(rawValue: 1), nonce: 9) },
+                    check: { _, _ in .welcome }),
                 onEvent: { _, event in if case .up = event { ups.value += 1 } })
             link.open()
             let bound = NIOLoopBound(link, eventLoop: loop)

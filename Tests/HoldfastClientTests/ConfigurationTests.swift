@@ -22,6 +22,7 @@ import Testing
         checkpoint-mb = 2
         archive-directory = "/var/lib/archive"
         archive-interval-s = 30
+        tls-directory = "/etc/holdfast/tls"
         """
 
     private func configuration(
@@ -35,7 +36,8 @@ import Testing
     }
 
     private func complaint(
-        toml: String = "name = \"n\"\ndata = \"d\"\n", more: String = "", environment: [String: String] = [:],
+        toml: String = "name = \"n\"\ndata = \"d\"\ninsecure = true\n", more: String = "",
+        environment: [String: String] = [:],
         flags: [(String, String)] = []
     ) -> String {
         do {
@@ -80,7 +82,8 @@ import Testing
              "join":["10.0.0.2:7101","[::1]:7102"],"reads":"quorum","hibernate-ms":0,"memory-mb":128,
              "segment-kb":256,"split-operations":150,"merge-after-s":5,
              "checkpoint-interval-s":5,"checkpoint-mb":2,
-             "archive-directory":"/var/lib/archive","archive-interval-s":30}
+             "archive-directory":"/var/lib/archive","archive-interval-s":30,
+             "tls-directory":"/etc/holdfast/tls"}
             """
         var layers = ConfigurationLayers()
         layers.add(try ConfigurationText.settings(json, file: "holdfast.json"))
@@ -89,12 +92,39 @@ import Testing
 
     @Test func printsWhatItWouldReadAgain() throws {
         let result = try configuration(toml: Self.file)
-        #expect(try configuration(toml: result.fileText) == result)
+        #expect(try configuration(toml: result.fileText).fileText == result.fileText)
+    }
+
+    private static let node = "name = \"n\"\ndata = \"d\"\n"
+
+    /// Nothing is in the clear unless that is said, and then on loopback only.
+    @Test(arguments: [
+        ("", "tls-directory is missing"),
+        ("insecure = true\ntls-directory = \"t\"", "exclude each other"),
+        ("insecure = true\nclient = \"0.0.0.0:7001\"", "insecure is for loopback only, and 0.0.0.0:7001 is not"),
+        ("insecure = true\npeer = \"10.0.0.1:7101\"", "insecure is for loopback only"),
+        ("insecure = true\nplaintext = \"redirect\"", "insecure leaves nothing"),
+        ("tls-directory = \"t\"\nclient-key = \"k\"", "go together"),
+        ("tls-directory = \"t\"\nclient-certificates = \"required\"", "go together"),
+    ])
+    func refusesWhatWouldBeOpen(_ settings: String, _ complaintText: String) {
+        #expect(complaint(toml: Self.node + settings).contains(complaintText))
+    }
+
+    @Test func servesPlaintextOnLoopbackOnly() throws {
+        let secure = Self.node + "tls-directory = \"t\"\n"
+        let local = try configuration(toml: secure)
+        #expect(local.effectivePlaintext == .serve && local.clientURL == "http://127.0.0.1:7001")
+        let open = try configuration(toml: secure + "client = \"10.0.0.1:7001\"")
+        #expect(open.effectivePlaintext == .refuse && open.clientURL == "https://10.0.0.1:7001")
+        let redirecting = try configuration(toml: secure + "plaintext = \"redirect\"")
+        #expect(redirecting.effectivePlaintext == .redirect && redirecting.clientURL == "https://127.0.0.1:7001")
+        #expect(try configuration(toml: redirecting.fileText) == redirecting)
     }
 
     @Test func refusesUnknownSettingsByNameAndPlace() {
         let text = complaint(more: "\nleese-ms = 5\n")
-        #expect(text.contains("holdfast.toml line 4: unknown setting 'leese-ms'"))
+        #expect(text.contains("holdfast.toml line 5: unknown setting 'leese-ms'"))
     }
 
     @Test func passesOverForeignVariables() throws {
@@ -130,7 +160,7 @@ import Testing
     @Test func takesTheAdminTokenFromTheEnvironmentOnlyAndNeverShowsIt() throws {
         let secret = "0123456789abcdef0123"
         let result = try configuration(
-            toml: "name = \"n\"\ndata = \"d\"", environment: ["HOLDFAST_ADMIN_TOKEN": secret])
+            toml: "name = \"n\"\ndata = \"d\"\ninsecure = true", environment: ["HOLDFAST_ADMIN_TOKEN": secret])
         #expect(result.adminToken == secret)
         #expect(!result.fileText.contains(secret))
         #expect(complaint(more: "admin-token = \"\(secret)\"").contains("HOLDFAST_ADMIN_TOKEN only"))

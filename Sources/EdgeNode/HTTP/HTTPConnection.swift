@@ -24,6 +24,8 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     let port: HTTPEdge.Port
+    /// Found out with the first byte.
+    var transport = Transport.plain
     private let edge: HTTPEdge
     private var context: ChannelHandlerContext?
     private var phase = Phase.open
@@ -229,7 +231,7 @@ extension HTTPConnection {
             finish(response, framing: turn.framing, serial: serial)
         case .request(var request):
             request.clientAddress = context?.remoteAddress
-            edge.serve(request, port: port) { [serial] response in
+            edge.serve(request, port: port, transport: transport) { [serial] response in
                 self.finish(response, framing: turn.framing, serial: serial)
             }
         }
@@ -242,6 +244,7 @@ extension HTTPConnection {
         if let admission = response.socket { return becomeSocket(admission, context) }
         var framing = framing
         if edge.isDraining { framing.closes = true }
+        framing.demandsTLS = transport == .encrypted && edge.settings.plaintext != .serve
         var buffer = context.channel.allocator.buffer(capacity: 384 + response.body.count)
         buffer.write(response, framing: framing)
         context.write(wrapOutboundOut(buffer), promise: nil)

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOHTTP1
+import TLS
 
 /// The HTTP side of one event loop: its connections, what it remembers of verified credentials, its
 /// figures. Used on that loop only.
@@ -35,12 +36,16 @@ public final class HTTPEdge {
     private var awaitingFlush: [HTTPConnection] = []
     private var isFlushArmed = false
     private var sweep: RepeatedTask?
+    /// Of the certificate that is in force when a connection begins; nil: the ports speak no TLS.
+    private let makeTLS: (() -> TLSHandler)?
 
     /// `board` is shared by the edges of a node: `/metrics` adds them up.
     public init(
         gateway: any RequestGateway, settings: HTTPSettings, eventLoop: any EventLoop,
-        board: StatisticsBoard
+        board: StatisticsBoard, makeTLS: (() -> TLSHandler)? = nil
     ) {
+        precondition(settings.speaksTLS == (makeTLS != nil), "whoever speaks TLS has a certificate")
+        self.makeTLS = makeTLS
         self.gateway = gateway
         self.settings = settings
         self.eventLoop = eventLoop
@@ -101,6 +106,10 @@ public final class HTTPEdge {
         limits.maxHeaderListSize = settings.maximumHeaderBytes
         limits.maxHeaderFieldCount = settings.maximumHeaderCount
         let connection = HTTPConnection(edge: self, port: port)
+        if let makeTLS {
+            let detector = TransportDetector(makeTLS: makeTLS) { connection.transport = $0 }
+            try channel.pipeline.syncOperations.addHandler(detector)
+        }
         let decoder = HTTPRequestDecoder(
             leftOverBytesStrategy: .forwardBytes, informationalResponseStrategy: .drop,
             limitConfiguration: limits)

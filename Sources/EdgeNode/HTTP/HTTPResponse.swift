@@ -19,6 +19,8 @@ struct HTTPResponse {
     var retryAfterMs: UInt64?
     /// Methods that the path knows, for 405.
     var allow: String?
+    /// Where the client should ask instead.
+    var location: String?
     var isPreflight = false
     var crossing = OriginGate.Crossing.everybody
     /// With status 101: what the connection becomes.

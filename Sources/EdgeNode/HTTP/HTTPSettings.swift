@@ -48,6 +48,10 @@ public struct HTTPSettings: Sendable {
     /// Sockets that a loop closes in a second when its node is being drained: clients come to the others at once.
     public var drainedSocketsPerSecond = 500
 
+    /// The ports take TLS; `plaintext` says what becomes of the rest.
+    public var speaksTLS = false
+    public var plaintext = Plaintext.refuse
+
     /// The admin API is closed to everybody while there is no token.
     public var adminToken: String?
     public var servesAdminOnClientPort = false

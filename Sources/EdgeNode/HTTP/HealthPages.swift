@@ -23,7 +23,8 @@ extension HTTPEdge {
             gateway.nodeReport { report in
                 let page = MetricsPage.render(
                     report, journal: self.gateway.journalReport(), store: self.gateway.storeReport(),
-                    requests: self.totalStatistics(), version: self.settings.version)
+                    certificateEnds: self.gateway.certificateEnds, requests: self.totalStatistics(),
+                    version: self.settings.version)
                 answer(HTTPResponse(status: 200, contentType: .metrics, body: page))
             }
         }

@@ -7,12 +7,13 @@ struct MetricsPage {
     private var text = ""
 
     static func render(
-        _ report: NodeReport, journal: JournalReport?, store: StoreReport?, requests: RequestStatistics,
-        version: String
+        _ report: NodeReport, journal: JournalReport?, store: StoreReport?, certificateEnds: [String: Int64],
+        requests: RequestStatistics, version: String
     ) -> [UInt8] {
         var page = MetricsPage()
         page.gauge("holdfast_build_info", "Which release runs here.", [(["version": version], "1")])
         page.addNode(report)
+        page.addCertificates(certificateEnds)
         page.addShards(report)
         page.addCounters(report.counters)
         page.addRequests(requests)
@@ -39,6 +40,13 @@ struct MetricsPage {
         gauge(
             "holdfast_lease_remaining_seconds", "What is left of the lease.",
             [([:], seconds(ms: report.leaseRemainingMs))])
+    }
+
+    private mutating func addCertificates(_ ends: [String: Int64]) {
+        guard !ends.isEmpty else { return }
+        gauge(
+            "holdfast_certificate_expiry_timestamp_seconds", "When the certificate ends.",
+            ends.sorted { $0.key < $1.key }.map { (["certificate": $0.key], "\($0.value / 1_000)") })
     }
 
     private mutating func addShards(_ report: NodeReport) {
@@ -102,9 +110,10 @@ struct MetricsPage {
         counter(
             "holdfast_rejected_messages_total", "Messages of peers that were rejected.",
             counters.rejectedMessages)
-        counter(
-            "holdfast_rejected_links_total", "Links of peers that were closed for what they said.",
-            counters.rejectedLinks)
+        family(
+            "holdfast_rejected_links_total", "counter",
+            "Links of peers that were not taken, or closed for what came over them, by cause.",
+            counters.rejectedLinks.sorted { $0.key < $1.key }.map { (["cause": $0.key], "\($0.value)") })
         counter(
             "holdfast_hibernated_objects_total", "Objects that left memory.", counters.hibernatedObjects)
         counter(

@@ -34,6 +34,8 @@ public protocol RequestGateway: AnyObject {
     /// Figures of the journal and of the object store; `nil` where there is none.
     func journalReport() -> JournalReport?
     func storeReport() -> StoreReport?
+    /// When certificates end, in milliseconds since 1970, by what they are for.
+    var certificateEnds: [String: Int64] { get }
     /// Makes a file of a shard that this node owns, for a backup.
     func makeBackup(of shard: ShardID, answer: @escaping (Result<BackupFile, BackupFault>) -> Void)
     /// Bytes of such a file; nil if there is none of that id any more, or not so many bytes.
@@ -42,6 +44,10 @@ public protocol RequestGateway: AnyObject {
     func dropBackup(_ id: UInt64)
     func wallMs() -> UInt64
     func randomBytes(_ count: Int) -> [UInt8]
+}
+
+extension RequestGateway {
+    public var certificateEnds: [String: Int64] { [:] }
 }
 
 /// Sums of the journal since the process began.

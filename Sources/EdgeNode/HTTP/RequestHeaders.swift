@@ -2,6 +2,7 @@ import NIOHTTP1
 
 /// The request headers that mean something here, picked out in one pass.
 struct RequestHeaders {
+    var host: String?
     var authorization: String?
     var contentType: String?
     var origin: String?
@@ -33,6 +34,7 @@ struct RequestHeaders {
     /// Names are told apart by their length first: most headers are none of ours.
     private mutating func take(_ name: String, _ value: String) {
         switch name.utf8.count {
+        case 4 where name.isHeader("host"): host = value
         case 6 where name.isHeader("origin"): origin = value
         case 6 where name.isHeader("expect"): expectsContinue = value.isHeader("100-continue")
         case 7 where name.isHeader("upgrade"): takeUpgrade(value)

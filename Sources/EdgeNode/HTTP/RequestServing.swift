@@ -7,7 +7,10 @@ import ObjectRuntime
 extension HTTPEdge {
     /// Answers `request`, now or later, exactly once. Query strings may carry credentials: nothing
     /// here writes a target anywhere.
-    func serve(_ request: HTTPRequest, port: Port, answer: @escaping (HTTPResponse) -> Void) {
+    func serve(
+        _ request: HTTPRequest, port: Port, transport: Transport, answer: @escaping (HTTPResponse) -> Void
+    ) {
+        if transport == .plain, let instead = plaintextAnswer(request) { return answer(instead) }
         let crossing = origins.crossing(uri: request.uri, origin: request.headers.origin)
         let answer = crossing == .everybody ? answer : { answer($0.crossing(crossing)) }
         do throws(HTTPFault) {

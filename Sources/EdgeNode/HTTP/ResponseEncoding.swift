@@ -9,6 +9,8 @@ struct ResponseFraming {
     /// HEAD: the same head, no body.
     var omitsBody = false
     var keepAliveSeconds = 75
+    /// The client is to come by TLS from now on (RFC 6797).
+    var demandsTLS = false
 }
 
 extension ByteBuffer {
@@ -20,6 +22,8 @@ extension ByteBuffer {
         if let position = response.position { write(position) }
         if response.isPreflight { writeStaticString(preflightHeaders) }
         if let allow = response.allow { writeHeader("Allow: ", allow) }
+        if let location = response.location { writeHeader("Location: ", location) }
+        if framing.demandsTLS { writeStaticString("Strict-Transport-Security: max-age=31536000\r\n") }
         // Not Basic, although it is accepted: browsers would ask their user for a password.
         if response.status == 401 { writeStaticString("WWW-Authenticate: Bearer\r\n") }
         if response.status == 426 { writeStaticString("Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n") }
@@ -46,8 +50,8 @@ extension ByteBuffer {
 
     private mutating func write(_ contentType: HTTPResponse.ContentType) {
         switch contentType {
-        case .json: writeStaticString("Content-Type: application/json\r\n")
-        case .text: writeStaticString("Content-Type: text/plain; charset=utf-8\r\n")
+        case .json: writeStaticString(jsonHeaders)
+        case .text: writeStaticString(textHeaders)
         case .metrics: writeStaticString("Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n")
         case .bytes: writeStaticString("Content-Type: application/octet-stream\r\n")
         case .html: writeStaticString(htmlHeaders)
@@ -144,6 +148,19 @@ private let preflightHeaders: StaticString = """
 
     """
 
+/// Values are other people's texts: no browser may take them for anything else.
+private let jsonHeaders: StaticString = """
+    Content-Type: application/json\r
+    X-Content-Type-Options: nosniff\r
+
+    """
+
+private let textHeaders: StaticString = """
+    Content-Type: text/plain; charset=utf-8\r
+    X-Content-Type-Options: nosniff\r
+
+    """
+
 /// The page loads nothing from elsewhere and is framed by nobody; it talks to all nodes, whatever their names.
 private let htmlHeaders: StaticString = """
     Content-Type: text/html; charset=utf-8\r
@@ -172,6 +189,7 @@ private let scriptHeaders: StaticString = """
 private func reasonPhrase(_ status: UInt16) -> String {
     switch status {
     case 201: "Created"
+    case 308: "Permanent Redirect"
     case 400: "Bad Request"
     case 401: "Unauthorized"
     case 403: "Forbidden"

@@ -63,6 +63,9 @@ struct PeerHelloAnswer: Equatable {
         case welcome = 0
         case otherCluster = 1
         case olderProcess = 2
+        /// The certificate is another node's.
+        case otherNode = 3
+        case removedNode = 4
     }
 
     static let byteCount = 4 + 1 + 8 + 8
@@ -100,8 +103,9 @@ struct PeerHelloAnswer: Equatable {
 extension ClusterView {
     /// O9: only the newest registered process of a node may talk. One that is not registered yet is
     /// newer than all that are.
-    func acceptsLink(from hello: PeerHello) -> PeerHelloAnswer.Verdict {
-        guard let state else { return .welcome }
+    func acceptsLink(from hello: PeerHello, with proof: PeerProof) -> PeerHelloAnswer.Verdict {
+        let standing = accepts(hello.nodeID, with: proof)
+        guard standing == .welcome, let state else { return standing }
         // A node without a cluster may ask to join.
         if hello.clusterID != 0, hello.clusterID != state.genesis.clusterID { return .otherCluster }
         guard hello.role == .node, let record = state.registry.record(of: hello.nodeID) else { return .welcome }

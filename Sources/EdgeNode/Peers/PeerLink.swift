@@ -3,6 +3,7 @@ import Cluster
 import NIOCore
 import NIOPosix
 import Raft
+import TLS
 
 /// One event loop's way to another node: dials, says hello, writes frames, dials again when it breaks.
 ///
@@ -15,13 +16,24 @@ final class PeerLink {
         case down(NodeID)
         /// The other side refuses this process for good.
         case refused(PeerHelloAnswer.Verdict)
+        /// We refuse the other side; said once, not with every try.
+        case rejected(LinkRejection)
+    }
+
+    /// What a link needs to know of its node, anew with every try.
+    struct Terms {
+        /// Nil where links are in the clear.
+        var security: PeerSecurity?
+        var hello: () -> PeerHello
+        /// Whether the other end may call itself so.
+        var check: (NodeID, PeerProof) -> PeerHelloAnswer.Verdict
     }
 
     let address: String
     /// Who is meant; nil: whoever is there.
     private let expected: NodeID?
     private let loop: EventLoop
-    private let hello: () -> PeerHello
+    private let terms: Terms
     private let onEvent: (PeerLink, Event) -> Void
     private var channel: Channel?
     private var peer: NodeID?
@@ -38,13 +50,13 @@ final class PeerLink {
     static let unsentBytesMax = 2 * PeerMessage.frameBytesMax
 
     init(
-        address: String, to expected: NodeID?, loop: EventLoop, hello: @escaping () -> PeerHello,
+        address: String, to expected: NodeID?, loop: EventLoop, terms: Terms,
         onEvent: @escaping (PeerLink, Event) -> Void
     ) {
         self.address = address
         self.expected = expected
         self.loop = loop
-        self.hello = hello
+        self.terms = terms
         self.onEvent = onEvent
     }
 
@@ -52,19 +64,27 @@ final class PeerLink {
 
     func open() {
         guard !isClosed, let (host, port) = splitAddress(address) else { return }
-        let handler = PeerLinkHandler(link: NIOLoopBound(self, eventLoop: loop))
         let bound = NIOLoopBound(self, eventLoop: loop)
-        let boundHandler = NIOLoopBound(handler, eventLoop: loop)
         ClientBootstrap(group: loop)
             .channelOption(.socketOption(.tcp_nodelay), value: 1)
             .connectTimeout(.milliseconds(1_000))
             .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(boundHandler.value)
-                }
+                channel.eventLoop.makeCompletedFuture { try bound.value.prepare(channel) }
             }
             .connect(host: host, port: port)
             .whenFailure { _ in bound.value.retry() }
+    }
+
+    private func prepare(_ channel: any Channel) throws {
+        if let security = terms.security {
+            try channel.pipeline.syncOperations.addHandler(security.dialingHandler())
+        }
+        let bound = NIOLoopBound(self, eventLoop: loop)
+        try channel.pipeline.syncOperations.addHandler(PeerLinkHandler(link: bound, own: terms.security?.own))
+    }
+
+    func check(_ change: AuthoritiesChanged) {
+        channel?.pipeline.fireUserInboundEventTriggered(change)
     }
 
     func close() {
@@ -103,16 +123,22 @@ final class PeerLink {
     }
 
     private var unsentBytes = 0
+    private var lastRejection: LinkRejection?
 
     // MARK: - From the handler
 
     fileprivate func connected(_ channel: Channel) {
         self.channel = channel
         unsentBytes = 0
-        channel.writeAndFlush(channel.allocator.buffer(bytes: hello().encode()), promise: nil)
     }
 
-    fileprivate func answered(_ answer: PeerHelloAnswer) {
+    /// The other end has shown its certificate, where it has to.
+    fileprivate func greet() {
+        guard let channel else { return }
+        channel.writeAndFlush(channel.allocator.buffer(bytes: terms.hello().encode()), promise: nil)
+    }
+
+    fileprivate func answered(_ answer: PeerHelloAnswer, _ proof: PeerProof) {
         guard answer.verdict == .welcome else {
             onEvent(self, .refused(answer.verdict))
             channel?.close(promise: nil)
@@ -125,12 +151,26 @@ final class PeerLink {
             channel?.close(promise: nil)
             return
         }
+        let verdict = terms.check(answer.nodeID, proof)
+        if let cause = LinkRejection.Cause(verdict) {
+            return reject(cause, "\(answer.nodeID)", "it is not who it should be: \(verdict)")
+        }
         delayMs = Self.firstDelayMs
+        lastRejection = nil
         peer = answer.nodeID
         onEvent(self, .up(answer.nodeID))
         let waiting = early
         early = []
         if !waiting.isEmpty { send(waiting) }
+    }
+
+    fileprivate func reject(_ cause: LinkRejection.Cause, _ peer: String, _ reason: String) {
+        let rejection = LinkRejection(cause: cause, peer: "\(peer) at \(address)", reason: reason)
+        early = []
+        channel?.close(promise: nil)
+        guard rejection != lastRejection else { return }
+        lastRejection = rejection
+        onEvent(self, .rejected(rejection))
     }
 
     fileprivate func broken() {
@@ -165,26 +205,50 @@ private final class PeerLinkHandler: ChannelInboundHandler {
     typealias OutboundOut = ByteBuffer
 
     private let link: NIOLoopBound<PeerLink>
+    private let own: PeerIdentity?
+    /// Nil until the handshake is over.
+    private var proof: PeerProof?
+    private var certificate: Certificate?
     private var reader = FrameReader()
     private var isAnswered = false
 
-    init(link: NIOLoopBound<PeerLink>) {
+    init(link: NIOLoopBound<PeerLink>, own: PeerIdentity?) {
         self.link = link
+        self.own = own
+        proof = own == nil ? .plain : nil
     }
 
     func channelActive(context: ChannelHandlerContext) {
         link.value.connected(context.channel)
+        if proof != nil { link.value.greet() }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if let own, let handshake = event as? TLSHandshakeCompleted {
+            certificate = handshake.peerCertificate
+            if let peer = PeerIdentity(uris: certificate?.uris ?? []) {
+                proof = .certified(own: own, peer: peer)
+                link.value.greet()
+            } else {
+                link.value.reject(.noIdentity, "somebody", "the certificate names no node")
+            }
+        }
+        if let change = event as? AuthoritiesChanged, let certificate, !change.vouch(for: certificate) {
+            context.close(promise: nil)
+        }
+        context.fireUserInboundEventTriggered(event)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard let proof else { return }
         reader.append(unwrapInboundIn(data))
         guard !isAnswered, let bytes = reader.take(PeerHelloAnswer.byteCount) else { return }
+        isAnswered = true
         guard let answer = try? PeerHelloAnswer(from: bytes) else {
             context.close(promise: nil)
             return
         }
-        isAnswered = true
-        link.value.answered(answer)
+        link.value.answered(answer, proof)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -192,6 +256,7 @@ private final class PeerLinkHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if proof == nil { link.value.reject(.init(error), "somebody", "\(error)") }
         context.close(promise: nil)
     }
 }

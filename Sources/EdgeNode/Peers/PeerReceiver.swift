@@ -2,8 +2,9 @@ import Binary
 import Cluster
 import NIOCore
 import Raft
+import TLS
 
-/// The receiving end of a peer's link: checks the hello, decodes frames, hands them on in order.
+/// The receiving end of a peer's link: checks certificate and hello, decodes frames, hands them on in order.
 ///
 /// A frame that does not decode, or a hello of another cluster or version, closes the link and is
 /// counted; the node lives on.
@@ -12,17 +13,41 @@ final class PeerReceiver: ChannelInboundHandler {
     typealias OutboundOut = ByteBuffer
 
     private let owner: PeerReceiverOwner
+    /// Nil where links are in the clear.
+    private let own: PeerIdentity?
+    /// Nil until the handshake is over.
+    private var proof: PeerProof?
+    private var certificate: Certificate?
     private var reader = FrameReader()
     private var hello: PeerHello?
+    private var isRejected = false
 
-    init(owner: PeerReceiverOwner) {
+    init(owner: PeerReceiverOwner, own: PeerIdentity?) {
         self.owner = owner
+        self.own = own
+        proof = own == nil ? .plain : nil
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if let own, let handshake = event as? TLSHandshakeCompleted {
+            certificate = handshake.peerCertificate
+            if let peer = PeerIdentity(uris: certificate?.uris ?? []) {
+                proof = .certified(own: own, peer: peer)
+            } else {
+                reject(.noIdentity, "the certificate names no node", context)
+            }
+        }
+        if let change = event as? AuthoritiesChanged, let certificate, !change.vouch(for: certificate) {
+            reject(.formerAuthority, "no authority vouches for its certificate any more", context)
+        }
+        context.fireUserInboundEventTriggered(event)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard let proof, !isRejected else { return }
         reader.append(unwrapInboundIn(data))
         do {
-            if hello == nil { try greet(context) }
+            if hello == nil { try greet(context, proof) }
             guard let hello, let (bytes, frames) = try reader.takeFrames() else { return }
             var messages: [PeerMessage] = []
             messages.reserveCapacity(frames.count)
@@ -30,23 +55,47 @@ final class PeerReceiver: ChannelInboundHandler {
                 var reader = ByteReader(bytes, range: frame)
                 messages.append(try PeerMessage(from: &reader))
             }
-            owner.received(messages, from: hello, on: context.channel)
+            owner.received(messages, from: hello, proof, on: context.channel)
+        } catch let failure as DecodingFailure {
+            reject(.malformed, failure.reason, context)
+        } catch let rejection as LinkRejection {
+            reject(rejection, context)
         } catch {
-            owner.rejected(error, from: hello)
-            context.close(promise: nil)
+            preconditionFailure("decoding fails in known ways only: \(error)")
         }
     }
 
-    private func greet(_ context: ChannelHandlerContext) throws(DecodingFailure) {
+    private func greet(_ context: ChannelHandlerContext, _ proof: PeerProof) throws {
         guard let bytes = reader.take(PeerHello.byteCount) else { return }
         let hello = try PeerHello(from: bytes)
-        let answer = owner.greet(hello)
+        let answer = owner.greet(hello, proof)
         context.writeAndFlush(wrapOutboundOut(context.channel.allocator.buffer(bytes: answer.encode())), promise: nil)
-        guard answer.verdict == .welcome else {
-            throw DecodingFailure("the link of node \(hello.nodeID) is refused: \(answer.verdict)")
+        if let cause = LinkRejection.Cause(answer.verdict) {
+            throw LinkRejection(
+                cause: cause, peer: name(hello, context), reason: "it is refused: \(answer.verdict)")
         }
         self.hello = hello
-        owner.opened(hello, context.channel)
+        owner.opened(hello, proof, context.channel)
+    }
+
+    private func reject(_ cause: LinkRejection.Cause, _ reason: String, _ context: ChannelHandlerContext) {
+        reject(LinkRejection(cause: cause, peer: name(hello, context), reason: reason), context)
+    }
+
+    private func reject(_ rejection: LinkRejection, _ context: ChannelHandlerContext) {
+        guard !isRejected else { return }
+        isRejected = true
+        owner.rejected(rejection)
+        context.close(promise: nil)
+    }
+
+    /// What is known of the other end: its certificate's name, the number that it claims, its address.
+    private func name(_ hello: PeerHello?, _ context: ChannelHandlerContext) -> String {
+        var words: [String] = []
+        if case .certified(_, let peer)? = proof { words.append("\(peer)") }
+        if let hello { words.append("\(hello.nodeID)") }
+        if let address = context.remoteAddress { words.append("\(address)") }
+        return words.joined(separator: ", ")
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -54,15 +103,16 @@ final class PeerReceiver: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if own != nil, proof == nil { reject(.init(error), "\(error)", context) }
         context.close(promise: nil)
     }
 }
 
 /// What a receiver needs of its loop.
 protocol PeerReceiverOwner: AnyObject {
-    func greet(_ hello: PeerHello) -> PeerHelloAnswer
-    func opened(_ hello: PeerHello, _ channel: Channel)
+    func greet(_ hello: PeerHello, _ proof: PeerProof) -> PeerHelloAnswer
+    func opened(_ hello: PeerHello, _ proof: PeerProof, _ channel: Channel)
     func closed(_ hello: PeerHello, _ channel: Channel)
-    func received(_ messages: [PeerMessage], from hello: PeerHello, on channel: Channel)
-    func rejected(_ failure: DecodingFailure, from hello: PeerHello?)
+    func received(_ messages: [PeerMessage], from hello: PeerHello, _ proof: PeerProof, on channel: Channel)
+    func rejected(_ rejection: LinkRejection)
 }

@@ -8,6 +8,7 @@ struct Housekeeping {
     private var ticks = 0
     private var wasPressed = false
     private var archiveFault: String?
+    var certificates = CertificateWatch()
     /// The journal is to be shorter than this: shards that hold it back are written to the store first.
     private static let journalBytes = 256 << 20
 
@@ -18,6 +19,7 @@ struct Housekeeping {
         node.space.lookAgain()
         pressJournal(node)
         complainOfArchive(node)
+        if ticks % 500 == 0 { certificates.look(node, nowMs: Int64(SystemClocks.wallMs())) }
         if ticks % 1_000 == 0 { holdfast_return_memory() }
     }
 

@@ -146,7 +146,7 @@ final class NodeBrain: @unchecked Sendable {
                     guard gathered.value.loops == self.node.loops.count else { return }
                     let shards = gathered.value.shards.sorted { $0.shard < $1.shard }
                     var counters = gathered.value.counters
-                    counters.rejectedLinks = self.node.rejectedLinks.load(ordering: .relaxed)
+                    counters.rejectedLinks = self.node.rejections.byCause
                     self.input(.collected(id, shards: shards, counters: counters))
                 }
             }

@@ -34,9 +34,20 @@ public struct NodeConfiguration: Sendable, Equatable {
             self.port = port
         }
 
+        /// Reached from this machine only.
+        public var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
+
         public var description: String {
             host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
         }
+    }
+
+    /// Whether clients are asked for a certificate.
+    public enum ClientCertificates: String, Sendable, CaseIterable {
+        case none
+        /// Whoever shows one shows one of `clientCA`.
+        case optional
+        case required
     }
 
     /// What people call this node; unique in the cluster.
@@ -53,6 +64,19 @@ public struct NodeConfiguration: Sendable, Equatable {
     public var adminToken: String?
     /// The admin API answers on the client port too, with the same token.
     public var adminOnClientPort = false
+    /// `ca.pem`, `node.pem` and `node.key`, as `holdfast tls init` makes them. Links between nodes use them, and the
+    /// client and admin ports unless they have a certificate of their own.
+    public var tlsDirectory: String?
+    /// Links and ports in the clear, on loopback only.
+    public var insecure = false
+    /// Chain and key, PEM, of the client and admin ports.
+    public var clientCertificate: String?
+    public var clientKey: String?
+    public var clientCertificates = ClientCertificates.none
+    /// Authorities of clients' certificates, PEM.
+    public var clientCA: String?
+    /// What becomes of requests in the clear; nil: served on loopback, refused elsewhere.
+    public var plaintext: HTTPSettings.Plaintext?
     /// The client port serves the demo page.
     public var demo = true
     /// Peer addresses of members to join by. Ignored when the data directory already belongs to a cluster.
@@ -91,6 +115,16 @@ public struct NodeConfiguration: Sendable, Equatable {
     /// A segment with anything new in it is sealed for the archive after so long.
     public var archiveIntervalS = 60
     public var logLevel = LogLevel.info
+
+    /// What `plaintext` means for the addresses that there are.
+    public var effectivePlaintext: HTTPSettings.Plaintext {
+        plaintext ?? ([client, admin ?? client].allSatisfy(\.isLoopback) ? .serve : .refuse)
+    }
+
+    /// Where clients are sent.
+    public var clientURL: String {
+        "\(tlsDirectory == nil || effectivePlaintext == .serve ? "http" : "https")://\(client)"
+    }
 
     public init(name: String, dataDirectory: String) {
         self.name = name

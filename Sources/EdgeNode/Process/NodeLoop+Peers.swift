@@ -42,13 +42,16 @@ extension NodeLoop {
 
     private func makeLink(_ address: String, to peer: NodeID?) -> PeerLink {
         let shared = node
-        return PeerLink(
-            address: address, to: peer, loop: eventLoop,
+        let terms = PeerLink.Terms(
+            security: shared.peerSecurity,
             hello: { [unowned self] in
                 PeerHello(
                     role: .node, clusterID: self.currentView.state?.genesis.clusterID ?? 0,
                     nodeID: shared.identity.nodeID, nonce: shared.identity.nonce)
             },
+            check: { [unowned self] in self.currentView.accepts($0, with: $1) })
+        return PeerLink(
+            address: address, to: peer, loop: eventLoop, terms: terms,
             onEvent: { [unowned self] link, event in self.linkChanged(link, event) })
     }
 
@@ -66,15 +69,26 @@ extension NodeLoop {
             node.logger.warning("a peer refuses this node", metadata: [
                 "peer": "\(link.address)", "because": "\(verdict)",
             ])
+        case .rejected(let rejection): rejected(rejection)
         }
     }
 
     /// O9: links of processes that are no longer the newest of their node.
     func closeStaleLinks() {
-        for (hello, channel) in inboundChannels.values
-        where currentView.acceptsLink(from: hello) != .welcome {
+        for (hello, proof, channel) in inboundChannels.values {
+            let verdict = currentView.acceptsLink(from: hello, with: proof)
+            guard let cause = LinkRejection.Cause(verdict) else { continue }
+            rejected(LinkRejection(cause: cause, peer: "\(hello.nodeID)", reason: "it is refused by now: \(verdict)"))
             channel.close(promise: nil)
         }
+    }
+
+    /// The authorities are others: links that none of them vouches for are over.
+    func checkLinksAgain() {
+        guard let security = node.peerSecurity else { return }
+        let change = AuthoritiesChanged(authorities: security.certificates.current.authorities)
+        for (_, _, channel) in inboundChannels.values { channel.pipeline.fireUserInboundEventTriggered(change) }
+        for link in Array(links.values) + Array(joinLinks.values) { link.check(change) }
     }
 
     /// The cluster has applied a fence that a parent asked for.
@@ -88,14 +102,14 @@ extension NodeLoop {
 }
 
 extension NodeLoop: PeerReceiverOwner {
-    func greet(_ hello: PeerHello) -> PeerHelloAnswer {
+    func greet(_ hello: PeerHello, _ proof: PeerProof) -> PeerHelloAnswer {
         PeerHelloAnswer(
-            verdict: currentView.acceptsLink(from: hello),
+            verdict: currentView.acceptsLink(from: hello, with: proof),
             clusterID: currentView.state?.genesis.clusterID ?? 0, nodeID: node.identity.nodeID)
     }
 
-    func opened(_ hello: PeerHello, _ channel: any Channel) {
-        inboundChannels[ObjectIdentifier(channel)] = (hello, channel)
+    func opened(_ hello: PeerHello, _ proof: PeerProof, _ channel: any Channel) {
+        inboundChannels[ObjectIdentifier(channel)] = (hello, proof, channel)
     }
 
     func closed(_ hello: PeerHello, _ channel: any Channel) {
@@ -103,8 +117,17 @@ extension NodeLoop: PeerReceiverOwner {
         for obituary in mourners.keys { mourners[obituary]?.removeAll { $0 === channel } }
     }
 
-    func received(_ messages: [PeerMessage], from hello: PeerHello, on channel: any Channel) {
+    func received(_ messages: [PeerMessage], from hello: PeerHello, _ proof: PeerProof, on channel: any Channel) {
         for message in messages {
+            // A node joins by the name in its certificate only.
+            if case .join(let request) = message, case .certified(_, let peer) = proof,
+                request.name != peer.node || request.node != hello.nodeID
+            {
+                let reason = "it asks to join as \(request.name)"
+                rejected(LinkRejection(cause: .otherNode, peer: "\(peer), \(hello.nodeID)", reason: reason))
+                channel.close(promise: nil)
+                return
+            }
             if hello.role == .parent {
                 guard case .obituary(let obituary) = message, obituary.node == hello.nodeID else { continue }
                 mourners[obituary, default: []].append(channel)
@@ -131,10 +154,11 @@ extension NodeLoop: PeerReceiverOwner {
         }
     }
 
-    func rejected(_ failure: DecodingFailure, from hello: PeerHello?) {
-        node.rejectedLinks.wrappingAdd(1, ordering: .relaxed)
+    func rejected(_ rejection: LinkRejection) {
+        guard let count = node.rejections.add(rejection.cause, nowMs: SystemClocks.now().rawNs / 1_000_000) else { return }
         node.logger.warning("a peer's link is closed", metadata: [
-            "peer": "\(hello.map { "\($0.nodeID)" } ?? "unknown")", "because": "\(failure.reason)",
+            "peer": "\(rejection.peer)", "cause": "\(rejection.cause.rawValue)", "because": "\(rejection.reason)",
+            "count": "\(count)",
         ])
     }
 }

@@ -6,6 +6,7 @@ import Placement
 import Raft
 import Storage
 import StoreBinding
+import TLS
 
 /// One event loop of a node: feeds its `LoopCore` and carries out what the core wants.
 ///
@@ -32,7 +33,7 @@ final class NodeLoop: @unchecked Sendable {
     var joinLinks: [String: PeerLink] = [:]
     /// Parents that wait to hear that their obituary is settled.
     var mourners: [Obituary: [any Channel]] = [:]
-    var inboundChannels: [ObjectIdentifier: (hello: PeerHello, channel: any Channel)] = [:]
+    var inboundChannels: [ObjectIdentifier: (hello: PeerHello, proof: PeerProof, channel: any Channel)] = [:]
     private(set) var http: HTTPEdge?
     /// The node's core, on the first loop.
     private(set) var brain: NodeBrain?
@@ -53,7 +54,11 @@ final class NodeLoop: @unchecked Sendable {
     func start(http settings: HTTPSettings, board: StatisticsBoard, brain: NodeBrain?) {
         eventLoop.preconditionInEventLoop()
         self.brain = brain
-        let http = HTTPEdge(gateway: self, settings: settings, eventLoop: eventLoop, board: board)
+        let makeTLS = node.peerSecurity.map { security in
+            { TLSHandler(context: security.certificates.current.client) }
+        }
+        let http = HTTPEdge(
+            gateway: self, settings: settings, eventLoop: eventLoop, board: board, makeTLS: makeTLS)
         http.start()
         self.http = http
         let interval = TimeAmount.milliseconds(Int64(node.settings.tickMs))
@@ -169,6 +174,11 @@ final class NodeLoop: @unchecked Sendable {
         return core.report()
     }
 
+    func readCertificatesAgain() {
+        eventLoop.preconditionInEventLoop()
+        housekeeping.certificates.reload(node)
+    }
+
     func drain() {
         http?.drain()
         input(.drain)
@@ -258,6 +268,11 @@ extension NodeLoop: RequestGateway {
     }
 
     func storeReport() -> StoreReport? { node.store.report() }
+
+    var certificateEnds: [String: Int64] {
+        let ends = node.peerSecurity?.certificates.current.ends ?? []
+        return Dictionary(ends.map { ($0.name, $0.notAfterMs) }, uniquingKeysWith: min)
+    }
 
     func order(_ request: MoveRequest) { node.tellBrain(.order(request)) }
 

@@ -7,6 +7,7 @@ import NIOPosix
 import Placement
 import Raft
 import Storage
+import TLS
 
 /// Assembles a node in the child process: directory, journal, cores, loops, ports; and waits for the
 /// signal to stop.
@@ -14,7 +15,7 @@ enum NodeServer {
     static func serve(_ configuration: NodeConfiguration, nonce: UInt64) -> Int32 {
         var signals = sigset_t()
         sigemptyset(&signals)
-        for signal in [SIGTERM, SIGINT] { sigaddset(&signals, signal) }
+        for signal in [SIGTERM, SIGINT, SIGHUP] { sigaddset(&signals, signal) }
         // Before any thread is started: only this one takes these signals.
         pthread_sigmask(SIG_BLOCK, &signals, nil)
         signal(SIGPIPE, SIG_IGN)
@@ -24,7 +25,7 @@ enum NodeServer {
             while true {
                 var received: Int32 = 0
                 guard sigwait(&signals, &received) == 0 else { continue }
-                node.tellBrain(.shutdown)
+                if received == SIGHUP { node.readCertificatesAgain() } else { node.tellBrain(.shutdown) }
             }
         } catch {
             complain("\(error)")
@@ -34,6 +35,7 @@ enum NodeServer {
 
     private static func start(_ configuration: NodeConfiguration, nonce: UInt64) throws -> NodeShared {
         let logger = makeLogger(configuration)
+        let security = try makeSecurity(configuration)
         // Ports first: an occupied one must not leave anything behind.
         try PortProbe.check(configuration)
         let space = SpaceWatch(path: configuration.dataDirectory)
@@ -42,16 +44,20 @@ enum NodeServer {
         let settings = makeSettings(configuration)
         let identity = Cluster.NodeIdentity(
             nodeID: NodeID(rawValue: disk.directory.identity.node), name: configuration.name,
-            peerAddress: "\(configuration.peer)", clientURL: "http://\(configuration.client)", nonce: nonce,
+            peerAddress: "\(configuration.peer)", clientURL: configuration.clientURL, nonce: nonce,
             version: holdfastVersion)
         let node = NodeShared(
             identity: identity, settings: settings, journal: disk.journal, store: disk.store, space: space,
-            logger: logger)
+            peerSecurity: security, logger: logger)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: settings.loops)
         try assemble(node, group: group, disk: disk, configuration: configuration)
         space.attach(node)
         try bindPorts(node, group: group, configuration: configuration)
+        CertificateNote.write(configuration)
         writeTextFile(configuration.dataDirectory + "/pids", "pid \(getpid())\nparentPid \(getppid())\n")
+        if configuration.insecure {
+            logger.warning("INSECURE: nothing is encrypted and no node proves who it is; for trying on one machine only")
+        }
         if configuration.bootstrap, configuration.initialNodes == 1, disk.recovered.logs.genesis == nil {
             logger.warning("a cluster of one: every object has one copy, on this disk")
         }
@@ -66,6 +72,22 @@ enum NodeServer {
             "peers": "\(configuration.peer)",
         ])
         return node
+    }
+
+    /// Nil for a node that runs without.
+    private static func makeSecurity(_ configuration: NodeConfiguration) throws -> PeerSecurity? {
+        guard let files = CertificateFiles(configuration) else {
+            let addresses = [configuration.client, configuration.peer] + [configuration.admin].compactMap { $0 }
+            precondition(configuration.insecure && addresses.allSatisfy(\.isLoopback), "in the clear on loopback only")
+            return nil
+        }
+        do throws(TLSMaterialFault) {
+            return PeerSecurity(
+                certificates: try NodeCertificates(
+                    files, name: configuration.name, asks: configuration.clientCertificates))
+        } catch {
+            throw StartFailure("its certificates cannot be used: \(error). Nothing was changed.")
+        }
     }
 
     private static func makeLogger(_ configuration: NodeConfiguration) -> Logger {
@@ -144,6 +166,8 @@ enum NodeServer {
         settings.adminToken = configuration.adminToken
         settings.servesAdminOnClientPort = configuration.adminOnClientPort
         settings.servesDemo = configuration.demo
+        settings.speaksTLS = configuration.tlsDirectory != nil
+        settings.plaintext = configuration.effectivePlaintext
         return settings
     }
 
@@ -153,7 +177,10 @@ enum NodeServer {
         _ node: NodeShared, group: MultiThreadedEventLoopGroup, configuration: NodeConfiguration
     ) throws {
         try bind(configuration.peer, group: group, node: node) { loop, channel in
-            try channel.pipeline.syncOperations.addHandler(PeerReceiver(owner: loop))
+            if let security = node.peerSecurity {
+                try channel.pipeline.syncOperations.addHandler(security.acceptingHandler())
+            }
+            try channel.pipeline.syncOperations.addHandler(PeerReceiver(owner: loop, own: node.peerSecurity?.own))
         }
         try bind(configuration.client, group: group, node: node) { loop, channel in
             try loop.http?.configureClientChannel(channel)

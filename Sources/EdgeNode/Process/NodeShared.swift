@@ -1,4 +1,3 @@
-import Synchronization
 import Cluster
 import Glibc
 import Logging
@@ -14,15 +13,18 @@ final class NodeShared: @unchecked Sendable {
     let store: NodeStore
     let space: SpaceWatch
     let logger: Logger
-    let rejectedLinks = Atomic<UInt64>(0)
+    let rejections = RejectionCounts()
+    /// Nil where links are in the clear.
+    let peerSecurity: PeerSecurity?
     /// Set once, before any loop is started.
     private(set) var loops: [NodeLoop] = []
     private(set) var brain: NodeBrain?
 
     init(
         identity: Cluster.NodeIdentity, settings: NodeSettings, journal: Journal, store: NodeStore, space: SpaceWatch,
-        logger: Logger
+        peerSecurity: PeerSecurity?, logger: Logger
     ) {
+        self.peerSecurity = peerSecurity
         self.identity = identity
         self.settings = settings
         self.journal = journal
@@ -54,6 +56,12 @@ final class NodeShared: @unchecked Sendable {
         let home = loops[0].eventLoop
         let back: @Sendable (@escaping @Sendable () -> Void) -> Void = { asker.eventLoop.execute($0) }
         if home.inEventLoop { body(brain, back) } else { home.execute { body(brain, back) } }
+    }
+
+    /// From any thread.
+    func readCertificatesAgain() {
+        let home = loops[0]
+        home.eventLoop.execute { home.readCertificatesAgain() }
     }
 
     // MARK: - Ends

@@ -2,51 +2,41 @@ import Binary
 import Cluster
 import Glibc
 import Raft
+import TLS
 
 /// Brings obituaries to every node that the dead process knew, its own successor included, again and
 /// again until one of them says that the fence is applied (O7). Non-blocking sockets, one thread.
 struct ObituaryCourier {
-    private struct Errand {
-        var obituary: Obituary
-        var clusterID: UInt64
-        var calls: [Call]
-    }
-
-    /// A conversation with one node.
-    private struct Call {
-        var address: String
-        var socket: Int32 = -1
-        var hasSent = false
-        var received: [UInt8] = []
-        var nextTryMs: UInt64 = 0
-    }
-
-    private static let retryMs: UInt64 = 200
     /// After this long everybody has waited out the lease anyway.
     private static let patienceMs: UInt64 = 60_000
-    private var errands: [(errand: Errand, untilMs: UInt64)] = []
+    private var errands: [Errand] = []
 
     var isBusy: Bool { !errands.isEmpty }
 
-    mutating func report(node: UInt64, nonce: UInt64, peers: PeerFile) {
-        let errand = Errand(
-            obituary: Obituary(node: NodeID(rawValue: node), nonce: nonce), clusterID: peers.clusterID,
-            calls: peers.addresses.map { Call(address: $0) })
-        errands.append((errand, nowMs() + Self.patienceMs))
+    /// - Parameter security: what the dead process's node proves itself with; nil where links are in the clear.
+    mutating func report(node: UInt64, nonce: UInt64, peers: PeerFile, security: TLSContext?) {
+        errands.append(
+            Errand(
+                obituary: Obituary(node: NodeID(rawValue: node), nonce: nonce), clusterID: peers.clusterID,
+                security: security, stops: peers.addresses.map { Errand.Stop(address: $0) },
+                untilMs: nowMs() + Self.patienceMs))
         advance()
     }
 
     /// Does what can be done without waiting.
     mutating func advance() {
         let now = nowMs()
-        for position in errands.indices {
-            var errand = errands[position].errand
-            errand.calls = errand.calls.map { advanced($0, errand, now: now) }
-            errands[position].errand = errand
+        for position in errands.indices { errands[position].advance(nowMs: now) }
+        for errand in errands where errand.isOver(nowMs: now) { errand.close() }
+        errands.removeAll { $0.isOver(nowMs: now) }
+    }
+
+    /// Until a node has something to say, or can be told something, but no longer than this.
+    func wait(atMostMs: Int32) {
+        var sockets = errands.flatMap(\.stops).compactMap(\.call).map {
+            pollfd(fd: $0.socket, events: Int16($0.wait == .toRead ? POLLIN : POLLOUT), revents: 0)
         }
-        let over = errands.filter { isSettled($0.errand) || now >= $0.untilMs }
-        for (errand, _) in over { close(errand) }
-        errands = errands.filter { !isSettled($0.errand) && now < $0.untilMs }
+        poll(&sockets, nfds_t(sockets.count), atMostMs)
     }
 
     /// For a parent that ends with its child: a last attempt, bounded.
@@ -54,77 +44,60 @@ struct ObituaryCourier {
         let end = nowMs() + withinMs
         while isBusy, nowMs() < end {
             advance()
-            poll(nil, 0, 5)
+            wait(atMostMs: 5)
         }
-        for (errand, _) in errands { close(errand) }
+        for errand in errands { errand.close() }
         errands = []
     }
 
-    private func advanced(_ before: Call, _ errand: Errand, now: UInt64) -> Call {
-        var call = before
-        if call.socket < 0 {
-            guard now >= call.nextTryMs else { return call }
-            call.nextTryMs = now + Self.retryMs
-            call.socket = dial(call.address)
-            call.hasSent = false
-            call.received = []
-        }
-        if call.socket >= 0, !call.hasSent { call.hasSent = speak(call, errand) }
-        if call.socket >= 0, call.hasSent, !listen(&call) {
-            Glibc.close(call.socket)
-            call.socket = -1
-        }
-        return call
+    private func nowMs() -> UInt64 { SystemClocks.now().rawNs / 1_000_000 }
+}
+
+/// One death, and the nodes that are to be told of it.
+private struct Errand {
+    struct Stop {
+        var address: String
+        var call: ObituaryCall?
+        var nextTryMs: UInt64 = 0
     }
 
-    private func dial(_ address: String) -> Int32 {
-        guard let (host, port) = splitAddress(address) else { return -1 }
-        var hints = addrinfo()
-        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-        hints.ai_flags = AI_NUMERICSERV
-        var found: UnsafeMutablePointer<addrinfo>?
-        guard getaddrinfo(host, String(port), &hints, &found) == 0, let info = found else { return -1 }
-        defer { freeaddrinfo(found) }
-        let flags = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
-        let handle = socket(info.pointee.ai_family, flags, 0)
-        guard handle >= 0 else { return -1 }
-        let result = connect(handle, info.pointee.ai_addr, info.pointee.ai_addrlen)
-        guard result == 0 || errno == EINPROGRESS else {
-            Glibc.close(handle)
-            return -1
+    var obituary: Obituary
+    var clusterID: UInt64
+    var security: TLSContext?
+    var stops: [Stop]
+    var untilMs: UInt64
+
+    private static let retryMs: UInt64 = 200
+
+    mutating func advance(nowMs: UInt64) {
+        for position in stops.indices {
+            if stops[position].call == nil, nowMs >= stops[position].nextTryMs {
+                stops[position].nextTryMs = nowMs + Self.retryMs
+                stops[position].call = ObituaryCall(to: stops[position].address, saying: words, security: security)
+            }
+            // What a node said last counts, although it has closed.
+            guard stops[position].call?.advance() == false, !hasConfirmed(stops[position]) else { continue }
+            stops[position].call?.close()
+            stops[position].call = nil
         }
-        return handle
     }
 
-    /// Hello and obituary in one write, once the connection is there.
-    private func speak(_ call: Call, _ errand: Errand) -> Bool {
-        var state = pollfd(fd: call.socket, events: Int16(POLLOUT), revents: 0)
-        guard poll(&state, 1, 0) == 1, state.revents & Int16(POLLOUT) != 0 else { return false }
+    /// Hello and obituary at once.
+    private var words: [UInt8] {
         let hello = PeerHello(
-            role: .parent, clusterID: errand.clusterID, nodeID: errand.obituary.node,
-            nonce: errand.obituary.nonce)
+            role: .parent, clusterID: clusterID, nodeID: obituary.node, nonce: obituary.nonce)
         var writer = ByteWriter(continuing: hello.encode())
-        writer.writeFrame(.obituary(errand.obituary))
-        return write(call.socket, writer.bytes, writer.count) == writer.count
+        writer.writeFrame(.obituary(obituary))
+        return writer.bytes
     }
 
-    /// False when the connection is gone.
-    private func listen(_ call: inout Call) -> Bool {
-        var bytes = [UInt8](repeating: 0, count: 512)
-        let count = read(call.socket, &bytes, bytes.count)
-        if count > 0 {
-            call.received += bytes[..<count]
-            return call.received.count < 4_096
-        }
-        return count < 0 && (errno == EAGAIN || errno == EINTR)
+    func isOver(nowMs: UInt64) -> Bool {
+        nowMs >= untilMs || stops.isEmpty || stops.contains { hasConfirmed($0) }
     }
 
     /// The node repeats the obituary once the fence is applied there.
-    private func isSettled(_ errand: Errand) -> Bool {
-        errand.calls.isEmpty || errand.calls.contains { hasConfirmed($0, errand.obituary) }
-    }
-
-    private func hasConfirmed(_ call: Call, _ obituary: Obituary) -> Bool {
+    private func hasConfirmed(_ stop: Stop) -> Bool {
+        guard let call = stop.call else { return false }
         var reader = ByteReader(call.received)
         guard (try? reader.skip(PeerHelloAnswer.byteCount)) != nil,
             let length = try? reader.readUInt32(), let frame = try? reader.skip(Int(length))
@@ -134,9 +107,7 @@ struct ObituaryCourier {
         return settled == obituary
     }
 
-    private func close(_ errand: Errand) {
-        for call in errand.calls where call.socket >= 0 { Glibc.close(call.socket) }
+    func close() {
+        for stop in stops { stop.call?.close() }
     }
-
-    private func nowMs() -> UInt64 { SystemClocks.now().rawNs / 1_000_000 }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import TLS
 
 /// The parent: single-threaded, does nothing but wait for its child, bury it, and start the next.
 ///
@@ -39,15 +40,22 @@ struct ParentProcess {
     }
 
     private func nextSignal(_ signals: inout sigset_t) -> Int32 {
-        let waitMs = courier.isBusy ? Self.pollMs : 1_000
-        var wait = timespec(tv_sec: waitMs / 1_000, tv_nsec: (waitMs % 1_000) * 1_000_000)
+        // An obituary goes on as soon as a node has answered.
+        if courier.isBusy { courier.wait(atMostMs: Int32(Self.pollMs)) }
+        var wait = timespec(tv_sec: courier.isBusy ? 0 : 1, tv_nsec: 0)
         return sigtimedwait(&signals, nil, &wait)
     }
 
     private mutating func handle(_ signal: Int32) {
-        guard signal == SIGTERM || signal == SIGINT, let child else { return }
-        isStopping = true
-        kill(child.pid, SIGTERM)
+        guard let child else { return }
+        switch signal {
+        case SIGTERM, SIGINT:
+            isStopping = true
+            kill(child.pid, SIGTERM)
+        // "Read your files again."
+        case SIGHUP: kill(child.pid, SIGHUP)
+        default: break
+        }
     }
 
     /// The status of the child that this process started, once it has exited.
@@ -68,7 +76,7 @@ struct ParentProcess {
         let endsHere = code == ExitCode.finished || code == ExitCode.refused || code == ExitCode.inputOutput
             || code == 2 || isStopping
         if code != ExitCode.finished, let peers = PeerFile(directory: configuration.dataDirectory) {
-            courier.report(node: peers.node, nonce: dead.nonce, peers: peers)
+            report(dead.nonce, to: peers)
         }
         if endsHere {
             courier.finish(withinMs: 1_000)
@@ -78,6 +86,20 @@ struct ParentProcess {
         complain("node \(configuration.name): its process \(dead.pid) ended (\(code)); starting the next")
         pauseIfItKeepsFailing(livedSeconds: time(nil) - dead.startedAt)
         return nil
+    }
+
+    /// With the certificates as they are now: they may have been renewed since the child began.
+    private mutating func report(_ nonce: UInt64, to peers: PeerFile) {
+        var security: TLSContext?
+        if let files = CertificateFiles(configuration) {
+            do throws(TLSMaterialFault) {
+                security = try CertificateSet.dialing(files)
+            } catch {
+                // The lease path does without a parent.
+                return complain("node \(configuration.name): nobody can be told of the death of its process: \(error)")
+            }
+        }
+        courier.report(node: peers.node, nonce: nonce, peers: peers, security: security)
     }
 
     /// A process that dies at once, again and again, is started less and less often.
@@ -99,9 +121,11 @@ struct ParentProcess {
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
-        var none = sigset_t()
-        sigemptyset(&none)
-        posix_spawnattr_setsigmask(&attributes, &none)
+        // SIGHUP would end a child that does not wait for it yet.
+        var blocked = sigset_t()
+        sigemptyset(&blocked)
+        sigaddset(&blocked, SIGHUP)
+        posix_spawnattr_setsigmask(&attributes, &blocked)
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
 
         var arguments = CommandLine.arguments.map { strdup($0) } + [nil]

@@ -61,8 +61,34 @@ struct ConfigurationLayers {
         if checker.faults.isEmpty, !result.bootstrap, result.initialNodes != 1 {
             checker.faults.append("initial-nodes has a meaning only with bootstrap")
         }
+        if checker.faults.isEmpty { checker.faults += Self.securityFaults(result) }
         guard checker.faults.isEmpty else { throw ConfigurationFault(checker.faults) }
         return result
+    }
+
+    /// In the clear on loopback only, and only if that is said.
+    private static func securityFaults(_ configuration: NodeConfiguration) -> [String] {
+        var faults: [String] = []
+        let addresses = [configuration.client, configuration.peer] + [configuration.admin].compactMap { $0 }
+        if configuration.insecure {
+            if configuration.tlsDirectory != nil { faults.append("insecure and tls-directory exclude each other") }
+            if let open = addresses.first(where: { !$0.isLoopback }) {
+                faults.append("insecure is for loopback only, and \(open) is not: make certificates with 'holdfast tls init'")
+            }
+        } else if configuration.tlsDirectory == nil {
+            faults.append("tls-directory is missing: make one with 'holdfast tls init'; on loopback insecure does without")
+        }
+        if (configuration.clientCertificate == nil) != (configuration.clientKey == nil) {
+            faults.append("client-certificate and client-key go together")
+        }
+        if (configuration.clientCertificates == .none) != (configuration.clientCA == nil) {
+            faults.append("client-certificates = optional or required, and client-ca, go together")
+        }
+        let usesTLS = configuration.clientCertificate ?? configuration.clientCA ?? configuration.plaintext?.rawValue
+        if configuration.insecure, usesTLS != nil {
+            faults.append("insecure leaves nothing for client-certificate, client-ca and plaintext to say")
+        }
+        return faults
     }
 }
 
@@ -81,6 +107,17 @@ private struct SettingChecker {
             case .adminToken: assign(&result.adminToken, Self.scalar(setting.value).flatMap(Self.token))
             case .adminTokenFile: adminTokenFromFile(setting.value, &result)
             case .adminOnClientPort: assign(&result.adminOnClientPort, Self.flag(setting.value))
+            case .tlsDirectory: assign(&result.tlsDirectory, Self.scalar(setting.value))
+            case .insecure: assign(&result.insecure, Self.flag(setting.value))
+            case .clientCertificate: assign(&result.clientCertificate, Self.scalar(setting.value))
+            case .clientKey: assign(&result.clientKey, Self.scalar(setting.value))
+            case .clientCertificates:
+                assign(
+                    &result.clientCertificates,
+                    Self.scalar(setting.value).flatMap(NodeConfiguration.ClientCertificates.init))
+            case .clientCA: assign(&result.clientCA, Self.scalar(setting.value))
+            case .plaintext:
+                assign(&result.plaintext, Self.scalar(setting.value).flatMap(HTTPSettings.Plaintext.init))
             case .demo: assign(&result.demo, Self.flag(setting.value))
             case .join: assign(&result.join, Self.addresses(setting.value))
             case .bootstrap: assign(&result.bootstrap, Self.flag(setting.value))

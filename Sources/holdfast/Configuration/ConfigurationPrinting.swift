@@ -11,6 +11,13 @@ extension NodeConfiguration {
         ]
         if let archiveDirectory { lines.append("archive-directory = \(quoted(archiveDirectory))") }
         if let admin { lines.append("admin = \(quoted(admin.description))") }
+        if let tlsDirectory { lines.append("tls-directory = \(quoted(tlsDirectory))") }
+        if let clientCertificate { lines.append("client-certificate = \(quoted(clientCertificate))") }
+        if let clientKey { lines.append("client-key = \(quoted(clientKey))") }
+        if let clientCA { lines.append("client-ca = \(quoted(clientCA))") }
+        lines.append(
+            insecure ? "insecure = true" : "client-certificates = \(quoted(clientCertificates.rawValue))")
+        if !insecure { lines.append("plaintext = \(quoted(effectivePlaintext.rawValue))") }
         lines += [
             "# the admin token is \(adminToken == nil ? "not set: the admin API refuses every call" : "set")",
             "admin-on-client-port = \(adminOnClientPort)",

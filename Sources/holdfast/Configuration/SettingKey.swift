@@ -11,6 +11,13 @@ enum SettingKey: String, CaseIterable, Sendable {
     case adminToken = "admin-token"
     case adminTokenFile = "admin-token-file"
     case adminOnClientPort = "admin-on-client-port"
+    case tlsDirectory = "tls-directory"
+    case insecure
+    case clientCertificate = "client-certificate"
+    case clientKey = "client-key"
+    case clientCertificates = "client-certificates"
+    case clientCA = "client-ca"
+    case plaintext
     case demo
     case join
     case bootstrap
@@ -60,10 +67,14 @@ enum SettingKey: String, CaseIterable, Sendable {
         switch self {
         case .name: "1 to 64 letters, digits, '.', '_' or '-'"
         case .data, .archiveDirectory: "a directory"
+        case .tlsDirectory: "a directory with ca.pem, node.pem and node.key"
+        case .clientCertificate, .clientKey, .clientCA: "a PEM file"
+        case .clientCertificates: Self.describe(NodeConfiguration.ClientCertificates.allCases.map(\.rawValue))
+        case .plaintext: Self.describe(HTTPSettings.Plaintext.allCases.map(\.rawValue))
         case .client, .peer, .admin: "HOST:PORT with a port from 1 to 65535"
         case .adminToken: "at least 16 printable characters"
         case .adminTokenFile: "a readable file that holds the token"
-        case .adminOnClientPort, .demo, .bootstrap: "true or false"
+        case .adminOnClientPort, .insecure, .demo, .bootstrap: "true or false"
         case .join: "one or more HOST:PORT"
         case .initialNodes: Self.describe(Self.initialNodeRange)
         case .shards: Self.describe(Self.shardRange)

@@ -1,0 +1,3 @@
+import Glibc
+
+func unixTime() -> Int { time(nil) }
