@@ -15,6 +15,8 @@ public struct ClusterFile: Sendable, Hashable {
     public var apiKey: String?
     public var apiSecret: String?
     public var adminToken: String?
+    /// PEM of the authority that vouches for the nodes.
+    public var authorityFile: String?
 
     /// `nil` if `json` does not describe a cluster.
     public init?(_ json: JSON) {
@@ -35,6 +37,7 @@ public struct ClusterFile: Sendable, Hashable {
         apiKey = json["apiKey"]?.text
         apiSecret = json["apiSecret"]?.text
         adminToken = json["adminToken"]?.text
+        authorityFile = json["ca"]?.text
     }
 
     /// `nil` if there is no such file; throws when it is there and cannot be used.

@@ -1,8 +1,9 @@
 // # TLS
 //
-// The one folder that speaks to OpenSSL. So far it holds what credentials need from libcrypto:
-// SHA-256, HMAC-SHA256, comparison in constant time, random bytes, and checking of signatures by
-// Ed25519, RSA and ECDSA keys.
+// The one folder that speaks to OpenSSL: TLS connections (`TLSHandler` for NIO, `TLSEngine` for sockets
+// without it), certificates and the authority that makes them, and what credentials and files need of
+// libcrypto: SHA-256, HMAC-SHA256, HKDF, AES-256-GCM, comparison in constant time, random bytes, and
+// checking of signatures by Ed25519, RSA and ECDSA keys.
 //
 // Promise: no pointer and no error queue of OpenSSL leaves this module. What can fail for reasons
 // outside the program (no entropy, no memory) throws `CryptographyFailure`; sizes are our own
@@ -13,7 +14,7 @@
 // made once per thread and used again; they are not `Sendable`. Public keys are read, checked for
 // type, curve and length, and then prepared for use (`PublicKey`).
 //
-// Left out: TLS connections and certificates, which come with a later issue. Nothing here signs.
+// Left out: versions before TLS 1.2, weaker suites, renegotiation, early data, revocation lists and OCSP.
 
 /// OpenSSL could not do what it was asked for; `operation` says what that was.
 public struct CryptographyFailure: Error, Equatable, Sendable, CustomStringConvertible {

@@ -34,6 +34,13 @@ struct ClusterAccess: ParsableArguments {
     @Option(name: .long, help: ArgumentHelp("Description of the local cluster.", valueName: "file"))
     var clusterFile = ".holdfast/cluster.json"
 
+    @Option(
+        name: .customLong("ca"),
+        help: ArgumentHelp(
+            "For https: authorities of the nodes, PEM; else HOLDFAST_CA, else the cluster file, else the system's.",
+            valueName: "file"))
+    var authorityFile: String?
+
     @Option(name: .long, help: ArgumentHelp("Time for one call, in seconds.", valueName: "seconds"))
     var timeout = 10.0
 
@@ -47,7 +54,16 @@ struct ClusterAccess: ParsableArguments {
         try ClusterFile.read(clusterFile)?.refreshed()
     }
 
+    /// With whom they trust, as far as they use TLS.
     func endpoints() throws -> [Endpoint] {
+        var endpoints = try namedEndpoints()
+        guard endpoints.contains(where: \.usesTLS) else { return endpoints }
+        let file = try authorityFile ?? environment("HOLDFAST_CA") ?? localCluster()?.authorityFile
+        for position in endpoints.indices { endpoints[position].authorityFile = file }
+        return endpoints
+    }
+
+    private func namedEndpoints() throws -> [Endpoint] {
         var texts = endpoint
         if texts.isEmpty, let listed = environment("HOLDFAST_ENDPOINT") {
             texts = listed.split(separator: ",").map(String.init)
@@ -62,7 +78,7 @@ struct ClusterAccess: ParsableArguments {
         }
         return try texts.map { text in
             guard let endpoint = Endpoint(text) else {
-                throw ValidationError("'\(text)' is not an endpoint of the form http://host:port.")
+                throw ValidationError("'\(text)' is not an endpoint of the form http://host:port or https://host:port.")
             }
             return endpoint
         }

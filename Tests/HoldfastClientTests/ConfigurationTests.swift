@@ -92,7 +92,7 @@ import Testing
 
     @Test func printsWhatItWouldReadAgain() throws {
         let result = try configuration(toml: Self.file)
-        #expect(try configuration(toml: result.fileText).fileText == result.fileText)
+        #expect(try configuration(toml: result.fileText) == result)
     }
 
     private static let node = "name = \"n\"\ndata = \"d\"\n"
@@ -114,11 +114,14 @@ import Testing
     @Test func servesPlaintextOnLoopbackOnly() throws {
         let secure = Self.node + "tls-directory = \"t\"\n"
         let local = try configuration(toml: secure)
-        #expect(local.effectivePlaintext == .serve && local.clientURL == "http://127.0.0.1:7001")
+        #expect(local.effectivePlaintext(at: local.client) == .serve && local.clientURL == "http://127.0.0.1:7001")
         let open = try configuration(toml: secure + "client = \"10.0.0.1:7001\"")
-        #expect(open.effectivePlaintext == .refuse && open.clientURL == "https://10.0.0.1:7001")
+        #expect(open.effectivePlaintext(at: open.client) == .refuse && open.clientURL == "https://10.0.0.1:7001")
+        // The commands of an operator on the node itself need no certificate.
+        let admin = try configuration(toml: secure + "client = \"10.0.0.1:7001\"\nadmin = \"127.0.0.1:7201\"").admin
+        #expect(admin.map { open.effectivePlaintext(at: $0) } == .serve)
         let redirecting = try configuration(toml: secure + "plaintext = \"redirect\"")
-        #expect(redirecting.effectivePlaintext == .redirect && redirecting.clientURL == "https://127.0.0.1:7001")
+        #expect(redirecting.effectivePlaintext(at: redirecting.client) == .redirect && redirecting.clientURL == "https://127.0.0.1:7001")
         #expect(try configuration(toml: redirecting.fileText) == redirecting)
     }
 

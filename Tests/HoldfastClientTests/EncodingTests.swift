@@ -30,8 +30,14 @@ import Testing
         #expect(Endpoint(text) == Endpoint(host: host, port: port))
     }
 
+    @Test func readsEndpointsThatUseTLS() {
+        #expect(Endpoint("https://h:1") == Endpoint(host: "h", port: 1, usesTLS: true))
+        #expect(Endpoint("https://[::1]:1/")?.description == "https://[::1]:1")
+        #expect(Endpoint("h:1")?.usesTLS == false)
+    }
+
     @Test(arguments: [
-        "", "host", "host:", ":1", "host:0", "host:65536", "host:+1", "https://h:1", "http://h:1/x", "a b:1",
+        "", "host", "host:", ":1", "host:0", "host:65536", "host:+1", "https://h", "http://h:1/x", "ftp://h:1", "a b:1",
         "::1:80", "u@h:1",
     ])
     func refusesWhatIsNoEndpoint(text: String) {

@@ -60,7 +60,10 @@ class Cluster:
     def __init__(self, path):
         with open(path, encoding="utf-8") as file:
             description = json.load(file)
+        self.names = [node["name"] for node in description["nodes"]]
         self.urls = [node["url"] for node in description["nodes"]]
+        self.peers = [node["peer"] for node in description["nodes"]]
+        self.authority = description["ca"]
         self.pids = [node["pid"] for node in description["nodes"]]
         self.parents = [node["parentPid"] for node in description["nodes"]]
         self.logs = [node["log"] for node in description["nodes"]]

@@ -76,7 +76,8 @@ def upgrade_headers(key=None, **changes):
 class Socket:
     """One connection, in the thread that made it."""
 
-    def __init__(self, base, path, headers=None, receive_buffer=None):
+    def __init__(self, base, path, headers=None, receive_buffer=None, security=None):
+        """With `security`, a context of Python's `ssl`, inside TLS."""
         address = urlsplit(base)
         self.connection = socket.socket()
         if receive_buffer:
@@ -84,6 +85,8 @@ class Socket:
         self.connection.settimeout(PATIENCE_SECONDS)
         self.connection.connect((address.hostname, address.port))
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if security:
+            self.connection = security.wrap_socket(self.connection, server_hostname=address.hostname)
         self.unread = b""
         self.partial = b""
         self.sent_close = False

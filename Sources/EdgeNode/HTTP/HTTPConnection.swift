@@ -244,7 +244,7 @@ extension HTTPConnection {
         if let admission = response.socket { return becomeSocket(admission, context) }
         var framing = framing
         if edge.isDraining { framing.closes = true }
-        framing.demandsTLS = transport == .encrypted && edge.settings.plaintext != .serve
+        framing.demandsTLS = transport == .encrypted && edge.settings.plaintext(on: port) != .serve
         var buffer = context.channel.allocator.buffer(capacity: 384 + response.body.count)
         buffer.write(response, framing: framing)
         context.write(wrapOutboundOut(buffer), promise: nil)

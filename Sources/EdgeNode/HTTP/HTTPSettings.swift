@@ -51,6 +51,7 @@ public struct HTTPSettings: Sendable {
     /// The ports take TLS; `plaintext` says what becomes of the rest.
     public var speaksTLS = false
     public var plaintext = Plaintext.refuse
+    public var adminPlaintext = Plaintext.refuse
 
     /// The admin API is closed to everybody while there is no token.
     public var adminToken: String?

@@ -10,7 +10,7 @@ extension HTTPEdge {
     func serve(
         _ request: HTTPRequest, port: Port, transport: Transport, answer: @escaping (HTTPResponse) -> Void
     ) {
-        if transport == .plain, let instead = plaintextAnswer(request) { return answer(instead) }
+        if transport == .plain, let instead = plaintextAnswer(request, port: port) { return answer(instead) }
         let crossing = origins.crossing(uri: request.uri, origin: request.headers.origin)
         let answer = crossing == .everybody ? answer : { answer($0.crossing(crossing)) }
         do throws(HTTPFault) {

@@ -17,13 +17,20 @@ extension HTTPSettings {
         case redirect
         case refuse
     }
+
+    func plaintext(on port: HTTPEdge.Port) -> Plaintext {
+        switch port {
+        case .client: plaintext
+        case .admin: adminPlaintext
+        }
+    }
 }
 
 extension HTTPEdge {
     /// What a request in the clear gets instead of service, if anything.
-    func plaintextAnswer(_ request: HTTPRequest) -> HTTPResponse? {
+    func plaintextAnswer(_ request: HTTPRequest, port: Port) -> HTTPResponse? {
         guard settings.speaksTLS else { return nil }
-        switch settings.plaintext {
+        switch settings.plaintext(on: port) {
         case .serve: return nil
         case .refuse: return HTTPFault.tlsRequired.response
         case .redirect:

@@ -116,14 +116,14 @@ public struct NodeConfiguration: Sendable, Equatable {
     public var archiveIntervalS = 60
     public var logLevel = LogLevel.info
 
-    /// What `plaintext` means for the addresses that there are.
-    public var effectivePlaintext: HTTPSettings.Plaintext {
-        plaintext ?? ([client, admin ?? client].allSatisfy(\.isLoopback) ? .serve : .refuse)
+    /// What `plaintext` means for one of the ports.
+    public func effectivePlaintext(at address: Address) -> HTTPSettings.Plaintext {
+        plaintext ?? (address.isLoopback ? .serve : .refuse)
     }
 
     /// Where clients are sent.
     public var clientURL: String {
-        "\(tlsDirectory == nil || effectivePlaintext == .serve ? "http" : "https")://\(client)"
+        "\(tlsDirectory == nil || effectivePlaintext(at: client) == .serve ? "http" : "https")://\(client)"
     }
 
     public init(name: String, dataDirectory: String) {

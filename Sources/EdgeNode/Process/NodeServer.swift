@@ -167,7 +167,8 @@ enum NodeServer {
         settings.servesAdminOnClientPort = configuration.adminOnClientPort
         settings.servesDemo = configuration.demo
         settings.speaksTLS = configuration.tlsDirectory != nil
-        settings.plaintext = configuration.effectivePlaintext
+        settings.plaintext = configuration.effectivePlaintext(at: configuration.client)
+        settings.adminPlaintext = configuration.admin.map(configuration.effectivePlaintext) ?? settings.plaintext
         return settings
     }
 

@@ -57,6 +57,7 @@ public final class HTTPConnection: ChannelInboundHandler, @unchecked Sendable {
             .connectTimeout(timeout)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    try endpoint.addTLS(to: channel)
                     try channel.pipeline.syncOperations.addHandler(connection)
                 }
             }

@@ -105,6 +105,7 @@ public final class SocketClient: @unchecked Sendable {
     // MARK: Opening
 
     private func prepare(_ channel: any Channel) throws {
+        try endpoint.addTLS(to: channel)
         let handshake = SocketHandshake(self)
         let upgrader = NIOWebSocketClientUpgrader(maxFrameSize: Self.textBytesMax) { channel, _ in
             channel.eventLoop.makeCompletedFuture {

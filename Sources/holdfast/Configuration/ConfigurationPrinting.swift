@@ -17,7 +17,7 @@ extension NodeConfiguration {
         if let clientCA { lines.append("client-ca = \(quoted(clientCA))") }
         lines.append(
             insecure ? "insecure = true" : "client-certificates = \(quoted(clientCertificates.rawValue))")
-        if !insecure { lines.append("plaintext = \(quoted(effectivePlaintext.rawValue))") }
+        if let plaintext { lines.append("plaintext = \(quoted(plaintext.rawValue))") }
         lines += [
             "# the admin token is \(adminToken == nil ? "not set: the admin API refuses every call" : "set")",
             "admin-on-client-port = \(adminOnClientPort)",
