@@ -103,7 +103,7 @@ def _(cluster):
 
 def secure_socket(cluster, node, some):
     url = cluster.url(node).replace("http://", "https://")
-    path = f"/project/{some.key.project}/ws/{some.objectClass}/{some.id}?auth={some.key.token}"
+    path = some.socket_path(auth=some.key.bearer)
     return closes_afterwards(Socket(url, path, security=context(cluster)))
 
 
@@ -177,4 +177,4 @@ def stranger(cluster, directory, *words):
 def _(cluster):
     with tempfile.TemporaryDirectory() as directory:
         other = stranger(cluster, directory + "/tls", "--cluster", "local", "--node", "n1")
-        refuses(cluster, 1, "handshake", lambda: connect(peer_address(cluster, 1), other))
+        refuses(cluster, 1, "certificate", lambda: connect(peer_address(cluster, 1), other))
