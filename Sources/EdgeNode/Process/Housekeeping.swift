@@ -13,7 +13,6 @@ struct Housekeeping {
 
     mutating func tick(_ node: NodeShared) {
         ticks += 1
-        if ticks % 5 == 0 { node.store.trimMemory() }
         guard ticks % 100 == 0 else { return }
         node.store.tick()
         node.space.lookAgain()

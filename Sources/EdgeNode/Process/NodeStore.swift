@@ -18,8 +18,6 @@ final class NodeStore: @unchecked Sendable {
     private let files: SnapshotFiles
     private let shelf: BackupShelf
     private let pool = NIOThreadPool(numberOfThreads: 1)
-    /// Of its own, since the other may read a whole shard in one go.
-    private let memoryPool = NIOThreadPool(numberOfThreads: 1)
     private let scrubPool = NIOThreadPool(numberOfThreads: 1)
     /// Between slices of about a thousand objects.
     private static let scrubPauseUs: UInt32 = 10_000
@@ -30,8 +28,6 @@ final class NodeStore: @unchecked Sendable {
     let found: [StoredReplica]
     /// What was there, and cannot be relied on: whatever the journal says of these is lost too (O9).
     let damaged: [ShardID]
-    /// How much of the mapped file may stay in memory.
-    private static let residentBytes = 48 << 20
 
     /// Looks at the whole file before it is used. What is damaged of it counts as lost (O9).
     static func open(directory: String, space: SpaceWatch, logger: Logger) throws -> NodeStore {
@@ -84,7 +80,6 @@ final class NodeStore: @unchecked Sendable {
         files = SnapshotFiles(incoming: store.snapshots, outgoingDirectory: directory + "/outgoing")
         shelf = BackupShelf(directory: directory + "/backup", firstID: SystemRandom.number() >> 12)
         pool.start()
-        memoryPool.start()
         scrubPool.start()
     }
 
@@ -103,11 +98,6 @@ final class NodeStore: @unchecked Sendable {
         report.refusedForSpace = statistics.refusedForSpace
         report.snapshotsMade = snapshotsMade.load(ordering: .relaxed)
         return report
-    }
-
-    /// Many times a second, by any thread: a busy second's reads would map the whole file.
-    func trimMemory() {
-        memoryPool.submit { _ in self.store.trimResident(over: Self.residentBytes) }
     }
 
     /// Once a second, by any thread.

@@ -93,12 +93,6 @@ public final class ObjectStore: Sendable {
     public var fileBytes: UInt64 { UInt64(StoreEnvironment.fileBytes(environment.directory)) }
     /// The size of the memory map: address space, not memory.
     public var mapBytes: Int { environment.currentMapBytes }
-
-    /// Lets go of the mapped pages when this process has more than `bytes` of files in memory. They count as
-    /// the process's memory, though the kernel can take them at any time. Any thread, now and then.
-    public func trimResident(over bytes: Int) {
-        environment.trimResident(over: bytes)
-    }
 }
 
 /// What has to be done before a store can be used.

@@ -94,10 +94,11 @@ final class StoreEnvironment: @unchecked Sendable {
 
     // MARK: Memory
 
-    /// Unmaps what has been read when more than `bytes` of files are resident in this process. The page cache
-    /// keeps it; reading it again costs a minor fault.
-    func trimResident(over bytes: Int) {
-        guard Self.residentFileBytes() > bytes else { return }
+    /// Unmaps what has been read when more of files is resident in this process than it may. The page cache keeps it;
+    /// reading it again costs a minor fault. Everybody who reads or writes much calls it on the way: pages are mapped
+    /// faster than a thread beside them would get to run.
+    func trimResident() {
+        guard Self.residentFileBytes() > options.residentBytes else { return }
         gate.access {
             if let start = mapStart() { madvise(start, mapBytes, MADV_DONTNEED) }
         }

@@ -3,8 +3,11 @@ public struct StoreOptions: Sendable {
     public var initialMapBytes: Int
     /// Beyond this the store is full.
     public var maximumMapBytes: Int
-    /// Transactions that wait share a commit up to about so many bytes of values.
+    /// Transactions that wait share a commit up to about so many bytes of values. Small records lie on as many pages
+    /// of 4 KiB, all of which a commit holds in memory: 1 MiB of values can be 20 MiB of pages.
     public var commitBytes: Int
+    /// How much of mapped files, libraries too, may stay in the process's memory.
+    public var residentBytes: Int
     /// Transactions that may wait; a caller with more has a bug.
     public var queuedTransactions: Int
     /// What erasures and installations do in one commit.
@@ -14,13 +17,14 @@ public struct StoreOptions: Sendable {
     var survivesCommit: (@Sendable (UInt64) -> Bool)?
 
     public init(
-        initialMapBytes: Int = 64 << 20, maximumMapBytes: Int = 1 << 40, commitBytes: Int = 16 << 20,
-        queuedTransactions: Int = 1 << 16
+        initialMapBytes: Int = 64 << 20, maximumMapBytes: Int = 1 << 40, commitBytes: Int = 1 << 20,
+        residentBytes: Int = 32 << 20, queuedTransactions: Int = 1 << 16
     ) {
         precondition(initialMapBytes > 0 && initialMapBytes % 65536 == 0, "a map is whole pages")
         self.initialMapBytes = initialMapBytes
         self.maximumMapBytes = maximumMapBytes
         self.commitBytes = commitBytes
+        self.residentBytes = residentBytes
         self.queuedTransactions = queuedTransactions
     }
 }

@@ -115,23 +115,29 @@ final class ReadTransaction {
         return try result.get()
     }
 
-    /// Reads inside the gate.
+    /// Reads inside the gate: up to a slice, which may map as much of the file.
     func read<Value>(_ body: (StoreRecords) throws(StoreError) -> Value) throws(StoreError) -> Value {
         let result = environment.gate.access {
             Result<Value, StoreError> { () throws(StoreError) in try body(records) }
         }
+        environment.trimResident()
         return try result.get()
     }
 }
 
 /// The write transaction, on the store's thread.
 final class WriteTransaction: StoreTable {
+    private let environment: StoreEnvironment
     private let records: StoreRecords
     private var isOpen = true
+    private var changeCount = 0
+    /// Each may map other pages of the file.
+    private static let manyChanges = 256
     /// LMDB's code of the first call that failed: then nothing of this transaction may stay.
     private(set) var failedCode: Int32?
 
     init(_ environment: StoreEnvironment) throws(StoreError) {
+        self.environment = environment
         var handle: OpaquePointer?
         let code = mdb_txn_begin(environment.handle, nil, 0, &handle)
         guard code == 0, let handle else { throw .database("mdb_txn_begin", code, path: environment.path) }
@@ -156,7 +162,13 @@ final class WriteTransaction: StoreTable {
         throw .database(call, code, path: records.path)
     }
 
+    private func noteChange() {
+        changeCount += 1
+        if changeCount % Self.manyChanges == 0 { environment.trimResident() }
+    }
+
     func write(_ key: RecordKey, _ value: [UInt8]) throws(StoreError) {
+        noteChange()
         let code: Int32 = withUnsafeTemporaryAllocation(byteCount: RecordKey.maximumBytes, alignment: 8) { bytes in
             var name = MDB_val(mv_size: key.write(to: bytes), mv_data: bytes.baseAddress)
             return value.withUnsafeBytes { content in
@@ -169,6 +181,7 @@ final class WriteTransaction: StoreTable {
     }
 
     func remove(_ key: RecordKey) throws(StoreError) {
+        noteChange()
         let code: Int32 = withUnsafeTemporaryAllocation(byteCount: RecordKey.maximumBytes, alignment: 8) { bytes in
             var name = MDB_val(mv_size: key.write(to: bytes), mv_data: bytes.baseAddress)
             return mdb_del(records.handle, records.database, &name, nil)

@@ -161,6 +161,7 @@ final class StoreWorker: @unchecked Sendable {
         guard !batch.isEmpty, !writer.isAbandoned else { return }
         defer { batch = [] }
         let results = writer.apply(batch.map(\.transaction))
+        environment.trimResident()
         publishStatistics()
         if writer.isAbandoned { return }
         for (waiting, result) in zip(batch, results) {
@@ -209,6 +210,7 @@ final class StoreWorker: @unchecked Sendable {
     private func stepFirstJob() {
         do throws(StoreError) {
             let head = try writer.step(&jobs[0].job)
+            environment.trimResident()
             publishStatistics()
             guard jobs[0].job.isDone, !writer.isAbandoned else { return }
             let finished = jobs.removeFirst()
