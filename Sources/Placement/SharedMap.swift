@@ -54,9 +54,10 @@ struct SharedMap<Value: Sendable & Equatable>: Sendable, Equatable {
         if chunks[chunk].isEmpty { chunks.remove(at: chunk) }
     }
 
-    /// Equal contents are equal, however they came to be divided.
+    /// Equal contents are equal, however they came to be divided. Chunks that are shared are not looked into.
     static func == (left: SharedMap, right: SharedMap) -> Bool {
-        left.count == right.count && left.chunks.joined().elementsEqual(right.chunks.joined())
+        guard left.count == right.count else { return false }
+        return left.chunks == right.chunks || left.chunks.joined().elementsEqual(right.chunks.joined())
     }
 
     private mutating func split(_ chunk: Int) {

@@ -195,6 +195,31 @@ struct CredentialTests {
         }
         #expect(edge.edge.authenticator.rememberedCount <= 4)
     }
+
+    @Test func onlyAChangeOfTheTenantsForgetsWhatWasVerified() throws {
+        let edge = try TestEdge()
+        let path = "/project/demo/cache/c/o"
+        #expect(try edge.call("GET", path).status == 200)
+        #expect(edge.edge.authenticator.rememberedCount == 1)
+        // Another view, of the same tenants.
+        edge.gateway.publishView()
+        #expect(try edge.call("GET", path).status == 200)
+        #expect(try edge.call("GET", path, authorization: "Basic x").status == 401)
+        #expect(edge.edge.authenticator.rememberedCount == 1)
+        #expect(edge.gateway.apply(.createProject(id: "other", createdAtMs: 1)) == .done)
+        #expect(try edge.call("GET", path, authorization: "Basic x").status == 401)
+        #expect(edge.edge.authenticator.rememberedCount == 0)
+    }
+
+    @Test func whatWasVerifiedIsRememberedWithoutTheSecret() throws {
+        let edge = try TestEdge()
+        #expect(try edge.call("GET", "/project/demo/cache/c/o").status == 200)
+        var text = ""
+        dump(edge.edge.authenticator, to: &text)
+        #expect(text.contains(edge.keyID))
+        #expect(!text.contains(edge.secret))
+        #expect(!text.contains(TestEdge.basic(edge.keyID, edge.secret)))
+    }
 }
 
 /// Keys that only certain web origins may use.

@@ -4,9 +4,7 @@ import TLS
 
 /// Checks credentials, Basic and Bearer, on every call.
 ///
-/// Verified credentials are remembered by the header that brought them, so that the next request
-/// with the same header costs one look-up. Everything remembered is forgotten when the cluster's
-/// view changes: a key may have been revoked, or have a new secret.
+/// What has been verified is remembered, see `VerifiedSecrets`.
 final class Authenticator {
     /// What a header has proven, and for how long.
     private struct Proof {
@@ -20,15 +18,15 @@ final class Authenticator {
 
     private let settings: HTTPSettings
     private let signer = TokenSigner()
-    private var proofs: [String: Proof] = [:]
-    private var view: ClusterView?
-    /// In which projects a key id exists; made when first needed under a view.
+    private var verified: VerifiedSecrets<Proof>
+    /// In which projects a key id exists; made when first needed under the tenants of a view.
     private var projectsOfKeys: [String: [String]]?
 
-    var rememberedCount: Int { proofs.count }
+    var rememberedCount: Int { verified.count }
 
     init(settings: HTTPSettings) {
         self.settings = settings
+        verified = VerifiedSecrets(capacity: settings.rememberedCredentials)
     }
 
     /// The caller behind `authorization`, if it may use `project`.
@@ -98,16 +96,12 @@ extension Authenticator {
     private func proof(
         _ authorization: String, project: String, view: ClusterView, nowMs: UInt64
     ) throws(HTTPFault) -> Proof {
-        if self.view !== view {
-            self.view = view
-            proofs.removeAll(keepingCapacity: true)
-            projectsOfKeys = nil
-        }
-        if let known = proofs[authorization] { return known }
+        if verified.observe(view) { projectsOfKeys = nil }
+        let name = verified.name(of: authorization)
+        if let name, let known = verified[name] { return known }
         guard let tenants = view.state?.tenants else { throw .notFormed }
         let fresh = try verify(authorization, project: project, tenants: tenants, nowMs: nowMs)
-        if proofs.count >= settings.rememberedCredentials { proofs.removeAll(keepingCapacity: true) }
-        proofs[authorization] = fresh
+        if let name { verified.remember(fresh, as: name) }
         return fresh
     }
 

@@ -120,6 +120,12 @@ final class ExecutingGateway: RequestGateway {
         return result
     }
 
+    /// Another view of the same state, as a lease or a new leader brings one.
+    func publishView() {
+        placementIndex += 1
+        view = ExecutingGateway.view(state, index: placementIndex)
+    }
+
     func leaveCluster() {
         view = ExecutingGateway.view(nil, index: placementIndex)
     }
