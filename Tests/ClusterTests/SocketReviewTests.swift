@@ -101,6 +101,21 @@ struct SocketReviewTests {
         #expect(cluster.counts(at: fresh) == [1])
     }
 
+    /// Its shard was emptied of another object meanwhile, unwatched: that is no gap to who has listened all the time.
+    @Test func theFirstEventOfAnObjectReachesASocketThatHasJustConnectedO14() throws {
+        let setting = try Setting()
+        let cluster = setting.cluster
+        // A new owner watches everything for a while.
+        cluster.advance(ms: 60_000)
+        _ = cluster.run(.addOne(), at: setting.owner, objectID: "other")
+        let socket = cluster.connect(at: setting.first)
+        #expect(cluster.run(.removeItem("n"), at: setting.owner, objectID: "other")?.applied == .yes)
+        #expect(cluster.run(.addOne(), at: setting.owner)?.applied == .yes)
+        cluster.advance(ms: 500)
+        #expect(cluster.counts(at: socket) == [1])
+        #expect(cluster.events("gap", at: socket).isEmpty)
+    }
+
     @Test func aNodeThatIsCutOffEndsItsSockets() throws {
         let setting = try Setting()
         let cluster = setting.cluster

@@ -177,8 +177,8 @@ struct SessionTests {
             .listen(
                 ListenRequest(
                     after: EventPoint(epoch: 1, index: 2, ordinal: 3), feed: FeedAddress(loop: 1, number: 9),
-                    seats: SeatRequest(revision: 5, held: 6, wanted: 7))),
-            .listen(ListenRequest(after: nil, feed: nil)),
+                    seats: SeatRequest(revision: 5, held: 6, wanted: 7), hasListened: true)),
+            .listen(ListenRequest(after: nil, feed: nil, hasListened: false)),
         ]
         for operation in operations {
             var writer = ByteWriter()

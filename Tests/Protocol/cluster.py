@@ -201,6 +201,8 @@ def collect(socket, marker):
     events = []
     while True:
         event = socket.receive()
+        if event["event"] == "gap":
+            raise Failure(f"the node cannot tell what came before {marker}: {event}")
         name = event["payload"].get("prop", "") if event["event"] == "setItem" else ""
         if name == marker:
             return events

@@ -7,7 +7,7 @@ import Raft
 /// writes the length. Bytes that do not decode close the link; they never trap.
 extension PeerMessage {
     /// Raised with every change that an older node could not read.
-    public static let wireVersion: UInt16 = 3
+    public static let wireVersion: UInt16 = 4
     /// A longer frame is refused before it is read. The longest are answers that list a whole object.
     public static let frameBytesMax = 80 << 20
     /// An answer above this is refused at the owner, so that it never meets the bound of a frame.

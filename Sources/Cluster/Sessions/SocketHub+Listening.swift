@@ -12,7 +12,9 @@ extension SocketHub {
         feed.isListening = true
         feed.isForSeatsOnly = forSeatsOnly
         feed.askedAfter = feed.cursor
-        let request = ListenRequest(after: feed.cursor, feed: feed.address, seats: feed.nextSeatRequest())
+        // A feed was told everything until its owner was lost.
+        let request = ListenRequest(
+            after: feed.cursor, feed: feed.address, seats: feed.nextSeatRequest(), hasListened: true)
         ask(.listen(feed), feed, .listen(request))
     }
 
@@ -163,7 +165,11 @@ extension SocketHub {
         guard !session.isGone else { return }
         if point == session.feed.cursor { return goLive(session) }
         session.phase = .catchingUp
-        ask(.lookBack(session, after: point), session.feed, .listen(ListenRequest(after: point, feed: nil)))
+        // Since the socket was connected its feed listens, if it is not cut off; a client may have been away for long.
+        let hasListened = session.connectedAt.map { point >= $0 } ?? false && !session.feed.isCutOff
+        ask(
+            .lookBack(session, after: point), session.feed,
+            .listen(ListenRequest(after: point, feed: nil, hasListened: hasListened)))
     }
 
     mutating func lookedBack(_ session: Session, after: EventPoint, _ answer: ClientAnswer) {

@@ -86,9 +86,7 @@ extension ShardReplica {
             hearing.isGap = true
             return
         }
-        // A feed was told everything until its owner was lost; a client may have been away for long.
-        let isUnwatchedPossible = request.feed == nil
-        switch state.replay(of: object, after: lookBackPoint(after), isUnwatchedPossible: isUnwatchedPossible) {
+        switch state.replay(of: object, after: lookBackPoint(after), isUnwatchedPossible: !request.hasListened) {
         case .gap: hearing.isGap = true
         case .records(let records):
             hearing.events = records.flatMap { $0.feedEvents() }.filter { $0.point > lookBackPoint(after) }

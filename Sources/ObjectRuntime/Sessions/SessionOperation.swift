@@ -50,23 +50,30 @@ public struct ListenRequest: Sendable, Equatable {
     public var feed: FeedAddress?
     /// How many sockets the feed is for.
     public var seats: SeatRequest
+    /// Whoever asks has been listening since `after`: nothing happened to the object unwatched.
+    public var hasListened: Bool
 
-    public init(after: EventPoint?, feed: FeedAddress?, seats: SeatRequest = SeatRequest()) {
+    public init(
+        after: EventPoint?, feed: FeedAddress?, seats: SeatRequest = SeatRequest(), hasListened: Bool
+    ) {
         self.after = after
         self.feed = feed
         self.seats = seats
+        self.hasListened = hasListened
     }
 
     func encode(into writer: inout ByteWriter) {
         writer.writeOptional(after) { $1.encode(into: &$0) }
         writer.writeOptional(feed) { $1.encode(into: &$0) }
         seats.encode(into: &writer)
+        writer.write(hasListened)
     }
 
     init(from reader: inout ByteReader) throws(DecodingFailure) {
         after = try reader.readOptional { (reader) throws(DecodingFailure) in try EventPoint(from: &reader) }
         feed = try reader.readOptional { (reader) throws(DecodingFailure) in try FeedAddress(from: &reader) }
         seats = try SeatRequest(from: &reader)
+        hasListened = try reader.readBool()
     }
 }
 
