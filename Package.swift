@@ -92,7 +92,7 @@ let package = Package(
         .executableTarget(
             name: "holdfast",
             dependencies: nio + [
-                "EdgeNode", "HoldfastClient", "Simulation", "Backup", "Placement", "ObjectRuntime", "TLS",
+                "EdgeNode", "HoldfastClient", "Simulation", "Backup", "Placement", "ObjectRuntime", "TLS", "CHoldfast",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ],

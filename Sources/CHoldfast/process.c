@@ -2,10 +2,31 @@
 #include <errno.h>
 #include <malloc.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 int holdfast_die_with_parent(void) {
     return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 ? 0 : errno;
+}
+
+void holdfast_hide_environment(const char *name) {
+    char *value = getenv(name);
+    if (value == NULL || *value == 0) return;
+    char *copy = strdup(value);
+    // Out of memory: the environment stays as it is.
+    if (copy == NULL) return;
+    // `setenv` makes an entry of its own; the former one is where the program was started with it.
+    if (setenv(name, copy, 1) == 0 && getenv(name) != value) explicit_bzero(value, strlen(value));
+    explicit_bzero(copy, strlen(copy));
+    free(copy);
+}
+
+int holdfast_forbid_dumps(void) {
+    struct rlimit none = {0, 0};
+    if (setrlimit(RLIMIT_CORE, &none) != 0) return errno;
+    return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 ? 0 : errno;
 }
 
 void holdfast_name_thread(const char *name) {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CHoldfast
 import Glibc
 import HoldfastClient
 import NIOCore
@@ -161,11 +162,15 @@ struct ProjectAccess: ParsableArguments {
 }
 
 /// An environment variable; an empty one counts as not set.
+/// What holds a secret is taken off the pages that others may look at (/proc/PID/environ).
 func environment(_ name: String) -> String? {
+    if secretVariables.contains(name) { holdfast_hide_environment(name) }
     guard let value = getenv(name) else { return nil }
     let text = String(cString: value)
     return text.isEmpty ? nil : text
 }
+
+private let secretVariables = ["HOLDFAST_ADMIN_TOKEN", "HOLDFAST_TOKEN", "HOLDFAST_API_SECRET"]
 
 func trimmed(_ text: String) -> String {
     var rest = Substring(text)

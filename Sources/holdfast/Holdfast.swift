@@ -22,7 +22,7 @@ struct Holdfast: ParsableCommand {
             MoveCommand.self, ExplainCommand.self, DoctorCommand.self, ObjectCommand.self,
             ProjectCommand.self, KeyCommand.self, ClassCommand.self, TokenCommand.self, CapabilityCommand.self,
             AdminCommand.self, AuditCommand.self, BackupCommand.self,
-            RestoreCommand.self, ScrubCommand.self, TLSCommand.self,
+            RestoreCommand.self, ScrubCommand.self, TLSCommand.self, SecretsCommand.self,
             BenchCommand.self, SimulateCommand.self, VersionCommand.self, CompletionCommand.self,
         ])
 

@@ -67,6 +67,9 @@ struct ServeCommand: ParsableCommand {
     @Option(name: .long, help: "Serve the demo page on the client port: true (the default) or false.")
     var demo: String?
 
+    @Flag(name: .long, help: "A crash may leave a core file, secrets and data in it.")
+    var coreDumps = false
+
     @Option(
         name: .long,
         help: ArgumentHelp("Peer address of a member to join by; repeatable.", valueName: "host:port"))
@@ -158,7 +161,7 @@ struct ServeCommand: ParsableCommand {
             (.tlsDirectory, tlsDirectory), (.insecure, insecure ? "true" : nil),
             (.clientCertificate, clientCertificate), (.clientKey, clientKey),
             (.clientCertificates, clientCertificates), (.clientCA, clientCA), (.plaintext, plaintext),
-            (.demo, demo),
+            (.demo, demo), (.coreDumps, coreDumps ? "true" : nil),
             (.bootstrap, bootstrap ? "true" : nil), (.initialNodes, initialNodes), (.shards, shards),
             (.leaseMs, leaseMs), (.loops, loops), (.reads, reads),
             (.segmentKilobytes, segmentKilobytes), (.splitOperations, splitOperations), (.mergeAfterS, mergeAfterS),

@@ -9,7 +9,7 @@ struct TLSCommand: ParsableCommand {
         abstract: "Make, renew and show the certificates of a cluster.",
         discussion: """
             Everything happens in one directory, which is best kept away from the nodes: it holds the authority's key. \
-            Copy NAME/ca.pem, NAME/node.pem and NAME/node.key to the node NAME, which takes up new ones by itself.
+            Copy the directory NAME to the node NAME, which takes up new files by itself.
             """,
         subcommands: [TLSInit.self, TLSNode.self, TLSRenew.self, TLSShow.self])
 }
@@ -72,7 +72,7 @@ struct TLSInit: ParsableCommand {
         }
         print("made an authority of \(cluster) and certificates of \(node.count) nodes in \(authority.directory)")
         for one in node { print("  for \(one.node): copy \(authority.directory)/\(one.node) to its machine") }
-        print("keep \(authority.directory)/ca.key secret, and away from the nodes")
+        print("keep \(authority.directory)/ca.key secret, and away from the nodes; cluster.key is secret too, and every node's")
     }
 }
 
@@ -206,7 +206,7 @@ private struct ShownCertificate {
 }
 
 /// Faults of certificates as this program reports failures.
-private func reportingFaults<Result>(_ body: () throws(TLSMaterialFault) -> Result) throws -> Result {
+func reportingFaults<Result>(_ body: () throws(TLSMaterialFault) -> Result) throws -> Result {
     do throws(TLSMaterialFault) {
         return try body()
     } catch {

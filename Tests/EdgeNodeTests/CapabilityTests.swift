@@ -102,7 +102,7 @@ struct CapabilityTests {
                 if bytes.isEmpty { bytes = [UInt8(ascii: ".")] }
             }
             guard bytes != good else { continue }
-            #expect(throws: (any Error).self) { try Capability(bytes, tenants: tenants) }
+            #expect(throws: (any Error).self) { try Capability(bytes, tenants: tenants, clusterKeys: .none) }
         }
     }
 

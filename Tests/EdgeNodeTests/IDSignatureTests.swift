@@ -38,7 +38,9 @@ struct IDSignatureTests {
         _ settings: ClassSettings
     ) -> String? {
         do throws(HTTPFault) {
-            try checker.check(objectID: id, signature: signature, keyVersion: version, settings: settings)
+            try checker.check(
+                objectID: id, signature: signature, keyVersion: version, settings: settings,
+                owner: SecretOwner(project: "p", objectClass: "c"))
             return nil
         } catch {
             #expect(error.status == 403)

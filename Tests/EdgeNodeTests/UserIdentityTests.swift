@@ -32,7 +32,8 @@ struct UserIdentityTests {
         do throws(HTTPFault) {
             try checker.check(
                 payload: Array(payload.utf8), isEncrypted: encrypted, identityToken: token,
-                userIDSignature: signature, settings: settings, nowMs: nowMs ?? self.nowMs)
+                userIDSignature: signature, settings: settings,
+                owner: SecretOwner(project: "p", objectClass: "c"), nowMs: nowMs ?? self.nowMs)
             return nil
         } catch {
             #expect(error.status == 403)

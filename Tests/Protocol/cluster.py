@@ -7,6 +7,7 @@ import time
 from urllib.parse import quote, urlencode
 
 import rest
+import secret_search
 import websocket
 from suite import Failure, closes_afterwards
 
@@ -60,12 +61,14 @@ class Cluster:
     def __init__(self, path):
         with open(path, encoding="utf-8") as file:
             description = json.load(file)
+        self.secrets = secret_search.UsedSecrets()
         self.names = [node["name"] for node in description["nodes"]]
         self.urls = [node["url"] for node in description["nodes"]]
         self.peers = [node["peer"] for node in description["nodes"]]
         self.authority = description["ca"]
         self.pids = [node["pid"] for node in description["nodes"]]
         self.parents = [node["parentPid"] for node in description["nodes"]]
+        self.data = [node["data"] for node in description["nodes"]]
         self.logs = [node["log"] for node in description["nodes"]]
         self.admin_token = description["adminToken"]
         self.project = description["project"]
@@ -75,7 +78,9 @@ class Cluster:
         return self.urls[node % len(self.urls)]
 
     def call(self, node, method, path, body=None, headers=None):
-        return rest.call(self.url(node), method, path, body, headers)
+        answer = rest.call(self.url(node), method, path, body, headers)
+        self.secrets.note(path, body, headers, answer)
+        return answer
 
     def admin(self, method, path, body=None, node=1):
         headers = {"Authorization": rest.bearer(self.admin_token)}
@@ -200,9 +205,10 @@ def collect(socket, marker):
     """The events before that of `marker`; those of other markers are left out."""
     events = []
     while True:
-        event = socket.receive()
-        if event["event"] == "gap":
-            raise Failure(f"the node cannot tell what came before {marker}: {event}")
+        try:
+            event = socket.receive()
+        except websocket.Silence:
+            raise Failure(f"{marker} did not come, but {events}") from None
         name = event["payload"].get("prop", "") if event["event"] == "setItem" else ""
         if name == marker:
             return events

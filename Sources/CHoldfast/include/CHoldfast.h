@@ -12,6 +12,13 @@ uint64_t holdfast_hash64(uint64_t seed, const void *bytes, size_t length);
 /// Asks the kernel to send SIGKILL to this process when its parent dies. 0, or errno.
 int holdfast_die_with_parent(void);
 
+/// Takes the value of an environment variable off the pages that /proc/PID/environ shows; `getenv` and programs
+/// that are started still see it. Before there are other threads.
+void holdfast_hide_environment(const char *name);
+
+/// No memory of this process gets into a core file, nor to other processes of the same user. 0, or errno.
+int holdfast_forbid_dumps(void);
+
 /// Names the calling thread, for tools that list threads. At most 15 bytes are kept.
 void holdfast_name_thread(const char *name);
 

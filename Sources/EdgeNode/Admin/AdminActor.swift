@@ -38,7 +38,7 @@ extension HTTPEdge {
         switch path.first {
         // The bytes hold all secrets of the cluster.
         case "backup", "restore": return .root
-        case "admins", "signing-keys": return looksOn ? .viewer : .root
+        case "admins", "signing-keys", "secrets": return looksOn ? .viewer : .root
         default: return looksOn ? .viewer : .operator
         }
     }

@@ -68,6 +68,12 @@ extension AdminCall {
         case ("projects", 3) where path[2] == "quota": try quota(project: path[1])
         case ("limits", 1): try objectLimits()
         case ("signing-keys", 1): try signingKeys()
+        case ("secrets", 1):
+            try only(.GET)
+            try secrets()
+        case ("secrets", 2) where path[1] == "reseal":
+            try only(.POST)
+            try resealSecrets()
         default:
             throw .unknownRoute
         }

@@ -36,8 +36,11 @@ extension AdminCall {
             ])
         let state = try state()
         guard state.tenants.project(project) != nil else { throw .unknownProject }
-        var settings = state.classSettings(project: project, class: name)
+        // The same secret under the same version again is known for what it is only when it is open.
+        let (keys, owner) = (edge.gateway.clusterKeys, SecretOwner(project: project, objectClass: name))
+        var settings = state.classSettings(project: project, class: name).opened(by: keys, for: owner)
         try settings.change(by: body)
+        settings = try seal(settings, for: owner)
         propose(.setClass(project: project, name: name, settings: settings)) {
             page(settings, project: project, name: name)
         }

@@ -24,6 +24,7 @@ struct KeyMaterial {
                 throw .badKey(
                     member, "a secret has \(Self.secretBytesMin) to \(PlacementLimits.keyMaterialBytes) bytes")
             }
+            guard !ClusterKeys.isSealed(given) else { throw .badKey(member, "it begins like one that is sealed") }
             bytes = given
             return
         }

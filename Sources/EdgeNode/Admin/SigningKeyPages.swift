@@ -37,8 +37,7 @@ extension AdminCall {
                 message: "The oldest key would be forgotten while tokens that it signed are valid. "
                     + "Wait for an hour, or give force to end them.")
         }
-        let key = SigningKey(
-            id: tenants.newestSigningKey.id + 1, secret: edge.gateway.randomBytes(32), createdAtMs: nowMs)
+        let key = newSigningKey(tenants)
         let signsFromMs = nowMs + edge.settings.signingKeyDelayMs
         propose(.addSigningKey(key)) {
             .json(
@@ -48,6 +47,12 @@ extension AdminCall {
                     $0.member("signsFrom", signsFromMs)
                 })
         }
+    }
+
+    func newSigningKey(_ tenants: Tenants) -> SigningKey {
+        let material = edge.gateway.clusterKeys.signingMaterial(salt: edge.gateway.randomBytes(32))
+        return SigningKey(
+            id: tenants.newestSigningKey.id + 1, secret: material, createdAtMs: edge.gateway.wallMs())
     }
 
     private func force() throws(HTTPFault) -> Bool {

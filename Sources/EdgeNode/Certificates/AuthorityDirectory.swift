@@ -4,8 +4,9 @@ import TLS
 /// What the administrator of a cluster keeps, away from its nodes: the authority's key, and a directory for each node,
 /// to be copied to its machine.
 ///
-/// `ca.pem` (the newest authority first), `ca.key`, `cluster` (the name), and for each node `NAME/ca.pem`,
-/// `NAME/node.pem`, `NAME/node.key`. Files are replaced whole, so that a node may use its directory where it is.
+/// `ca.pem` (the newest authority first), `ca.key`, `cluster` (the name), `cluster.key`, and for each node
+/// `NAME/ca.pem`, `NAME/node.pem`, `NAME/node.key`, `NAME/cluster.key`. Files are replaced whole, so that a node may
+/// use its directory where it is.
 public struct AuthorityDirectory {
     public static let authorityLifetimeMs: Int64 = 10 * 365 * 86_400_000
     /// Long enough not to be a chore, short enough that a key that was lost in silence does not serve for ever.
@@ -31,6 +32,7 @@ public struct AuthorityDirectory {
         try makeDirectory(path)
         let made = AuthorityDirectory(path: path, cluster: cluster, try makeAuthority(of: cluster, nowMs), [])
         try PEMFile.write(Array((cluster + "\n").utf8), to: path + "/cluster", mode: 0o644)
+        try ClusterKeyFile.write(ClusterKeys([try ClusterKeyFile.makeKey()]), to: path + "/cluster.key")
         try made.writeAuthority()
         return try AuthorityDirectory(path: path)
     }
@@ -93,8 +95,40 @@ public struct AuthorityDirectory {
         try makeDirectory(directory)
         // First whom to believe, then what to show: whoever reads in between finds nothing that is wrong by itself.
         try PEMFile.write(roots.flatMap(\.pem), to: directory + "/ca.pem", mode: 0o644)
+        try ClusterKeyFile.write(try clusterKeys(), to: directory + "/cluster.key")
         try PEMFile.write(try issued.key.pem(), to: directory + "/node.key", mode: 0o600)
         try PEMFile.write(issued.certificate.pem, to: directory + "/node.pem", mode: 0o644)
+    }
+
+    // MARK: - Another cluster key
+
+    /// Names of the keys under which the table's secrets are sealed, newest first.
+    public var clusterKeyNames: [String] {
+        get throws(TLSMaterialFault) { try clusterKeys().keys.map { Hexadecimal.encode($0.fingerprint) } }
+    }
+
+    /// Makes a new cluster key, for what is sealed from then on; nodes need the former ones for a while.
+    public func rotateClusterKey() throws(TLSMaterialFault) {
+        let former = try clusterKeys().keys
+        guard former.count < ClusterKeyFile.keysMax else {
+            throw .refused(
+                file: path + "/cluster.key", reason: "it holds \(former.count) keys: 'secrets reseal', then 'secrets drop-former'")
+        }
+        try giveNodes(ClusterKeys([try ClusterKeyFile.makeKey()] + former))
+    }
+
+    /// Keeps the newest cluster key only. Whatever is sealed under another is lost by that.
+    public func dropFormerClusterKeys() throws(TLSMaterialFault) {
+        try giveNodes(ClusterKeys(Array(try clusterKeys().keys.prefix(1))))
+    }
+
+    private func clusterKeys() throws(TLSMaterialFault) -> ClusterKeys {
+        try ClusterKeyFile.read(path + "/cluster.key")
+    }
+
+    private func giveNodes(_ keys: ClusterKeys) throws(TLSMaterialFault) {
+        try ClusterKeyFile.write(keys, to: path + "/cluster.key")
+        for node in nodes { try ClusterKeyFile.write(keys, to: "\(path)/\(node)/cluster.key") }
     }
 
     // MARK: - Another authority

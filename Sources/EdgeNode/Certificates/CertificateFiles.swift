@@ -3,7 +3,7 @@ import TLS
 
 /// Where a node's certificates are.
 public struct CertificateFiles: Sendable, Equatable {
-    /// Holds `ca.pem`, `node.pem` and `node.key`.
+    /// Holds `ca.pem`, `node.pem`, `node.key` and `cluster.key`.
     public var directory: String
     /// The client port's own pair; without it the node's serves there too.
     public var clientCertificate: String?
@@ -28,9 +28,11 @@ public struct CertificateFiles: Sendable, Equatable {
     public var authorities: String { directory + "/ca.pem" }
     public var nodeCertificate: String { directory + "/node.pem" }
     public var nodeKey: String { directory + "/node.key" }
+    /// What the table's secrets are sealed under; the same at all nodes.
+    public var clusterKeys: String { directory + "/cluster.key" }
 
     var paths: [String] {
-        [authorities, nodeCertificate, nodeKey] + [clientCertificate, clientKey, clientCA].compactMap { $0 }
+        [authorities, nodeCertificate, nodeKey, clusterKeys] + [clientCertificate, clientKey, clientCA].compactMap { $0 }
     }
 
     var stamps: [FileStamp?] { paths.map { FileStamp(path: $0) } }

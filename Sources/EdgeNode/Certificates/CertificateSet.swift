@@ -20,6 +20,7 @@ struct CertificateSet: Sendable {
     let client: TLSContext
     let authorities: [Certificate]
     let ends: [End]
+    let clusterKeys: ClusterKeys
 
     /// - Parameter name: the node's; its certificate has to be for it.
     init(
@@ -30,6 +31,7 @@ struct CertificateSet: Sendable {
         let node = try PEMFile.read(files.nodeCertificate)
         let nodeKey = try PEMFile.readKey(files.nodeKey)
         let chain = try Certificate.chain(pem: node.pem, from: node.file)
+        clusterKeys = try ClusterKeyFile.read(files.clusterKeys)
         own = try Self.identity(chain, of: name, in: node.file)
         try Self.check(chain, vouchedForBy: authorities, node.file, files.authorities)
 

@@ -37,6 +37,7 @@ struct CertificateWatch {
         node.logger.notice("new connections use the certificates that were read now", metadata: [
             "directory": "\(node.peerSecurity?.certificates.files.directory ?? "")",
         ])
+        for loop in node.loops { loop.eventLoop.execute { loop.http?.forgetProofs() } }
         guard change.changesAuthorities else { return }
         for loop in node.loops { loop.eventLoop.execute { loop.checkLinksAgain() } }
     }

@@ -29,7 +29,10 @@ extension HTTPEdge {
             object: wish.object, expiresAtMs: nowMs + wish.lifetimeMs,
             nonce: Base64.encodeURL(gateway.randomBytes(12)))
         do {
-            return try Capability(identifier: identifier, caveats: wish.caveats).text(key: signingKey)
+            return try Capability(identifier: identifier, caveats: wish.caveats)
+                .text(key: signingKey, clusterKeys: gateway.clusterKeys)
+        } catch let fault as SecretFault {
+            throw .unavailable("The capability could not be signed: \(fault)")
         } catch {
             throw .unavailable("The capability could not be signed")
         }

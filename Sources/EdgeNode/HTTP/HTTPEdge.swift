@@ -20,6 +20,7 @@ public final class HTTPEdge {
     let authenticator: Authenticator
     let origins: OriginGate
     var auditPauses = AuditPauses()
+    private let proofs: SignatureProofs
     let idSignatures: IDSignatureChecker
     let userIdentities: UserIdentityChecker
     private let eventLoop: any EventLoop
@@ -51,11 +52,17 @@ public final class HTTPEdge {
         self.eventLoop = eventLoop
         self.board = board
         boardSlot = board.join()
-        authenticator = Authenticator(settings: settings)
+        authenticator = Authenticator(settings: settings, clusterKeys: { gateway.clusterKeys })
         origins = OriginGate(currentView: { gateway.view })
-        let proofs = SignatureProofs(currentView: { gateway.view })
+        proofs = SignatureProofs(currentView: { gateway.view }, clusterKeys: { gateway.clusterKeys })
         idSignatures = IDSignatureChecker(proofs: proofs)
         userIdentities = UserIdentityChecker(proofs: proofs)
+    }
+
+    /// The cluster's keys are others now.
+    func forgetProofs() {
+        authenticator.forgetProofs()
+        proofs.forget()
     }
 
     var now: NIODeadline { eventLoop.now }

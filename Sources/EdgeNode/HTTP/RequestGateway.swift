@@ -42,6 +42,8 @@ public protocol RequestGateway: AnyObject {
     func readBackup(_ id: UInt64, at offset: UInt64, count: Int, answer: @escaping ([UInt8]?) -> Void)
     /// The file is no longer needed.
     func dropBackup(_ id: UInt64)
+    /// What secrets of the table are sealed under. Another object after each change.
+    var clusterKeys: ClusterKeys { get }
     func wallMs() -> UInt64
     func randomBytes(_ count: Int) -> [UInt8]
 }

@@ -23,7 +23,15 @@ final class TokenSigner {
         case malformed, unknownSigningKey, wrongSignature
     }
 
+    private let clusterKeys: () -> ClusterKeys
     private var authenticators: [(key: SigningKey, hmac: MessageAuthenticator)] = []
+
+    init(clusterKeys: @escaping () -> ClusterKeys) {
+        self.clusterKeys = clusterKeys
+    }
+
+    /// The cluster's keys are others now.
+    func forget() { authenticators = [] }
 
     /// A token signed with `key`.
     func token(_ claims: TokenClaims, key: SigningKey) throws -> String {
@@ -84,7 +92,7 @@ final class TokenSigner {
 
     private func authenticator(_ key: SigningKey) throws -> MessageAuthenticator {
         if let known = authenticators.first(where: { $0.key == key }) { return known.hmac }
-        let hmac = try MessageAuthenticator(key: key.secret)
+        let hmac = try MessageAuthenticator(key: try clusterKeys().secret(of: key))
         // As many as the placement state keeps; the one made longest ago goes first.
         if authenticators.count >= PlacementLimits.signingKeys { authenticators.removeFirst() }
         authenticators.append((key, hmac))

@@ -17,16 +17,25 @@ final class Authenticator {
     }
 
     private let settings: HTTPSettings
-    private let signer = TokenSigner()
+    private let clusterKeys: () -> ClusterKeys
+    private let signer: TokenSigner
     private var verified: VerifiedSecrets<Proof>
     /// In which projects a key id exists; made when first needed under the tenants of a view.
     private var projectsOfKeys: [String: [String]]?
 
     var rememberedCount: Int { verified.count }
 
-    init(settings: HTTPSettings) {
+    init(settings: HTTPSettings, clusterKeys: @escaping () -> ClusterKeys = { .none }) {
         self.settings = settings
+        self.clusterKeys = clusterKeys
+        signer = TokenSigner(clusterKeys: clusterKeys)
         verified = VerifiedSecrets(capacity: settings.rememberedCredentials)
+    }
+
+    /// The cluster's keys are others now: what former ones have proven is proven anew.
+    func forgetProofs() {
+        verified.forget()
+        signer.forget()
     }
 
     /// The caller behind `authorization`, if it may use `project`.
@@ -80,6 +89,8 @@ final class Authenticator {
             keyVersion: caller.keyVersion, rights: try wanted.narrowed(key.rights))
         do {
             return try signer.token(claims, key: signingKey(tenants, nowMs: nowMs))
+        } catch let fault as SecretFault {
+            throw .unavailable("The token could not be signed: \(fault)")
         } catch {
             throw .unavailable("The token could not be signed")
         }
@@ -146,7 +157,7 @@ extension Authenticator {
     private func verifyCapability(
         _ text: Substring.UTF8View, tenants: Tenants, nowMs: UInt64
     ) throws(HTTPFault) -> Proof {
-        guard let capability = try? Capability(Array(text), tenants: tenants) else {
+        guard let capability = try? Capability(Array(text), tenants: tenants, clusterKeys: clusterKeys()) else {
             throw .unauthenticated("capability.invalid", "The capability is not one of ours.")
         }
         let named = capability.identifier

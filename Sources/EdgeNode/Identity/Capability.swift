@@ -49,7 +49,7 @@ extension Capability {
     static func isOne(_ token: some Collection<UInt8>) -> Bool { token.starts(with: (version + ".").utf8) }
 
     /// Proven to be what one of the kept keys signed, and what its holders have added.
-    init(_ token: [UInt8], tenants: Tenants) throws {
+    init(_ token: [UInt8], tenants: Tenants, clusterKeys: ClusterKeys) throws {
         guard token.count <= Capability.bytesMax else { throw Fault.malformed }
         let parts = token.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).map { Array($0) }
         guard (3...3 + Capability.caveatsMax).contains(parts.count), parts[0] == Array(Capability.version.utf8),
@@ -58,7 +58,7 @@ extension Capability {
         else { throw Fault.malformed }
         guard let key = tenants.signingKey(id: identifier.signingKeyID) else { throw Fault.unknownSigningKey }
         let caveats = parts[2..<parts.count - 1]
-        var code = try Capability.firstSignature(parts[1], key: try identifier.rootKey(key))
+        var code = try Capability.firstSignature(parts[1], key: try identifier.rootKey(key, clusterKeys))
         for caveat in caveats { code = try MessageAuthenticator(key: code).authenticate(caveat) }
         guard equalInConstantTime(code, signature) else { throw Fault.wrongSignature }
         self.identifier = identifier
@@ -127,9 +127,9 @@ extension Capability.Identifier {
     }
 
     /// Of one version of one API key; derived, so that nobody learns the cluster's own key by it.
-    fileprivate func rootKey(_ key: SigningKey) throws -> [UInt8] {
+    fileprivate func rootKey(_ key: SigningKey, _ clusterKeys: ClusterKeys) throws -> [UInt8] {
         let label = ["holdfast capability 1", project, keyID, String(keyVersion)].joined(separator: "\0")
-        return try MessageAuthenticator(key: key.secret).authenticate(label.utf8)
+        return try MessageAuthenticator(key: try clusterKeys.secret(of: key)).authenticate(label.utf8)
     }
 }
 
@@ -167,10 +167,10 @@ extension Capability.Caveat {
 
 extension Capability {
     /// The string, signed with `key`.
-    func text(key: SigningKey) throws -> String {
+    func text(key: SigningKey, clusterKeys: ClusterKeys) throws -> String {
         let first = Base64.encodeURL(identifier.json)
         var text = Capability.version + "." + first
-        var code = try Capability.firstSignature(Array(first.utf8), key: try identifier.rootKey(key))
+        var code = try Capability.firstSignature(Array(first.utf8), key: try identifier.rootKey(key, clusterKeys))
         for caveat in caveats {
             let part = Base64.encodeURL(Array(caveat.text.utf8))
             code = try MessageAuthenticator(key: code).authenticate(part.utf8)

@@ -12,7 +12,7 @@ struct IDSignatureChecker {
     /// Passes if the class demands nothing. `signature` and `keyVersion` are the texts of the headers
     /// `X-Id-Sig` and `X-Id-Sig-KV`, or of the parameters that stand for them.
     func check(
-        objectID: String, signature: String?, keyVersion: String?, settings: ClassSettings
+        objectID: String, signature: String?, keyVersion: String?, settings: ClassSettings, owner: SecretOwner
     ) throws(HTTPFault) {
         guard settings.requiresIDSignature else { return }
         guard let signature, !signature.isEmpty else {
@@ -21,7 +21,7 @@ struct IDSignatureChecker {
         let key = try key(keyVersion, settings: settings)
         guard let bytes = decode(signature, key.algorithm) else { throw .wrongIDSignature }
         let isAuthentic = proofs.isAuthentic(
-            bytes, of: Array(objectID.utf8), algorithm: key.algorithm, key: key.key)
+            bytes, of: Array(objectID.utf8), algorithm: key.algorithm, key: key.key, owner: owner)
         guard let isAuthentic else {
             throw .idSignature("unusableKey", "The class's key of this version cannot be used.")
         }
@@ -56,7 +56,8 @@ extension HTTPEdge {
         guard let state = gateway.view.state else { throw .notFormed }
         try idSignatures.check(
             objectID: objectID, signature: signature, keyVersion: keyVersion,
-            settings: state.classSettings(project: project, class: objectClass))
+            settings: state.classSettings(project: project, class: objectClass),
+            owner: SecretOwner(project: project, objectClass: objectClass))
     }
 }
 

@@ -23,9 +23,12 @@ final class SignatureProofs {
     private struct Key: Hashable {
         var algorithm: SignatureAlgorithm
         var bytes: [UInt8]
+        /// For whom shared secrets are sealed.
+        var owner: SecretOwner?
     }
 
     private let currentView: () -> ClusterView
+    private let clusterKeys: () -> ClusterKeys
     private var view: ClusterView?
     private var verifiers: [Key: Verifier] = [:]
     private var remembered: Set<[UInt8]> = []
@@ -33,16 +36,21 @@ final class SignatureProofs {
     var preparedCount: Int { verifiers.count }
     var rememberedCount: Int { remembered.count }
 
-    init(currentView: @escaping () -> ClusterView) {
+    init(
+        currentView: @escaping () -> ClusterView, clusterKeys: @escaping () -> ClusterKeys = { .none }
+    ) {
         self.currentView = currentView
+        self.clusterKeys = clusterKeys
     }
 
-    /// Whether `signature` is one of `message`; `nil` if the key cannot be used at all.
+    /// Whether `signature` is one of `message`; `nil` if the key cannot be used at all. `key` is as the table has
+    /// it: a shared secret may be sealed for its class, `owner`.
     func isAuthentic(
-        _ signature: [UInt8], of message: [UInt8], algorithm: SignatureAlgorithm, key: [UInt8]
+        _ signature: [UInt8], of message: [UInt8], algorithm: SignatureAlgorithm, key: [UInt8], owner: SecretOwner
     ) -> Bool? {
         forgetIfViewChanged()
-        switch verifier(Key(algorithm: algorithm, bytes: key)) {
+        let isSecret = algorithm.publicKeyAlgorithm == nil
+        switch verifier(Key(algorithm: algorithm, bytes: key, owner: isSecret ? owner : nil)) {
         case .unusable: return nil
         case .code(let authenticator): return try? authenticator.isAuthentic(signature, of: message)
         case .publicKey(let publicKey):
@@ -58,6 +66,10 @@ final class SignatureProofs {
         let current = currentView()
         guard view !== current else { return }
         view = current
+        forget()
+    }
+
+    func forget() {
         verifiers.removeAll(keepingCapacity: true)
         remembered.removeAll(keepingCapacity: true)
     }
@@ -72,9 +84,14 @@ final class SignatureProofs {
 
     private func prepare(_ key: Key) -> Verifier {
         guard let algorithm = key.algorithm.publicKeyAlgorithm else {
-            return (try? MessageAuthenticator(key: key.bytes)).map(Verifier.code) ?? .unusable
+            return (try? authenticator(key)).map(Verifier.code) ?? .unusable
         }
         return (try? PublicKey(key.bytes, algorithm: algorithm)).map(Verifier.publicKey) ?? .unusable
+    }
+
+    private func authenticator(_ key: Key) throws -> MessageAuthenticator {
+        guard let owner = key.owner else { return try MessageAuthenticator(key: key.bytes) }
+        return try MessageAuthenticator(key: try clusterKeys().open(key.bytes, for: owner))
     }
 
     /// Names key, message and signature; a digest, because tokens are long.

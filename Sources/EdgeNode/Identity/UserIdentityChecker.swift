@@ -8,15 +8,15 @@ struct UserIdentityChecker {
     /// Passes if the class demands nothing. `payload` is the JSON text of what would be sent on.
     func check(
         payload: [UInt8], isEncrypted: Bool, identityToken: String?, userIDSignature: String?,
-        settings: ClassSettings, nowMs: UInt64
+        settings: ClassSettings, owner: SecretOwner, nowMs: UInt64
     ) throws(HTTPFault) {
         switch settings.userIdentity {
         case .off:
             return
         case .signature(let secret):
-            try checkSignature(payload, isEncrypted, userIDSignature, secret: secret)
+            try checkSignature(payload, isEncrypted, userIDSignature, secret: secret, owner)
         case .token(let algorithm, let key):
-            let token = try checkToken(identityToken, algorithm, key: key, nowMs: nowMs)
+            let token = try checkToken(identityToken, algorithm, key: key, owner, nowMs: nowMs)
             try compare(token, payload, isEncrypted)
         }
     }
@@ -26,7 +26,7 @@ struct UserIdentityChecker {
 
 extension UserIdentityChecker {
     private func checkSignature(
-        _ payload: [UInt8], _ isEncrypted: Bool, _ signature: String?, secret: [UInt8]
+        _ payload: [UInt8], _ isEncrypted: Bool, _ signature: String?, secret: [UInt8], _ owner: SecretOwner
     ) throws(HTTPFault) {
         guard let signature, !signature.isEmpty else {
             throw .userIdentity("missing", "This class wants a signature over the user's id.")
@@ -37,7 +37,7 @@ extension UserIdentityChecker {
         let userID = try userID(payload)
         guard signature.utf8.count == 2 * MessageAuthenticator.byteCount,
             let code = Hexadecimal.decode(signature.utf8),
-            proofs.isAuthentic(code, of: userID, algorithm: .hmacSHA256, key: secret) == true
+            proofs.isAuthentic(code, of: userID, algorithm: .hmacSHA256, key: secret, owner: owner) == true
         else { throw .userIdentity("wrong", "The signature is not one over the user's id.") }
     }
 
@@ -68,7 +68,7 @@ extension UserIdentityChecker {
 
 extension UserIdentityChecker {
     private func checkToken(
-        _ text: String?, _ algorithm: SignatureAlgorithm, key: [UInt8], nowMs: UInt64
+        _ text: String?, _ algorithm: SignatureAlgorithm, key: [UInt8], _ owner: SecretOwner, nowMs: UInt64
     ) throws(HTTPFault) -> IdentityToken {
         guard let text, !text.isEmpty else {
             throw .userIdentity("missing", "This class wants an identity token.")
@@ -78,7 +78,7 @@ extension UserIdentityChecker {
             throw .userIdentity("token.algorithm", "The token's algorithm is not the one of the class's key.")
         }
         let isAuthentic = proofs.isAuthentic(
-            token.signature, of: token.signed, algorithm: algorithm, key: key)
+            token.signature, of: token.signed, algorithm: algorithm, key: key, owner: owner)
         guard let isAuthentic else {
             throw .userIdentity("unusableKey", "The class's key for identity tokens cannot be used.")
         }

@@ -43,6 +43,8 @@ struct VerifiedSecrets<Proof> {
         return true
     }
 
+    mutating func forget() { proofs.removeAll(keepingCapacity: true) }
+
     func name(of header: String) -> Name? {
         guard let code = try? codes?.authenticate(header.utf8) else { return nil }
         return code.withUnsafeBytes { Name(words: $0.loadUnaligned(as: SIMD4<UInt64>.self)) }

@@ -115,6 +115,8 @@ public struct NodeConfiguration: Sendable, Equatable {
     /// A segment with anything new in it is sealed for the archive after so long.
     public var archiveIntervalS = 60
     public var logLevel = LogLevel.info
+    /// A crash may leave a core file, which holds secrets and data; debuggers may look into the process.
+    public var coreDumps = false
 
     /// What `plaintext` means for one of the ports.
     public func effectivePlaintext(at address: Address) -> HTTPSettings.Plaintext {

@@ -274,6 +274,8 @@ extension NodeLoop: RequestGateway {
         return Dictionary(ends.map { ($0.name, $0.notAfterMs) }, uniquingKeysWith: min)
     }
 
+    var clusterKeys: ClusterKeys { node.peerSecurity?.certificates.current.clusterKeys ?? .none }
+
     func order(_ request: MoveRequest) { node.tellBrain(.order(request)) }
 
     func invite(_ address: String) { node.tellBrain(.invite(address: address)) }

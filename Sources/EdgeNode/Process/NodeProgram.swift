@@ -5,6 +5,9 @@ import Glibc
 public enum NodeProgram {
     /// Runs a node until it is told to stop. Returns the process's exit code.
     public static func run(_ configuration: NodeConfiguration) -> Int32 {
+        if !configuration.coreDumps, holdfast_forbid_dumps() != 0 {
+            complain("core dumps could not be turned off; what a crash leaves behind may hold secrets")
+        }
         guard let mark = ChildMark.fromEnvironment() else { return ParentProcess(configuration).run() }
         // O7: the child dies with its parent; if the parent went first, nobody would bury this process.
         _ = holdfast_die_with_parent()

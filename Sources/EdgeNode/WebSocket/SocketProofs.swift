@@ -21,6 +21,7 @@ extension HTTPEdge {
         try userIdentities.check(
             payload: payload.json, isEncrypted: payload.isEncrypted, identityToken: identityToken,
             userIDSignature: userIDSignature,
-            settings: state.classSettings(project: project, class: objectClass), nowMs: gateway.wallMs())
+            settings: state.classSettings(project: project, class: objectClass),
+            owner: SecretOwner(project: project, objectClass: objectClass), nowMs: gateway.wallMs())
     }
 }

@@ -119,6 +119,7 @@ private struct SettingChecker {
             case .plaintext:
                 assign(&result.plaintext, Self.scalar(setting.value).flatMap(HTTPSettings.Plaintext.init))
             case .demo: assign(&result.demo, Self.flag(setting.value))
+            case .coreDumps: assign(&result.coreDumps, Self.flag(setting.value))
             case .join: assign(&result.join, Self.addresses(setting.value))
             case .bootstrap: assign(&result.bootstrap, Self.flag(setting.value))
             case .initialNodes:

@@ -22,6 +22,7 @@ extension NodeConfiguration {
             "# the admin token is \(adminToken == nil ? "not set: the admin API refuses every call" : "set")",
             "admin-on-client-port = \(adminOnClientPort)",
             "demo = \(demo)",
+            "core-dumps = \(coreDumps)",
             "join = [\(join.map { quoted($0.description) }.joined(separator: ", "))]",
             "bootstrap = \(bootstrap)",
             "initial-nodes = \(initialNodes)",

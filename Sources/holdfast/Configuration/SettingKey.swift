@@ -19,6 +19,7 @@ enum SettingKey: String, CaseIterable, Sendable {
     case clientCA = "client-ca"
     case plaintext
     case demo
+    case coreDumps = "core-dumps"
     case join
     case bootstrap
     case initialNodes = "initial-nodes"
@@ -67,14 +68,14 @@ enum SettingKey: String, CaseIterable, Sendable {
         switch self {
         case .name: "1 to 64 letters, digits, '.', '_' or '-'"
         case .data, .archiveDirectory: "a directory"
-        case .tlsDirectory: "a directory with ca.pem, node.pem and node.key"
+        case .tlsDirectory: "a directory with ca.pem, node.pem, node.key and cluster.key"
         case .clientCertificate, .clientKey, .clientCA: "a PEM file"
         case .clientCertificates: Self.describe(NodeConfiguration.ClientCertificates.allCases.map(\.rawValue))
         case .plaintext: Self.describe(HTTPSettings.Plaintext.allCases.map(\.rawValue))
         case .client, .peer, .admin: "HOST:PORT with a port from 1 to 65535"
         case .adminToken: "at least 16 printable characters"
         case .adminTokenFile: "a readable file that holds the token"
-        case .adminOnClientPort, .insecure, .demo, .bootstrap: "true or false"
+        case .adminOnClientPort, .insecure, .demo, .coreDumps, .bootstrap: "true or false"
         case .join: "one or more HOST:PORT"
         case .initialNodes: Self.describe(Self.initialNodeRange)
         case .shards: Self.describe(Self.shardRange)

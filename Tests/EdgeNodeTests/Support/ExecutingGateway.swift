@@ -17,6 +17,7 @@ final class ExecutingGateway: RequestGateway {
     private var randomState: UInt64 = 1
 
     var nowMs: UInt64 = 1_800_000_000_000
+    var clusterKeys = ClusterKeys.none
     var epoch: UInt64 = 7
     var report = NodeReport()
     var otherReports: [NodeReport] = []
