@@ -11,10 +11,16 @@ struct DoctorCommand: ParsableCommand {
     @Option(name: .long, help: ArgumentHelp("The node's data directory.", valueName: "directory"))
     var data: String
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "The node's certificates; else those with which it was started last.", valueName: "directory"))
+    var tlsDirectory: String?
+
     @OptionGroup var output: OutputOptions
 
     func run() throws {
-        let report = NodeDoctor.examine(dataDirectory: data)
+        let report = NodeDoctor.examine(dataDirectory: data, tlsDirectory: tlsDirectory)
         print(output.json ? report.json.description : report.text)
         if report.isDamaged { endProgram(withStatus: ExitStatus.failed) }
     }

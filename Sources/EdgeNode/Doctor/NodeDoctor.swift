@@ -5,7 +5,12 @@ import Storage
 
 /// Looks at everything that a node keeps, running or not. Reads only, locks nothing, starts nothing.
 public enum NodeDoctor {
-    public static func examine(dataDirectory path: String) -> DoctorReport {
+    /// - Parameter tlsDirectory: else what the node has noted when it was started.
+    public static func examine(dataDirectory path: String, tlsDirectory: String? = nil) -> DoctorReport {
+        examine(dataDirectory: path, tlsDirectory: tlsDirectory, nowMs: Int64(SystemClocks.wallMs()))
+    }
+
+    static func examine(dataDirectory path: String, tlsDirectory: String?, nowMs: Int64) -> DoctorReport {
         var report = DoctorReport(directory: path)
         guard access(path, R_OK | X_OK) == 0 else {
             report.add(
@@ -20,6 +25,7 @@ public enum NodeDoctor {
         examineStore(&report)
         examineLeftovers(&report)
         examineSpace(&report)
+        examineCertificates(tlsDirectory, nowMs: nowMs, &report)
         return report
     }
 
