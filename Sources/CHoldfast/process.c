@@ -29,6 +29,14 @@ int holdfast_forbid_dumps(void) {
     return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 ? 0 : errno;
 }
 
+uint64_t holdfast_raise_descriptors(void) {
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0) return 1024;
+    rlim_t before = files.rlim_cur;
+    files.rlim_cur = files.rlim_max;
+    return setrlimit(RLIMIT_NOFILE, &files) == 0 ? files.rlim_cur : before;
+}
+
 void holdfast_name_thread(const char *name) {
     prctl(PR_SET_NAME, name, 0, 0, 0);
 }

@@ -81,6 +81,8 @@ public struct NodeCounters: Sendable {
     public var replayedOperations: UInt64 = 0
     public var heldRequests: UInt64 = 0
     public var refusedRequests: UInt64 = 0
+    /// Those of them that came when more waited than was done in time.
+    public var shedRequests: UInt64 = 0
     public var unknownOutcomes: UInt64 = 0
     public var leasesGained: UInt64 = 0
     public var leasesLost: UInt64 = 0
@@ -126,6 +128,7 @@ public struct NodeCounters: Sendable {
         replayedOperations += other.replayedOperations
         heldRequests += other.heldRequests
         refusedRequests += other.refusedRequests
+        shedRequests += other.shedRequests
         unknownOutcomes += other.unknownOutcomes
         leasesGained += other.leasesGained
         leasesLost += other.leasesLost

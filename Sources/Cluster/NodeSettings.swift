@@ -14,6 +14,8 @@ public struct NodeSettings: Sendable {
     public var heldBytesMax = 64 << 20
     /// The same, for one project.
     public var heldRequestsPerProjectMax = 10_000
+    /// While even the quickest answer takes longer, the newest requests are refused; 0 never.
+    public var overloadTargetMs: UInt64 = 100
     /// Requests that wait at the owner, per shard.
     public var mailboxRequestsMax = 20_000
     public var mailboxBytesMax = 64 << 20

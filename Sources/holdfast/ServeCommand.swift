@@ -131,6 +131,21 @@ struct ServeCommand: ParsableCommand {
     @Option(name: .long, help: "Seconds after which a segment is sealed for the archive.")
     var archiveIntervalS: String?
 
+    @Option(name: .long, help: "Connections that one client address may have; 0 for any number.")
+    var connectionsPerAddress: String?
+
+    @Option(name: .long, help: "Requests and frames a second of one connection; 0 for any number.")
+    var connectionRate: String?
+
+    @Option(name: .long, help: "Requests and frames a second of one API key, at this node; 0 for any number.")
+    var keyRate: String?
+
+    @Option(name: .long, help: "Requests and frames a second to one object, at this node; 0 for any number.")
+    var objectRate: String?
+
+    @Option(name: .long, help: "Milliseconds of waiting from which on the newest requests are refused; 0 for never.")
+    var overloadTargetMs: String?
+
     @Option(name: .long, help: "trace, debug, info, notice, warning, error or critical.")
     var logLevel: String?
 
@@ -169,7 +184,9 @@ struct ServeCommand: ParsableCommand {
             (.checkpointIntervalS, checkpointIntervalS), (.checkpointMegabytes, checkpointMegabytes),
             (.presenceGraceMs, presenceGraceMs),
             (.onDamage, onDamage), (.scrubIntervalS, scrubIntervalS),
-            (.archiveDirectory, archiveDirectory), (.archiveIntervalS, archiveIntervalS), (.logLevel, logLevel),
+            (.archiveDirectory, archiveDirectory), (.archiveIntervalS, archiveIntervalS),
+            (.connectionsPerAddress, connectionsPerAddress), (.connectionRate, connectionRate),
+            (.keyRate, keyRate), (.objectRate, objectRate), (.overloadTargetMs, overloadTargetMs), (.logLevel, logLevel),
         ]
         var settings = scalars.compactMap { key, text in
             text.map { RawSetting(name: key.rawValue, value: .scalar($0), source: "flag --\(key.rawValue)") }

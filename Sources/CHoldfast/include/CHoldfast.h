@@ -19,6 +19,10 @@ void holdfast_hide_environment(const char *name);
 /// No memory of this process gets into a core file, nor to other processes of the same user. 0, or errno.
 int holdfast_forbid_dumps(void);
 
+/// Raises the number of files and connections that this process may have open to what it is allowed to raise it to.
+/// Returns what holds now.
+uint64_t holdfast_raise_descriptors(void);
+
 /// Names the calling thread, for tools that list threads. At most 15 bytes are kept.
 void holdfast_name_thread(const char *name);
 

@@ -94,6 +94,7 @@ struct EdgeRouter {
         else {
             return refuse(token, .overloaded)
         }
+        guard !held.sheds(project: request.project, nowMs: nowMs) else { return shed(token) }
         begin(
             token, object, request.operation, id: operationID(request, stream: stream),
             project: request.project, minimumIndex: request.minimumIndex ?? 0, by: state, nowMs: nowMs)
@@ -113,6 +114,7 @@ struct EdgeRouter {
             guard held.admits(project: request.feed.project, bytes: bytes) else {
                 return refuse(request.token, .overloaded)
             }
+            guard !held.sheds(project: request.feed.project, nowMs: nowMs) else { return shed(request.token) }
         }
         let id = request.operation.isWrite ? OperationID.edge(stream: stream, counter: nextCounter) : nil
         begin(
@@ -156,6 +158,12 @@ struct EdgeRouter {
     private mutating func refuse(_ token: RequestToken, _ refusal: Refusal) {
         counters.refusedRequests += 1
         give(token, ClientAnswer(reply: .refused(refusal), applied: .no, retryAfterMs: 500))
+    }
+
+    /// The newest work goes first: what was let in keeps its time.
+    private mutating func shed(_ token: RequestToken) {
+        counters.shedRequests += 1
+        refuse(token, .overloaded)
     }
 
     private mutating func give(_ token: RequestToken, _ answer: ClientAnswer) {
@@ -274,6 +282,9 @@ struct EdgeRouter {
             if let known = shards[pending.shard]?.knownCommit, outcome.commitIndex > known {
                 shards[pending.shard]?.knownCommit = outcome.commitIndex
             }
+            held.answered(
+                afterMs: nowMs >= pending.lastSentMs ? nowMs - pending.lastSentMs : 0,
+                isWrite: pending.operation.isWrite)
             if answer.replayed { counters.replayedOperations += 1 }
             finish(pending, with: answer, outcome, ownerName)
         case .unchanged(let answer):

@@ -1,4 +1,8 @@
 /// Bounds what one loop of the edge holds: operations and bytes, in all and per project (O11).
+///
+/// While more waits than is done in time (`OverloadGauge`), operations are refused on arrival. A project that has
+/// less than an equal part under way is let in all the same, up to twice the limit: a flood of one project is
+/// refused, not its neighbours.
 struct HeldBudget {
     private struct Share {
         var operations = 0
@@ -6,12 +10,26 @@ struct HeldBudget {
     }
 
     private let settings: NodeSettings
+    private var gauge: OverloadGauge
     private var total = Share()
     /// Looked up by name only; never iterated.
     private var projects: [String: Int] = [:]
 
     init(settings: NodeSettings) {
         self.settings = settings
+        gauge = OverloadGauge(targetMs: settings.overloadTargetMs)
+    }
+
+    /// An owner has answered so long after it was asked.
+    mutating func answered(afterMs: UInt64, isWrite: Bool) { gauge.answered(afterMs: afterMs, isWrite: isWrite) }
+
+    /// Whether no more operations of the project are taken because too many wait.
+    mutating func sheds(project: String, nowMs: UInt64) -> Bool {
+        gauge.advance(nowMs: nowMs, underWay: total.operations)
+        guard let limit = gauge.limit, total.operations >= limit else { return false }
+        let own = projects[project, default: 0]
+        let part = limit / max(1, projects.count + (own == 0 ? 1 : 0))
+        return own >= part || total.operations >= 2 * limit
     }
 
     func admits(project: String, bytes: Int) -> Bool {

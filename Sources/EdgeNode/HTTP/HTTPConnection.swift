@@ -40,6 +40,7 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler {
         didSet { edge.bufferedBodyBytes += bufferedBodyBytes - oldValue }
     }
 
+    private var rate = TokenBucket()
     private var isServing = false
     /// Number of the request being served: an answer to another one is ignored.
     private var serial: UInt64 = 0
@@ -230,11 +231,20 @@ extension HTTPConnection {
         case .refusal(let response):
             finish(response, framing: turn.framing, serial: serial)
         case .request(var request):
+            if let waitNs = excess() {
+                return finish(
+                    edge.refusedByConnectionRate(waitNs: waitNs).response, framing: turn.framing, serial: serial)
+            }
             request.clientAddress = context?.remoteAddress
             edge.serve(request, port: port, transport: transport) { [serial] response in
                 self.finish(response, framing: turn.framing, serial: serial)
             }
         }
+    }
+
+    private func excess() -> UInt64? {
+        let perSecond = edge.settings.connectionRate
+        return perSecond > 0 ? rate.take(perSecond: perSecond, nowNs: edge.now.uptimeNanoseconds) : nil
     }
 
     private func finish(_ response: HTTPResponse, framing: ResponseFraming, serial: UInt64) {

@@ -24,6 +24,7 @@ public final class HTTPEdge {
     let idSignatures: IDSignatureChecker
     let userIdentities: UserIdentityChecker
     private let eventLoop: any EventLoop
+    let limits: ClientLimits
     private let board: StatisticsBoard
     private let boardSlot: Int
 
@@ -40,10 +41,10 @@ public final class HTTPEdge {
     /// Of the certificate that is in force when a connection begins; nil: the ports speak no TLS.
     private let makeTLS: (() -> TLSHandler)?
 
-    /// `board` is shared by the edges of a node: `/metrics` adds them up.
+    /// `board` and `limits` are shared by the edges of a node: `/metrics` adds up what they count.
     public init(
         gateway: any RequestGateway, settings: HTTPSettings, eventLoop: any EventLoop,
-        board: StatisticsBoard, makeTLS: (() -> TLSHandler)? = nil
+        board: StatisticsBoard, limits: ClientLimits = ClientLimits(), makeTLS: (() -> TLSHandler)? = nil
     ) {
         precondition(settings.speaksTLS == (makeTLS != nil), "whoever speaks TLS has a certificate")
         self.makeTLS = makeTLS
@@ -51,6 +52,7 @@ public final class HTTPEdge {
         self.settings = settings
         self.eventLoop = eventLoop
         self.board = board
+        self.limits = limits
         boardSlot = board.join()
         authenticator = Authenticator(settings: settings, clusterKeys: { gateway.clusterKeys })
         origins = OriginGate(currentView: { gateway.view })
@@ -99,8 +101,10 @@ public final class HTTPEdge {
 
     private func configure(_ channel: any Channel, port: Port) throws {
         guard connections.count + sockets.count < settings.maximumConnectionsPerLoop, !isDraining else {
+            statistics.refusedConnections[isDraining ? "draining" : "loop", default: 0] += 1
             throw TooManyConnections()
         }
+        try admitAddress(of: channel)
         // A client may close its sending half and still wait for answers.
         try channel.syncOptions?.setOption(ChannelOptions.allowRemoteHalfClosure, value: true)
         // A channel keeps the first buffer it reads into; a socket may come of this connection.
@@ -126,6 +130,17 @@ public final class HTTPEdge {
         ])
         connection.listPosition = connections.count
         connections.append(connection)
+    }
+
+    /// Before any handshake: what is too much costs an accept and a close.
+    private func admitAddress(of channel: any Channel) throws {
+        guard settings.connectionsPerAddress > 0 else { return }
+        let address = AddressTable.Address(channel.remoteAddress)
+        guard limits.enter(address, limit: settings.connectionsPerAddress) else {
+            statistics.refusedConnections["address", default: 0] += 1
+            throw TooManyConnections()
+        }
+        channel.closeFuture.whenComplete { [limits] _ in limits.leave(address) }
     }
 
     func forget(_ connection: HTTPConnection) {

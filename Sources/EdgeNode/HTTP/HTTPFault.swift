@@ -54,6 +54,11 @@ extension HTTPFault {
             message: "This path does not know this method.", allow: allow)
     }
 
+    /// Nothing is ever unpacked here, so nothing small becomes large.
+    static let encodedBody = HTTPFault(
+        status: 415, name: "UnsupportedMediaTypeError", code: "validationError.contentEncoding",
+        message: "Bodies are taken as they are: send it without Content-Encoding.")
+
     static func tooLarge(limitBytes: Int) -> HTTPFault {
         HTTPFault(
             status: 413, name: "PayloadTooLargeError", code: "payloadTooLargeError.body",

@@ -2,6 +2,12 @@
 public struct HTTPSettings: Sendable {
     /// Sockets included.
     public var maximumConnectionsPerLoop = 12_000
+    /// Of one IPv4 address, or of one IPv6 network of 64 bits, over all loops; 0 for any number.
+    public var connectionsPerAddress = 2_000
+    /// Requests, and frames of sockets, a second: of one connection, of one key, to one object; 0 for any number.
+    public var connectionRate: UInt64 = 0
+    public var keyRate: UInt64 = 0
+    public var objectRate: UInt64 = 0
     public var maximumBodyBytes = 2 << 20
     /// Bodies of all connections of a loop that wait or are still arriving.
     public var maximumBufferedBodyBytesPerLoop = 256 << 20

@@ -99,6 +99,9 @@ struct MetricsPage {
         counter(
             "holdfast_refused_requests_total", "Requests refused, not applied.", counters.refusedRequests)
         counter(
+            "holdfast_shed_requests_total", "Requests refused because more waited than was done in time.",
+            counters.shedRequests)
+        counter(
             "holdfast_disk_full_refusals_total", "Writes refused because no owner's disk had room.",
             counters.diskFullRefusals)
         counter(
@@ -149,6 +152,12 @@ struct MetricsPage {
         family(
             "holdfast_admin_refusals_total", "counter", "Wrong admin tokens, and calls beyond an administrator's role.",
             [([:], "\(requests.refusedAdministrators)")])
+        family(
+            "holdfast_rate_refusals_total", "counter", "Requests and frames beyond a rate, by what the rate is for.",
+            ["connection", "key", "object"].map { (["rate": $0], "\(requests.rateRefusals[$0] ?? 0)") })
+        family(
+            "holdfast_refused_connections_total", "counter", "Connections that were closed at once, by why.",
+            ["address", "draining", "loop"].map { (["why": $0], "\(requests.refusedConnections[$0] ?? 0)") })
         gauge(
             "holdfast_http_connections", "Open client connections.", [([:], "\(requests.openConnections)")])
     }

@@ -16,6 +16,8 @@ struct RequestHeaders {
     var identityToken: String?
     var userIDSignature: String?
     var contentLength: Int?
+    /// Its body is compressed, or otherwise not what it says.
+    var isBodyEncoded = false
     var expectsContinue = false
     /// Another protocol was asked for: the parser reads nothing behind such a request.
     var asksForUpgrade = false
@@ -47,6 +49,8 @@ struct RequestHeaders {
         case 13 where name.isHeader("authorization"): authorization = value
         case 14 where name.isHeader("content-length"): contentLength = Int(value)
         case 15 where name.isHeader("idempotency-key"): idempotencyKey = value
+        case 16 where name.isHeader("content-encoding"):
+            if !value.isHeader("identity") { isBodyEncoded = true }
         case 17 where name.isHeader("sec-websocket-key"): socketKey = value
         case 18 where name.isHeader("holdfast-min-index"): minimumIndex = value
         case 21 where name.isHeader("sec-websocket-version"): socketVersion = value

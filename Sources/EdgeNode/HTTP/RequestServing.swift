@@ -30,6 +30,7 @@ extension HTTPEdge {
             answer(HTTPResponse(status: 204, isPreflight: true))
             return
         }
+        guard !request.headers.isBodyEncoded else { throw .encodedBody }
         guard let target = RequestTarget(request.uri) else {
             throw .validation("path", "The path is not one of an HTTP request, or not UTF-8.")
         }
@@ -75,6 +76,7 @@ extension HTTPEdge {
         let caller = try authenticator.caller(
             authorization: request.headers.authorization, origin: request.headers.origin,
             project: route.project, view: gateway.view, nowMs: gateway.wallMs())
+        try checkRates(caller, objectClass: route.objectClass, objectID: route.objectID)
         try caller.grant.checkObject(objectClass: route.objectClass, id: route.objectID)
         try caller.grant.require(route.call.scope)
         try checkIDSignature(

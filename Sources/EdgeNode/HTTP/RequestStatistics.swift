@@ -10,6 +10,9 @@ struct RequestStatistics: Sendable {
     private(set) var answersByClass = [UInt64](repeating: 0, count: 6)
     /// Wrong tokens at the admin API, and acts beyond a role.
     var refusedAdministrators: UInt64 = 0
+    /// Requests and frames beyond a rate, by what the rate is for; connections that were closed at once, by why.
+    var rateRefusals: [String: UInt64] = [:]
+    var refusedConnections: [String: UInt64] = [:]
     var openConnections = 0
     var sockets = SocketStatistics()
 
@@ -25,6 +28,8 @@ struct RequestStatistics: Sendable {
         for index in durations.indices { durations[index].add(other.durations[index]) }
         for index in answersByClass.indices { answersByClass[index] += other.answersByClass[index] }
         refusedAdministrators += other.refusedAdministrators
+        rateRefusals.merge(other.rateRefusals, uniquingKeysWith: +)
+        refusedConnections.merge(other.refusedConnections, uniquingKeysWith: +)
         openConnections += other.openConnections
         sockets.add(other.sockets)
     }

@@ -114,6 +114,14 @@ public struct NodeConfiguration: Sendable, Equatable {
     public var archiveDirectory: String?
     /// A segment with anything new in it is sealed for the archive after so long.
     public var archiveIntervalS = 60
+    /// Connections of one client address; requests and frames a second of one connection, of one key, to one object.
+    /// 0 for any number.
+    public var connectionsPerAddress = 2_000
+    public var connectionRate: UInt64 = 0
+    public var keyRate: UInt64 = 0
+    public var objectRate: UInt64 = 0
+    /// While even the quickest answer takes longer, the newest requests are refused; 0 never.
+    public var overloadTargetMs: UInt64 = 100
     public var logLevel = LogLevel.info
     /// A crash may leave a core file, which holds secrets and data; debuggers may look into the process.
     public var coreDumps = false

@@ -51,14 +51,14 @@ final class NodeLoop: @unchecked Sendable {
 
     // MARK: - Start
 
-    func start(http settings: HTTPSettings, board: StatisticsBoard, brain: NodeBrain?) {
+    func start(http settings: HTTPSettings, board: StatisticsBoard, limits: ClientLimits, brain: NodeBrain?) {
         eventLoop.preconditionInEventLoop()
         self.brain = brain
         let makeTLS = node.peerSecurity.map { security in
             { TLSHandler(context: security.certificates.current.client) }
         }
         let http = HTTPEdge(
-            gateway: self, settings: settings, eventLoop: eventLoop, board: board, makeTLS: makeTLS)
+            gateway: self, settings: settings, eventLoop: eventLoop, board: board, limits: limits, makeTLS: makeTLS)
         http.start()
         self.http = http
         let interval = TimeAmount.milliseconds(Int64(node.settings.tickMs))

@@ -5,6 +5,12 @@ import Glibc
 public enum NodeProgram {
     /// Runs a node until it is told to stop. Returns the process's exit code.
     public static func run(_ configuration: NodeConfiguration) -> Int32 {
+        guard getenv("SWIFT_DETERMINISTIC_HASHING") == nil else {
+            complain(
+                "SWIFT_DETERMINISTIC_HASHING is set: clients could choose names that make every look-up slow. "
+                    + "Nothing was started; unset it.")
+            return ExitCode.refused
+        }
         if !configuration.coreDumps, holdfast_forbid_dumps() != 0 {
             complain("core dumps could not be turned off; what a crash leaves behind may hold secrets")
         }

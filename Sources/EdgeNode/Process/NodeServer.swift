@@ -110,6 +110,7 @@ enum NodeServer {
         settings.raft.limitsSnapshotRate = true
         settings.scrubIntervalMs = configuration.scrubIntervalSeconds * 1_000
         settings.presenceGraceMs = configuration.presenceGraceMs
+        settings.overloadTargetMs = configuration.overloadTargetMs
         return settings
     }
 
@@ -143,9 +144,10 @@ enum NodeServer {
         node.assemble(loops: loops, brain: brain)
         let http = makeHTTPSettings(configuration)
         let board = StatisticsBoard()
+        let limits = ClientLimits()
         for loop in loops {
             try loop.eventLoop.submit {
-                loop.start(http: http, board: board, brain: loop.index == 0 ? brain : nil)
+                loop.start(http: http, board: board, limits: limits, brain: loop.index == 0 ? brain : nil)
             }.wait()
         }
     }
@@ -161,11 +163,22 @@ enum NodeServer {
             leaseDurationMs: configuration.leaseMs)
     }
 
+    private static let reservedDescriptors = 512
+
     private static func makeHTTPSettings(_ configuration: NodeConfiguration) -> HTTPSettings {
         var settings = HTTPSettings(version: holdfastVersion)
+        // What clients may take leaves enough for files and for links between nodes.
+        let descriptors = Int(min(holdfast_raise_descriptors(), 1 << 30))
+        let loops = configuration.loops > 0 ? configuration.loops : System.coreCount
+        settings.maximumConnectionsPerLoop = min(
+            settings.maximumConnectionsPerLoop, max(16, (descriptors - Self.reservedDescriptors) / loops))
         settings.adminToken = configuration.adminToken
         settings.servesAdminOnClientPort = configuration.adminOnClientPort
         settings.servesDemo = configuration.demo
+        settings.connectionsPerAddress = configuration.connectionsPerAddress
+        settings.connectionRate = configuration.connectionRate
+        settings.keyRate = configuration.keyRate
+        settings.objectRate = configuration.objectRate
         settings.speaksTLS = configuration.tlsDirectory != nil
         settings.plaintext = configuration.effectivePlaintext(at: configuration.client)
         settings.adminPlaintext = configuration.admin.map(configuration.effectivePlaintext) ?? settings.plaintext

@@ -39,6 +39,10 @@ final class SocketConnection: ChannelInboundHandler {
     private var hasUnflushedFrames = false
     private var isFlushScheduled = false
     private var isFlushing = false
+    private var rate = TokenBucket()
+    private var refusedFrames: UInt64 = 0
+    /// Kept only where objects have rates.
+    private var objectID = ""
     /// When the client was last heard of; outside of `open`, when the phase began.
     private var since: NIODeadline
 
@@ -121,7 +125,7 @@ extension SocketConnection {
 
     private func takeText(_ text: [UInt8]) {
         // Junk is ignored, and so is what nobody knows.
-        guard let frame = ClientFrame.parse(text) else { return }
+        guard isWithinRates(), let frame = ClientFrame.parse(text) else { return }
         switch frame.event {
         case .ping: tell(.ping)
         case .resume(let connectionID, let after): tell(.resume(connectionID: connectionID, after: after))
@@ -132,6 +136,28 @@ extension SocketConnection {
         case .leave:
             if isGranted(.presence) { tell(.leave) }
         case .auth, .unknown: break
+        }
+    }
+
+    /// Who goes on for a second's worth of frames after being told is closed.
+    private func isWithinRates() -> Bool {
+        guard let group else { return true }
+        do throws(HTTPFault) {
+            let perSecond = edge.settings.connectionRate
+            if perSecond > 0, let waitNs = rate.take(perSecond: perSecond, nowNs: edge.now.uptimeNanoseconds) {
+                throw edge.http.refusedByConnectionRate(waitNs: waitNs)
+            }
+            try edge.http.checkRates(group.name.caller, objectClass: group.name.objectClass, objectID: objectID)
+            refusedFrames = 0
+            return true
+        } catch {
+            refusedFrames += 1
+            if refusedFrames > max(1, edge.settings.connectionRate) {
+                close(SocketClosing(code: CloseCode.tryAgainLater, reason: "too many frames"), .fault)
+            } else {
+                send(SocketFrames.text(FrameRendering.error("Not done: " + error.message)))
+            }
+            return false
         }
     }
 
@@ -201,6 +227,7 @@ extension SocketConnection {
             return
         }
         (hub, group) = opened
+        if edge.settings.objectRate > 0 { objectID = granted.route.objectID }
         phase = .open
         since = edge.now
         edge.statistics.opened += 1

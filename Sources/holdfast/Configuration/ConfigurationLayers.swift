@@ -155,6 +155,14 @@ private struct SettingChecker {
             case .archiveDirectory: assign(&result.archiveDirectory, Self.scalar(setting.value))
             case .archiveIntervalS:
                 assign(&result.archiveIntervalS, Self.number(setting.value, SettingKey.archiveIntervalSRange))
+            case .connectionsPerAddress:
+                assign(
+                    &result.connectionsPerAddress, Self.number(setting.value, SettingKey.connectionsPerAddressRange))
+            case .connectionRate: assign(&result.connectionRate, Self.number(setting.value, SettingKey.rateRange))
+            case .keyRate: assign(&result.keyRate, Self.number(setting.value, SettingKey.rateRange))
+            case .objectRate: assign(&result.objectRate, Self.number(setting.value, SettingKey.rateRange))
+            case .overloadTargetMs:
+                assign(&result.overloadTargetMs, Self.number(setting.value, SettingKey.overloadTargetMsRange))
             case .logLevel:
                 assign(&result.logLevel, Self.scalar(setting.value).flatMap(NodeConfiguration.LogLevel.init))
             }

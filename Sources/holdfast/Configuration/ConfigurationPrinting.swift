@@ -41,6 +41,11 @@ extension NodeConfiguration {
             "on-damage = \(quoted(onDamage.rawValue))",
             "scrub-interval-s = \(scrubIntervalSeconds)",
             "archive-interval-s = \(archiveIntervalS)",
+            "connections-per-address = \(connectionsPerAddress)",
+            "connection-rate = \(connectionRate)",
+            "key-rate = \(keyRate)",
+            "object-rate = \(objectRate)",
+            "overload-target-ms = \(overloadTargetMs)",
             "log-level = \(quoted(logLevel.rawValue))",
         ]
         return lines.joined(separator: "\n")

@@ -39,6 +39,11 @@ enum SettingKey: String, CaseIterable, Sendable {
     case scrubIntervalS = "scrub-interval-s"
     case archiveDirectory = "archive-directory"
     case archiveIntervalS = "archive-interval-s"
+    case connectionsPerAddress = "connections-per-address"
+    case connectionRate = "connection-rate"
+    case keyRate = "key-rate"
+    case objectRate = "object-rate"
+    case overloadTargetMs = "overload-target-ms"
     case logLevel = "log-level"
 
     static let shardRange = 1...4_096
@@ -54,6 +59,9 @@ enum SettingKey: String, CaseIterable, Sendable {
     static let scrubIntervalSRange: ClosedRange<UInt64> = 0...31_536_000
     static let archiveIntervalSRange = 1...86_400
     static let loopRange = 0...256
+    static let connectionsPerAddressRange = 0...1_000_000
+    static let rateRange: ClosedRange<UInt64> = 0...1_000_000
+    static let overloadTargetMsRange: ClosedRange<UInt64> = 0...10_000
     static let initialNodeRange = 1...64
 
     var environmentName: String {
@@ -93,6 +101,9 @@ enum SettingKey: String, CaseIterable, Sendable {
         case .onDamage: Self.describe(NodeConfiguration.OnDamage.allCases.map(\.rawValue))
         case .scrubIntervalS: Self.describe(Self.scrubIntervalSRange) + ", 0 for never"
         case .archiveIntervalS: Self.describe(Self.archiveIntervalSRange)
+        case .connectionsPerAddress: Self.describe(Self.connectionsPerAddressRange)
+        case .connectionRate, .keyRate, .objectRate: Self.describe(Self.rateRange)
+        case .overloadTargetMs: Self.describe(Self.overloadTargetMsRange)
         case .logLevel: Self.describe(NodeConfiguration.LogLevel.allCases.map(\.rawValue))
         }
     }

@@ -1,0 +1,132 @@
+import ObjectRuntime
+import Testing
+
+@testable import Cluster
+
+/// A queue that stands, one that comes and goes, and who is refused.
+struct OverloadGaugeTests {
+    private var gauge = OverloadGauge(targetMs: 100)
+    private var nowMs: UInt64 = 10_000
+
+    /// One interval in which `answers` came after so many milliseconds each.
+    private mutating func interval(_ answersMs: [UInt64], isWrite: Bool = true, underWay: Int = 10_000) {
+        for afterMs in answersMs { gauge.answered(afterMs: afterMs, isWrite: isWrite) }
+        nowMs += OverloadGauge.intervalMs
+        gauge.advance(nowMs: nowMs, underWay: underWay)
+    }
+
+    private init() { gauge.advance(nowMs: nowMs, underWay: 0) }
+
+    @Test mutating func oneQuickAnswerSaysThatNothingStands() {
+        interval(Array(repeating: 900, count: 999) + [100])
+        #expect(gauge.limit == nil)
+        interval(Array(repeating: 101, count: 1_000))
+        // 10,000 a second for a tenth of a second.
+        #expect(gauge.limit == 1_000)
+    }
+
+    @Test mutating func slowWritesAreSeenBesideQuickReads() {
+        for _ in 0..<1_000 { gauge.answered(afterMs: 0, isWrite: false) }
+        interval(Array(repeating: 200, count: 1_000))
+        #expect(gauge.limit == 2_000)
+    }
+
+    @Test mutating func fewAnswersSayNothingAndSilenceEndsTheLimit() {
+        interval(Array(repeating: 200, count: 7))
+        #expect(gauge.limit == nil)
+        interval(Array(repeating: 200, count: 1_000))
+        #expect(gauge.limit != nil)
+        for _ in 0..<9 { interval([]) }
+        #expect(gauge.limit != nil)
+        for _ in 0..<2 { interval([]) }
+        #expect(gauge.limit == nil)
+    }
+
+    @Test mutating func roomIsGivenBackInStepsAndNeverLessThanTheLeast() {
+        interval(Array(repeating: 500, count: 20))
+        #expect(gauge.limit == OverloadGauge.leastLimit)
+        interval(Array(repeating: 5, count: 20))
+        #expect(gauge.limit == 320)
+        interval(Array(repeating: 5, count: 20), underWay: 100)
+        #expect(gauge.limit == nil)
+    }
+
+    @Test mutating func aTargetOfZeroIsNeverMissed() {
+        gauge = OverloadGauge(targetMs: 0)
+        interval(Array(repeating: 9_000, count: 1_000))
+        #expect(gauge.limit == nil)
+    }
+}
+
+struct SheddingTests {
+    private var budget: HeldBudget
+    private let settings: NodeSettings
+
+    init() {
+        settings = NodeSettings()
+        budget = HeldBudget(settings: settings)
+    }
+
+    /// A standing queue, after which 1,000 may be under way.
+    private mutating func overload(nowMs: UInt64 = 100) {
+        for _ in 0..<1_000 { budget.answered(afterMs: 150, isWrite: true) }
+        _ = budget.sheds(project: "p", nowMs: nowMs)
+    }
+
+    private mutating func take(_ project: String, _ count: Int, nowMs: UInt64 = 102) -> Int {
+        var taken = 0
+        for _ in 0..<count where !budget.sheds(project: project, nowMs: nowMs) {
+            budget.take(project: project, bytes: 1)
+            taken += 1
+        }
+        return taken
+    }
+
+    @Test mutating func theNewestAreRefused() {
+        overload()
+        let taken = take("flood", 5_000)
+        #expect(taken == 1_000)
+        budget.give(project: "flood", bytes: 1)
+        let next = take("flood", 5)
+        #expect(next == 1)
+    }
+
+    @Test mutating func aFloodTakesNothingFromOthers() {
+        overload()
+        _ = take("flood", 5_000)
+        let second = take("second", 5_000)
+        #expect(second == 500, "an equal part of two")
+        let third = take("third", 5_000)
+        #expect(third == 333, "an equal part of three")
+        var all = 1_000 + second + third
+        for number in 0..<100 { all += take("small \(number)", 5_000) }
+        #expect(all <= 2_000)
+    }
+
+    @Test mutating func withoutAQueueNobodyIsRefused() {
+        let taken = take("p", 5_000)
+        #expect(taken == 5_000)
+    }
+}
+
+/// The same at the edge: refused at once, certainly without effect, and told when to come back.
+struct SheddingEdgeTests {
+    @Test func whatIsShedWasNeverSent() throws {
+        var edge = TestEdge(ownedBy: 2) { $0.overloadTargetMs = 100 }
+        for _ in 0..<OverloadGauge.leastLimit * 2 { edge.submit(.addOne()) }
+        let sent = edge.sent()
+        edge.nowMs += 150
+        for attempt in sent.prefix(OverloadGauge.leastLimit) { edge.settle(attempt, TestEdge.done()) }
+        edge.nowMs += OverloadGauge.intervalMs
+        _ = edge.answers()
+        edge.submit(.addOne())
+        #expect(edge.sent().isEmpty)
+        let refused = try #require(edge.answers().first?.answer)
+        #expect(refused.applied == .no && refused.retryAfterMs == 500)
+        #expect(refused.refusal?.status == 503)
+        for attempt in sent.dropFirst(OverloadGauge.leastLimit) { edge.settle(attempt, TestEdge.done()) }
+        #expect(edge.answers().allSatisfy { $0.answer.applied == .yes })
+        edge.submit(.addOne())
+        #expect(edge.sent().count == 1)
+    }
+}
