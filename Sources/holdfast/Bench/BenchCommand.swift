@@ -10,6 +10,8 @@ struct BenchCommand: ClusterVerb {
         discussion: """
             Connections are spread over the endpoints in turn. With --repeat, all runs are made in rounds and the \
             median of every figure is shown. CPU is charged when the nodes' pids are known from the cluster file.
+            With --rate, requests are sent by a schedule over the largest number of connections, whatever the answers: \
+            latency counts from the moment at which a request was due, and increments are held against the objects.
             Workloads with sockets are made once each, and only when they are named: message-latency (two clients at \
             two nodes), fan-out (--count sockets on one object over all endpoints), idle-sockets (--count sockets at \
             the first endpoint, whose process must be known from the cluster file).
@@ -34,6 +36,9 @@ struct BenchCommand: ClusterVerb {
 
     @Option(name: .long, help: "Objects of the workloads that spread.")
     var objects = 1_000
+
+    @Option(name: .long, help: ArgumentHelp("Arrivals a second, one run for each.", valueName: "n,n,…"))
+    var rate: String?
 
     @Flag(name: .long, help: "The objects are there from an earlier run: measure at once, on objects that may be cold.")
     var prepared = false
@@ -82,6 +87,16 @@ struct BenchCommand: ClusterVerb {
         }
         guard (1...64).contains(loops) else { throw ValidationError("--loops must be from 1 to 64.") }
         _ = try connectionCounts()
+        _ = try rates()
+    }
+
+    private func rates() throws -> [Double] {
+        try (rate ?? "").split(separator: ",").map { text in
+            guard let rate = Double(text), rate >= 1, rate <= 1_000_000 else {
+                throw ValidationError("--rate wants numbers from 1 to 1000000, separated by commas.")
+            }
+            return rate
+        }
     }
 
     private func connectionCounts() throws -> [Int] {
@@ -97,12 +112,43 @@ struct BenchCommand: ClusterVerb {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: loops)
         let token = try await access.client().token()
         let closedLoops = workload.isEmpty ? BenchWorkload.allCases : workload.compactMap(\.closedLoop)
+        if rate != nil {
+            try await runOpenLoops(closedLoops, token, group)
+            return try await group.shutdownGracefully()
+        }
         let results = try await runClosedLoops(closedLoops, token, group)
         let sockets = try socketBench(token, group)
         var figures: [SocketFigures] = []
         for workload in workload.compactMap(\.sockets) { figures.append(try await sockets.measure(workload)) }
         show(results, figures)
         try await group.shutdownGracefully()
+    }
+
+    private func runOpenLoops(
+        _ workloads: [BenchWorkload], _ token: String, _ group: MultiThreadedEventLoopGroup
+    ) async throws {
+        let connections = try connectionCounts().max() ?? 1
+        let authorization = HoldfastClient.Credentials.token(token).authorization
+        var all: [OpenLoopFigures] = []
+        for workload in workloads {
+            for rate in try rates() {
+                let run = OpenLoopRun(
+                    workload: workload, connections: connections, objects: objects, perSecond: rate,
+                    warmUpSeconds: warmUp, seconds: seconds,
+                    target: BenchTarget(
+                        endpoints: try access.cluster.endpoints(), project: try access.projectName(),
+                        authorization: authorization, label: workload.rawValue),
+                    serverPids: try serverPids(), loops: Array(group.makeIterator()))
+                all.append(try await run.measure())
+                writeToStandardError("\(workload.rawValue) \(BenchReport.fixed(rate, 0))/s done\n")
+            }
+        }
+        if output.json { return print(JSON.array(all.map(\.json))) }
+        print(OpenLoopFigures.table(all))
+        for line in all.flatMap(\.lines) { print(line) }
+        if all.contains(where: { $0.verdict?.isKept == false }) {
+            throw CommandFailure(message: "refusals or acknowledgements were not honest")
+        }
     }
 
     /// The medians of each workload at each number of connections.

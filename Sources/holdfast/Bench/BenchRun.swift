@@ -35,7 +35,11 @@ struct BenchRun {
 
     func measure() async throws -> BenchFigures {
         let objectCount = workload.objectCount(objects)
-        if !isPrepared { try await prepare(objectCount) }
+        if !isPrepared {
+            let pool = ConnectionPool(endpoints: target.endpoints, on: loops[0])
+            try await workload.prepare(objectCount, target, pool)
+            await pool.close()
+        }
         let requests = target.endpoints.map { endpoint in
             (0..<objectCount).map { workload.request(target, object: $0).encoded(for: endpoint) }
         }
@@ -81,32 +85,6 @@ struct BenchRun {
             serverMicrosecondsPerOperation: serverSeconds.map { $0 * 1e6 / operations },
             clientMicrosecondsPerOperation: (after.ownSeconds - before.ownSeconds) * 1e6 / operations,
             errors: counts.errors)
-    }
-
-    /// Makes every object before the clock runs; a refusal here ends the bench.
-    private func prepare(_ objectCount: Int) async throws {
-        let pool = ConnectionPool(endpoints: target.endpoints, on: loops[0])
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            let lanes = min(16, objectCount)
-            for lane in 0..<lanes {
-                group.addTask {
-                    for object in stride(from: lane, to: objectCount, by: lanes) {
-                        try await Self.check(
-                            pool.send(workload.preparation(target, object: object), isRepeatable: true))
-                    }
-                }
-            }
-            try await group.waitForAll()
-        }
-        await pool.close()
-    }
-
-    private static func check(_ result: Result<HTTPResponse, HTTPFailure>) throws {
-        switch result {
-        case .success(let response) where response.isSuccess: return
-        case .success(let response): throw HoldfastError(answer: response, isWrite: true)
-        case .failure(let failure): throw failure
-        }
     }
 
     private static func sleep(_ seconds: Double) async throws {
