@@ -9,13 +9,13 @@ struct OverloadGaugeTests {
     private var nowMs: UInt64 = 10_000
 
     /// One interval in which `answers` came after so many milliseconds each.
-    private mutating func interval(_ answersMs: [UInt64], isWrite: Bool = true, underWay: Int = 10_000) {
+    private mutating func interval(_ answersMs: [UInt64], isWrite: Bool = true) {
         for afterMs in answersMs { gauge.answered(afterMs: afterMs, isWrite: isWrite) }
         nowMs += OverloadGauge.intervalMs
-        gauge.advance(nowMs: nowMs, underWay: underWay)
+        gauge.advance(nowMs: nowMs)
     }
 
-    private init() { gauge.advance(nowMs: nowMs, underWay: 0) }
+    private init() { gauge.advance(nowMs: nowMs) }
 
     @Test mutating func oneQuickAnswerSaysThatNothingStands() {
         interval(Array(repeating: 900, count: 999) + [100])
@@ -46,8 +46,13 @@ struct OverloadGaugeTests {
         interval(Array(repeating: 500, count: 20))
         #expect(gauge.limit == OverloadGauge.leastLimit)
         interval(Array(repeating: 5, count: 20))
-        #expect(gauge.limit == 320)
-        interval(Array(repeating: 5, count: 20), underWay: 100)
+        #expect(gauge.limit == 281)
+        for _ in 0..<20 {
+            gauge.refused()
+            interval(Array(repeating: 5, count: 20))
+        }
+        #expect(gauge.limit ?? 0 > 1_000, "as long as somebody is refused there is a limit")
+        for _ in 0..<10 { interval(Array(repeating: 5, count: 20)) }
         #expect(gauge.limit == nil)
     }
 

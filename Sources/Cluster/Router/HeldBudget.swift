@@ -25,11 +25,13 @@ struct HeldBudget {
 
     /// Whether no more operations of the project are taken because too many wait.
     mutating func sheds(project: String, nowMs: UInt64) -> Bool {
-        gauge.advance(nowMs: nowMs, underWay: total.operations)
+        gauge.advance(nowMs: nowMs)
         guard let limit = gauge.limit, total.operations >= limit else { return false }
         let own = projects[project, default: 0]
         let part = limit / max(1, projects.count + (own == 0 ? 1 : 0))
-        return own >= part || total.operations >= 2 * limit
+        guard own >= part || total.operations >= 2 * limit else { return false }
+        gauge.refused()
+        return true
     }
 
     func admits(project: String, bytes: Int) -> Bool {

@@ -15,6 +15,8 @@ struct OverloadGauge {
     private static let leastAnswers = 8
     /// A limit that nothing was heard of for so long is over.
     private static let silenceMs: UInt64 = 1_000
+    /// The limit is over when nobody was refused for so many intervals: those who were come back meanwhile.
+    private static let calmIntervals = 10
 
     /// Zero: never overloaded.
     let targetMs: UInt64
@@ -23,6 +25,7 @@ struct OverloadGauge {
 
     private var beganMs: UInt64 = 0
     private var answers = 0
+    private var calm = 0
     private var leastMs: (read: UInt64?, write: UInt64?)
 
     init(targetMs: UInt64) {
@@ -40,12 +43,15 @@ struct OverloadGauge {
         }
     }
 
-    /// Ends the interval if it is time. `underWay`: operations at this moment.
-    mutating func advance(nowMs: UInt64, underWay: Int) {
+    /// Something was refused for the limit.
+    mutating func refused() { calm = 0 }
+
+    /// Ends the interval if it is time.
+    mutating func advance(nowMs: UInt64) {
         let elapsedMs = nowMs >= beganMs ? nowMs - beganMs : 0
         guard targetMs > 0, elapsedMs >= Self.intervalMs else { return }
         if answers >= Self.leastAnswers {
-            judge(elapsedMs: elapsedMs, underWay: underWay)
+            judge(elapsedMs: elapsedMs)
         } else if elapsedMs >= Self.silenceMs {
             limit = nil
         } else {
@@ -56,12 +62,13 @@ struct OverloadGauge {
         leastMs = (nil, nil)
     }
 
-    private mutating func judge(elapsedMs: UInt64, underWay: Int) {
+    private mutating func judge(elapsedMs: UInt64) {
+        calm += 1
         if max(leastMs.read ?? 0, leastMs.write ?? 0) > targetMs {
             limit = max(Self.leastLimit, answers * Int(targetMs) / Int(elapsedMs))
         } else if let former = limit {
             // Room is given back in steps, so that those who were refused do not all come in at once.
-            limit = underWay * 2 < former ? nil : former + former / 4
+            limit = calm > Self.calmIntervals ? nil : former + former / 10
         }
     }
 }

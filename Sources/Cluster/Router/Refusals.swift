@@ -9,7 +9,7 @@ extension Refusal {
             message: "temporarily unavailable: \(reason). Nothing was applied; please retry.")
     }
 
-    static let overloaded = Refusal(
+    public static let overloaded = Refusal(
         status: 503, name: "ServiceUnavailableError", code: "unavailable.overloaded.retry",
         message: "temporarily unavailable: too many requests are waiting. Nothing was applied; please retry.")
 

@@ -41,6 +41,8 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private var rate = TokenBucket()
+    /// Refused for overload: its turn comes later.
+    private var isPaused = false
     private var isServing = false
     /// Number of the request being served: an answer to another one is ignored.
     private var serial: UInt64 = 0
@@ -140,7 +142,7 @@ extension HTTPConnection {
     }
 
     private var hasRoom: Bool {
-        waiting.count < edge.settings.maximumPipelinedRequests
+        !isPaused && waiting.count < edge.settings.maximumPipelinedRequests
             && bufferedBodyBytes <= edge.settings.maximumBodyBytes
     }
 
@@ -210,7 +212,7 @@ extension HTTPConnection {
     private func pump() {
         guard !isPumping else { return }
         isPumping = true
-        while !isServing, case .open = phase, let context, context.channel.isWritable,
+        while !isServing, !isPaused, case .open = phase, let context, context.channel.isWritable,
             let turn = waiting.popFirst()
         {
             bufferedBodyBytes -= turn.bodyBytes
@@ -235,7 +237,8 @@ extension HTTPConnection {
                 return finish(
                     edge.refusedByConnectionRate(waitNs: waitNs).response, framing: turn.framing, serial: serial)
             }
-            request.clientAddress = context?.remoteAddress
+            // A system call: only for what is written into the audit.
+            if request.uri.hasPrefix("/admin/") { request.clientAddress = context?.remoteAddress }
             edge.serve(request, port: port, transport: transport) { [serial] response in
                 self.finish(response, framing: turn.framing, serial: serial)
             }
@@ -248,6 +251,7 @@ extension HTTPConnection {
     }
 
     private func finish(_ response: HTTPResponse, framing: ResponseFraming, serial: UInt64) {
+        if let pauseMs = response.pauseMs { pause(ms: pauseMs) }
         guard isServing, self.serial == serial, case .open = phase, let context else { return }
         isServing = false
         edge.statistics.countAnswer(status: response.status)
@@ -262,6 +266,15 @@ extension HTTPConnection {
         noteUnflushed()
         if framing.closes { end() } else { pump() }
         endIfDone()
+    }
+
+    private func pause(ms: UInt64) {
+        isPaused = true
+        edge.later(afterMs: ms) { [self] in
+            edge.pacing.resume()
+            isPaused = false
+            pump()
+        }
     }
 
     /// `Expect: 100-continue` is answered only when nothing else is due before it.

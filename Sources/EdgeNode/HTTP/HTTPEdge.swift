@@ -20,6 +20,7 @@ public final class HTTPEdge {
     let authenticator: Authenticator
     let origins: OriginGate
     var auditPauses = AuditPauses()
+    var pacing = RefusalPacing()
     private let proofs: SignatureProofs
     let idSignatures: IDSignatureChecker
     let userIdentities: UserIdentityChecker

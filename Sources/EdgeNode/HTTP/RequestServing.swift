@@ -1,3 +1,4 @@
+import Cluster
 import NIOCore
 import NIOHTTP1
 import ObjectRuntime
@@ -92,8 +93,17 @@ extension HTTPEdge {
         let name = CallName(call.operation)
         gateway.submit(call) { result in
             self.statistics.record(name, ns: self.nanoseconds(since: request))
-            answer(HTTPResponse(result))
+            answer(self.response(result))
         }
+    }
+
+    private func response(_ answer: ClientAnswer) -> HTTPResponse {
+        guard case .refused(.overloaded) = answer.reply else { return HTTPResponse(answer) }
+        var paced = answer
+        paced.retryAfterMs = pacing.pause()
+        var response = HTTPResponse(paced)
+        response.pauseMs = paced.retryAfterMs
+        return response
     }
 
     private func nanoseconds(since request: HTTPRequest) -> UInt64 {

@@ -11,7 +11,8 @@ struct BenchCommand: ClusterVerb {
             Connections are spread over the endpoints in turn. With --repeat, all runs are made in rounds and the \
             median of every figure is shown. CPU is charged when the nodes' pids are known from the cluster file.
             With --rate, requests are sent by a schedule over the largest number of connections, whatever the answers: \
-            latency counts from the moment at which a request was due, and increments are held against the objects.
+            latency counts from the moment at which a request was due (SENT: from its sending, without the wait for an \
+            idle connection), and increments are held against the objects.
             Workloads with sockets are made once each, and only when they are named: message-latency (two clients at \
             two nodes), fan-out (--count sockets on one object over all endpoints), idle-sockets (--count sockets at \
             the first endpoint, whose process must be known from the cluster file).

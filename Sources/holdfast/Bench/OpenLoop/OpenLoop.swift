@@ -19,6 +19,9 @@ struct OpenLoopCounts: Sendable {
     /// Of successes, from the moment at which they were due.
     var latencies = Histogram<UInt64>(
         highestTrackableValue: 60_000_000_000, numberOfSignificantValueDigits: .three)
+    /// Of successes, from the moment at which they were sent: without the wait for an idle connection.
+    var answerTimes = Histogram<UInt64>(
+        highestTrackableValue: 60_000_000_000, numberOfSignificantValueDigits: .three)
 
     mutating func add(_ other: OpenLoopCounts) {
         due += other.due
@@ -29,6 +32,7 @@ struct OpenLoopCounts: Sendable {
         allSucceeded += other.allSucceeded
         allUnknown += other.allUnknown
         latencies.add(other.latencies)
+        answerTimes.add(other.answerTimes)
     }
 }
 
@@ -139,9 +143,10 @@ final class OpenLoop: @unchecked Sendable {
     }
 
     fileprivate func answered(
-        _ connection: OpenLoopConnection, _ result: Result<HTTPResponse, HTTPFailure>, due: NIODeadline
+        _ connection: OpenLoopConnection, _ result: Result<HTTPResponse, HTTPFailure>, due: NIODeadline,
+        sent: NIODeadline
     ) {
-        count(result, due)
+        count(result, due, sent)
         idle.append(connection)
         sendWaiting()
     }
@@ -151,14 +156,16 @@ final class OpenLoop: @unchecked Sendable {
         return due >= measuredFrom && measuredTo.map { due < $0 } ?? true
     }
 
-    private func count(_ result: Result<HTTPResponse, HTTPFailure>, _ due: NIODeadline) {
+    private func count(_ result: Result<HTTPResponse, HTTPFailure>, _ due: NIODeadline, _ sent: NIODeadline) {
         let isMeasured = isMeasured(due)
         if case .success(let response) = result {
             if response.isSuccess {
                 counts.allSucceeded += 1
                 guard isMeasured else { return }
                 counts.succeeded += 1
-                counts.latencies.record(UInt64(max(1, (NIODeadline.now() - due).nanoseconds)))
+                let now = NIODeadline.now()
+                counts.latencies.record(UInt64(max(1, (now - due).nanoseconds)))
+                counts.answerTimes.record(UInt64(max(1, (now - sent).nanoseconds)))
                 return
             }
             let failure = HoldfastError(answer: response, isWrite: true)
@@ -178,6 +185,7 @@ private final class OpenLoopConnection {
     private var connection: HTTPConnection
     private let owner: OpenLoop
     private var due = NIODeadline.now()
+    private var sent = NIODeadline.now()
     private var completion: HTTPConnection.Completion = { _ in }
 
     init(_ connection: HTTPConnection, endpoint: Int, owner: OpenLoop) {
@@ -190,6 +198,7 @@ private final class OpenLoopConnection {
 
     func send(_ request: ByteBuffer, due: NIODeadline) {
         self.due = due
+        sent = .now()
         connection.send(request, completion: completion)
     }
 
@@ -197,7 +206,7 @@ private final class OpenLoopConnection {
 
     private func answered(_ result: Result<HTTPResponse, HTTPFailure>) {
         guard !owner.isStopping else { return }
-        guard !connection.isOpen else { return owner.answered(self, result, due: due) }
+        guard !connection.isOpen else { return owner.answered(self, result, due: due, sent: sent) }
         reconnect(result)
     }
 
@@ -209,7 +218,8 @@ private final class OpenLoopConnection {
                 case .success(let opened):
                     opened.requestTimeout = .seconds(30)
                     self.connection = opened
-                    if self.owner.isStopping { opened.close() } else { self.owner.answered(self, result, due: self.due) }
+                    if self.owner.isStopping { return opened.close() }
+                    self.owner.answered(self, result, due: self.due, sent: self.sent)
                 case .failure:
                     guard !self.owner.isStopping else { return }
                     loop.scheduleTask(in: .milliseconds(100)) { self.reconnect(result) }
