@@ -132,6 +132,21 @@ import Testing
                 == item(#"{"a":1,"b":{"y":2},"c":3,"d":4}"#, at: 1000, 1002))
     }
 
+    /// Many edits are gathered; what comes out is what as many small merges make. Members that stay lie between them.
+    @Test(arguments: [2, 7, 40]) mutating func aLargeMergeIsAsManySmallOnes(step: Int) throws {
+        let text = "{" + (0..<2_000).map { "\"m\($0)\": \($0)" }.joined(separator: ", ") + "}"
+        for name in ["all", "each"] { try owner.atomic("merge", name, #"{"value":"# + text + "}") }
+        let members = stride(from: 0, to: 2_100, by: step).map { "\"m\($0)\":\"changed \($0)\"" }
+        try owner.atomic("merge", "all", #"{"value":{"# + members.joined(separator: ",") + "}}")
+        for start in stride(from: 0, to: members.count, by: 8) {
+            let some = members[start..<min(start + 8, members.count)].joined(separator: ",")
+            try owner.atomic("merge", "each", #"{"value":{"# + some + "}}")
+        }
+        let values = try ["all", "each"].map { try #require(owner.value($0)) }
+        #expect(values[0] == values[1])
+        #expect(values[0].contains("\"m0\": \"changed 0\", \"m1\": 1"))
+    }
+
     @Test mutating func mergeMeetsNamesThatAreEscapedDifferently() throws {
         try owner.set("o", #"{"value":{"\u0061":1,"\ud83d\ude00":2}}"#)
         try owner.atomic("merge", "o", #"{"value":{"a":7,"😀":8}}"#)

@@ -67,7 +67,28 @@ struct MergeEdits {
         }
         edits.sort { $0.offset < $1.offset }
         if !appended.isEmpty { edits.append(TextEdit(offset: end ?? 1, removed: 0, inserted: appended)) }
-        return edits
+        return edits.count > Self.fewEdits ? Self.gathered(edits, over: text.bytes) : edits
+    }
+
+    /// Up to so many stay as they are.
+    private static let fewEdits = 16
+    /// Edits with less between them become one, which has that too: each costs more than so many bytes, at every
+    /// replica, and one client's value of a megabyte must not hold up the others.
+    private static let gapBytes = 256
+
+    /// The same change by as few edits as a text of this size can need.
+    private static func gathered(_ edits: [TextEdit], over bytes: [UInt8]) -> [TextEdit] {
+        var gathered: [TextEdit] = []
+        for edit in edits {
+            guard let last = gathered.last, edit.offset - (last.offset + last.removed) < gapBytes else {
+                gathered.append(edit)
+                continue
+            }
+            let between = bytes[last.offset + last.removed..<edit.offset]
+            gathered[gathered.count - 1].inserted += between + edit.inserted
+            gathered[gathered.count - 1].removed += between.count + edit.removed
+        }
+        return gathered
     }
 
     private func position(of name: Range<Int>, _ scanner: JSONScanner) -> Int? {
