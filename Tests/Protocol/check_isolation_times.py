@@ -98,11 +98,13 @@ def _(cluster):
     some, none = cluster.new_object(), cluster.new_object()
     some.set(0, "a", "x" * 100_000)
     elsewhere = cluster.new_project()
-    for fault, auth in (("scope", token(cluster.key, scopes="admin")), ("forged", flipped(cluster.key.token)),
-                        ("project", elsewhere.token), ("class", token(cluster.key, classPrefix="zz")),
-                        ("another object", capability(cluster.key, cluster.new_object()))):
-        headers = {"Authorization": rest.bearer(auth), "Content-Type": "application/json"}
-        for method, kind, more, body in CALLS:
+    scopes = {kind: token(cluster.key, scopes="read" if kind == "message" else "message") for _, kind, _, _ in CALLS}
+    others = {"forged": flipped(cluster.key.token), "project": elsewhere.token,
+              "class": token(cluster.key, classPrefix="zz"),
+              "another object": capability(cluster.key, cluster.new_object())}
+    for method, kind, more, body in CALLS:
+        for fault, auth in {"scope": scopes[kind], **others}.items():
+            headers = {"Authorization": rest.bearer(auth), "Content-Type": "application/json"}
             ways = [Way(method, one.path(kind, more), headers, body) for one in (some, none)]
             alike(cluster, *ways, f"{method} {kind}, {fault}")
 
