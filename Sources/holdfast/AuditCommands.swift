@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import HoldfastClient
 
 struct AdminCommand: ParsableCommand {
@@ -75,6 +76,9 @@ struct AuditCommand: ClusterVerb {
     @Option(name: .long, help: "Only actions that begin so: key, node.drain…")
     var action: String?
 
+    @Flag(name: .long, help: "Go on with entries as they come, a line each, until it is interrupted.")
+    var follow = false
+
     @OptionGroup var admin: AdminAccess
     @OptionGroup var output: OutputOptions
 
@@ -85,18 +89,41 @@ struct AuditCommand: ClusterVerb {
     }
 
     func execute() async throws {
+        let client = try admin.client()
+        if follow { return try await follow(client) }
+        let answer = try await page(client, after: after)
+        if output.json { return print(answer) }
+        var table = TextTable("INDEX", "AT (MS)", "ACTOR", "ROLE", "ADDRESS", "ACTION", "TARGET", "OUTCOME")
+        for row in answer["entries"]?.elements ?? [] { table.add(Self.cells(row)) }
+        print(table.text)
+    }
+
+    private func page(_ client: AdminClient, after: Int) async throws -> JSON {
         var path = "audit?after=\(after)&limit=\(limit)"
         if let actor { path += "&actor=" + percentEncoded(actor) }
         if let action { path += "&action=" + percentEncoded(action) }
-        let answer = try await admin.client().get(path)
-        if output.json { return print(answer) }
-        var table = TextTable("INDEX", "AT (MS)", "ACTOR", "ROLE", "ADDRESS", "ACTION", "TARGET", "OUTCOME")
-        for row in answer["entries"]?.elements ?? [] {
-            table.add(
-                cell(row["index"]), cell(row["at"]), cell(row["actor"]), cell(row["role"]), cell(row["address"]),
-                cell(row["action"]), cell(row["target"]), cell(row["outcome"]))
+        return try await client.get(path)
+    }
+
+    /// A node that lags behind the last one asked shows nothing new, and nothing twice.
+    private func follow(_ client: AdminClient) async throws {
+        var last = after
+        while true {
+            let answer = try await page(client, after: last)
+            let rows = answer["entries"]?.elements ?? []
+            for row in rows {
+                print(output.json ? row.description : Self.cells(row).joined(separator: "  "))
+            }
+            fflush(nil)
+            // A page that is not full has shown all that there is, and looked at the rest.
+            let seen = rows.count < limit ? answer["last"]?.int : rows.last?["index"]?.int
+            last = max(last, seen.map { Int($0) } ?? last)
+            if rows.count < limit { try await Task.sleep(nanoseconds: 1_000_000_000) }
         }
-        print(table.text)
+    }
+
+    private static func cells(_ row: JSON) -> [String] {
+        ["index", "at", "actor", "role", "address", "action", "target", "outcome"].map { cell(row[$0]) }
     }
 }
 

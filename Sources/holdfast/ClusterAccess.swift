@@ -42,6 +42,18 @@ struct ClusterAccess: ParsableArguments {
             valueName: "file"))
     var authorityFile: String?
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "For https: what to show to nodes that ask for a certificate, PEM; else HOLDFAST_CERTIFICATE.",
+            valueName: "file"))
+    var certificate: String?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp("The certificate's key, PEM; else HOLDFAST_CERTIFICATE_KEY.", valueName: "file"))
+    var certificateKey: String?
+
     @Option(name: .long, help: ArgumentHelp("Time for one call, in seconds.", valueName: "seconds"))
     var timeout = 10.0
 
@@ -60,8 +72,22 @@ struct ClusterAccess: ParsableArguments {
         var endpoints = try namedEndpoints()
         guard endpoints.contains(where: \.usesTLS) else { return endpoints }
         let file = try authorityFile ?? environment("HOLDFAST_CA") ?? localCluster()?.authorityFile
-        for position in endpoints.indices { endpoints[position].authorityFile = file }
+        let own = try ownCertificate()
+        for position in endpoints.indices {
+            endpoints[position].authorityFile = file
+            endpoints[position].ownCertificate = own
+        }
         return endpoints
+    }
+
+    private func ownCertificate() throws -> Endpoint.OwnCertificate? {
+        let file = certificate ?? environment("HOLDFAST_CERTIFICATE")
+        let keyFile = certificateKey ?? environment("HOLDFAST_CERTIFICATE_KEY")
+        if file == nil, keyFile == nil { return nil }
+        guard let file, let keyFile else {
+            throw ValidationError("A certificate needs its key: give --certificate and --certificate-key.")
+        }
+        return .init(file: file, keyFile: keyFile)
     }
 
     private func namedEndpoints() throws -> [Endpoint] {

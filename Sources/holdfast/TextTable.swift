@@ -10,7 +10,9 @@ struct TextTable {
         self.titles = titles
     }
 
-    mutating func add(_ cells: String...) {
+    mutating func add(_ cells: String...) { add(cells) }
+
+    mutating func add(_ cells: [String]) {
         precondition(cells.count == titles.count, "a row has one cell per column")
         rows.append(cells)
     }

@@ -133,6 +133,25 @@ final class CertificateTests {
         #expect(certificates.current.ends.first?.notAfterMs != before.first?.notAfterMs)
     }
 
+    @Test func theParentKeepsWhatItCouldReadAndTakesUpWhatIsNew() throws {
+        let authority = try makeAuthority()
+        func own(_ security: inout ObituarySecurity) throws -> [UInt8]? {
+            try security.current().certificates.first?.derBytes
+        }
+        var security = ObituarySecurity(files)
+        let first = try own(&security)
+        let good = try PEMFile.read(files.nodeKey).pem
+        try PEMFile.write(Array("nonsense".utf8), to: files.nodeKey, mode: 0o600)
+        #expect(try own(&security) == first)
+        var late = ObituarySecurity(files)
+        #expect(throws: TLSMaterialFault.self) { try late.current() }
+        try PEMFile.write(good, to: files.nodeKey, mode: 0o600)
+        #expect(try own(&late) == first)
+        try authority.renew(node: "n1", nowMs: nowMs, lifetimeMs: Self.dayMs)
+        let renewed = try own(&security)
+        #expect(renewed != nil && renewed != first)
+    }
+
     @Test(arguments: ["node.key", "cluster.key"]) func keysThatOthersMayReadAreRefused(_ name: String) throws {
         _ = try makeAuthority()
         for mode: mode_t in [0o640, 0o604, 0o660] {

@@ -37,6 +37,8 @@ CALLS = {
 # By the case of `Route`; those of objects are above, sockets below.
 OTHER_ROUTES = {"token", "capability", "rotation", "object", "socket", "health", "admin", "demo"}
 
+OPEN_PAGES = {"livez", "readyz", "healthz", "version", "metrics"}
+
 # By the case of `ClientFrame.Event`: the frame and the scope that it needs beside `read`, which opens the socket.
 FRAMES = {
     "message": ({"event": "message", "payload": {"a": 1}}, "message"),
@@ -55,10 +57,38 @@ def cases(path, name):
     return {word.strip() for line in lines for word in re.sub(r"\(.*?\)", "", line).split(",")}
 
 
+# Pages of the admin API by their first word; what is not a GET needs an operator, and here more than that.
+ADMIN_PAGES = {
+    "status", "shards", "explain", "move", "drain", "undrain", "members", "scrub", "settings", "audit", "admins",
+    "backup", "restore", "projects", "limits", "signing-keys", "secrets"}
+ROOT_READS = {"backup", "restore"}
+ROOT_WRITES = ROOT_READS | {"admins", "signing-keys", "secrets"}
+KEY_WORDS = ("rotate", "capabilities")
+
+
 def admin_paths():
+    """Paths of all pages, with names that stand for nothing."""
     with open(os.path.join(SOURCES, "EdgeNode/Admin/AdminRoutes.swift"), encoding="utf-8") as file:
-        return {(name, int(count) if count.isdigit() else 2)
-                for name, count in re.findall(r'\("([a-z-]+)", (\d|_)\)', file.read())}
+        found = re.findall(r'\("([a-z-]+)", (\d|_)\)(?: where path\[(\d)\] == "([a-z-]+)")?', file.read())
+    paths = []
+    for name, count, position, word in found:
+        parts = [name] + ["x"] * (int(count) - 1 if count.isdigit() else 1)
+        if word:
+            parts[int(position)] = word
+        if name == "backup":
+            parts[1] = "placement"
+        if parts[-2:-1] == ["x"] and "keys" in parts and len(parts) == 5:
+            paths += ["/".join(parts[:-1] + [last]) for last in KEY_WORDS]
+        else:
+            paths.append("/".join(parts))
+    return paths
+
+
+def needed_role(path, method):
+    head = path.split("/")[0]
+    if method == "GET":
+        return "root" if head in ROOT_READS else "viewer"
+    return "root" if head in ROOT_WRITES else "operator"
 
 
 def every_call():
@@ -70,7 +100,12 @@ def _(cluster):
     equal(cases("EdgeNode/HTTP/Route.swift", "ObjectCall"), set(CALLS), "calls")
     equal(cases("EdgeNode/HTTP/Route.swift", "Route"), OTHER_ROUTES, "routes")
     equal(cases("ObjectRuntime/Sessions/ClientFrame.swift", "Event"), set(FRAMES) | OTHER_FRAMES, "frames")
-    expect(len(admin_paths()) > 15, f"admin pages: {admin_paths()}")
+    equal({path.split("/")[0] for path in admin_paths()}, ADMIN_PAGES, "admin pages")
+    with open(os.path.join(SOURCES, "EdgeNode/Admin/AdminRoutes.swift"), encoding="utf-8") as file:
+        routes = re.search(r"func serveAdmin.*?\n/// One call", file.read(), re.S).group(0)
+    equal(len(re.findall(r'^        case \(|\), \("', routes, re.M)), len(admin_paths()) - len(KEY_WORDS) + 1,
+          "admin routes that the suite reads")
+    equal(cases("EdgeNode/HTTP/Route.swift", "HealthPage"), OPEN_PAGES, "pages that are everybody's")
 
 
 def filled(cluster, objectClass="check"):
@@ -136,20 +171,31 @@ def _(cluster):
         equal((answer.status, answer.code), (403, "authorizationError.scope." + scope), name)
 
 
-@check("no socket opens with a credential that does not open the object, and none hears anything")
+@check("no socket opens with a credential that does not open the object, by address, subprotocol or first frame; "
+       "frames sent behind it have no effect, and none hears anything")
 def _(cluster):
     some = filled(cluster)
     bad = BadCredentials(cluster)
     bad.prepare(some)
+    listener = some.socket(1)
     for number, (fault, headers) in enumerate(bad.of(some, "read")):
         auth = headers["Authorization"]
         given = upgrade_headers(**({"Origin": headers["Origin"]} if "Origin" in headers else {}))
         if auth is not None:
             refusal = raises(Refused, lambda: some.open_socket(number, auth=auth, headers=given))
             expect(refusal.status in (401, 403), f"{fault}: {refusal}")
-        late = some.open_socket(number, auth=None, headers=given)
-        late.send({"event": "auth", "token": auth or ""})
-        equal(late.wait_closed().code, 1008, f"the first frame, with {fault}")
+        if auth and auth.startswith("Bearer ") and len(auth) > 7:
+            offered = dict(given, **{"Sec-WebSocket-Protocol": "holdfast, bearer." + auth[7:]})
+            refusal = raises(Refused, lambda: some.open_socket(number, auth=None, headers=offered))
+            expect(refusal.status in (401, 403), f"{fault}, as a subprotocol: {refusal}")
+        for first in ([{"event": "auth", "token": auth or ""}], []):
+            late = some.open_socket(number, auth=None, headers=given)
+            for frame in first + [frame for frame, _ in FRAMES.values()] + [
+                    {"event": "resume", "connectionId": listener.id}, {"event": "ping"}]:
+                late.send(frame)
+            equal(late.wait_closed().code, 1008, f"{'the first frame' if first else 'no first frame'}, with {fault}")
+    equal(some.presence(0), [], "presence")
+    equal(some.until_marker(listener), [], "events")
 
 
 @check("frames without their scope are answered by an error frame that names it, and reach nobody")
@@ -224,12 +270,30 @@ def _(cluster):
     texts = [cluster.key.bearer, cluster.key.basic, rest.bearer(capability(cluster.key, some)),
              rest.bearer("root~" + cluster.admin_token), rest.bearer("~"), rest.bearer(""), None,
              rest.bearer(cluster.admin_token[:-1])]
-    for name, count in admin_paths():
-        path = "/admin/v1/" + "/".join([name] + ["x"] * (count - 1))
+    for page in admin_paths():
+        path = "/admin/v1/" + page
         for number, text in enumerate(texts):
             for method in ("GET", "POST", "DELETE"):
                 headers = {"Authorization": text} if text else {}
                 equal(cluster.call(number, method, path, None, headers).status, 401, f"{method} {path}")
+
+
+@check("each admin page is refused to each role that it is beyond, and no other, whatever the method")
+def _(cluster):
+    ranks = ["viewer", "operator", "root"]
+    for rank, role in enumerate(ranks[:2]):
+        name = "a" + os.urandom(5).hex()
+        auth = rest.bearer(cluster.admin("POST", "/admins", {"name": name, "role": role})["token"])
+        for page in admin_paths():
+            for method in ("GET", "POST", "DELETE", "PUT"):
+                needed = needed_role(page, method)
+                # Nothing is to happen: no such method on the page, or a body that none of them takes.
+                answer = cluster.call(1, method, "/admin/v1/" + page, {"no such member": 1}, {"Authorization": auth})
+                what = f"{method} {page} as {role}: {answer}"
+                if ranks.index(needed) > rank:
+                    equal((answer.status, answer.code), (403, "authorizationError.role." + needed), what)
+                else:
+                    expect(answer.status not in (401, 403), what)
 
 
 @check("an item prefix bounds every call of items, and opens no socket")

@@ -10,6 +10,7 @@ import time
 import warnings
 from urllib.parse import urlsplit
 
+from small_cluster import node_with
 from suite import Failure, check, closes_afterwards, equal, expect
 from websocket import PATIENCE_SECONDS, Socket
 
@@ -127,6 +128,67 @@ def _(cluster):
     wait_until(lambda: certificate_of(cluster, 0) != before, "the former certificate is still in use")
     some.set(1, "name", "value")
     listener.wait_for("setItem")
+
+
+# ---- certificates of clients ----
+
+def make_authority(cluster, directory):
+    """An authority with a certificate n1; the directory of the latter."""
+    subprocess.run(
+        [f"/proc/{cluster.parents[0]}/exe", "tls", "init", "--directory", directory, "--cluster", "clients", "--node", "n1"],
+        check=True, capture_output=True)
+    return os.path.join(directory, "n1")
+
+
+def answers(cluster, own=None):
+    """Whether a client with this certificate gets an answer."""
+    using = context(cluster)
+    if own:
+        using.load_cert_chain(f"{own}/node.pem", f"{own}/node.key")
+    try:
+        with connect(client_address(cluster, 0), using) as client:
+            return head_of(client).startswith("HTTP/1.1 200")
+    except GOODBYES:
+        return False
+
+
+@check("where clients need a certificate, none and one of another authority are refused, and the commands can show one")
+def _(cluster):
+    with tempfile.TemporaryDirectory() as directory:
+        own = make_authority(cluster, directory + "/own")
+        other = make_authority(cluster, directory + "/other")
+        with node_with(cluster, client_certificates="required", client_ca=own + "/ca.pem") as small:
+            equal([answers(small), answers(small, other), answers(small, own)], [False, False, True], "answers")
+            url = small.url(0).replace("http://", "https://")
+            environment = {**os.environ, "HOLDFAST_ADMIN_TOKEN": small.admin_token}
+            shown = {"none": [], "other": other, "own": own}
+            statuses = {}
+            for name, files in shown.items():
+                words = ["--certificate", files + "/node.pem", "--certificate-key", files + "/node.key"] if files else []
+                done = subprocess.run(
+                    [small.binary, "project", "list", "--endpoint", url, "--ca", small.authority, "--timeout", "3", *words],
+                    env=environment, capture_output=True, text=True)
+                statuses[name] = done.returncode
+            expect(statuses["own"] == 0 and statuses["none"] != 0 and statuses["other"] != 0, f"exit codes {statuses}")
+            half = subprocess.run(
+                [small.binary, "project", "list", "--endpoint", url, "--certificate", own + "/node.pem"],
+                env=environment, capture_output=True, text=True)
+            expect(half.returncode == 2 and "--certificate-key" in half.stderr, f"a half: {half}")
+
+
+@check("the benchmark runs over TLS, by the cluster's authority and by no other")
+def _(cluster):
+    environment = {**os.environ, "HOLDFAST_PROJECT": cluster.project, "HOLDFAST_API_KEY": cluster.key.id,
+                   "HOLDFAST_API_SECRET": cluster.key.secret}
+    with tempfile.TemporaryDirectory() as directory:
+        stranger_ca = make_authority(cluster, directory + "/other") + "/ca.pem"
+        for authority, works in ((cluster.authority, True), (stranger_ca, False)):
+            done = subprocess.run(
+                [f"/proc/{cluster.parents[0]}/exe", "bench", "--workload", "increment-spread", "--connections", "2",
+                 "--seconds", "0.5", "--warm-up", "0.1", "--objects", "4", "--ca", authority, "--timeout", "3",
+                 "--endpoint", cluster.url(0).replace("http://", "https://")],
+                env=environment, capture_output=True, text=True, cwd=directory)
+            equal(done.returncode == 0, works, f"with {authority}: {done.stdout} {done.stderr}")
 
 
 # ---- between nodes ----

@@ -80,7 +80,12 @@ class BadCredentials:
             for key in (self.revoked, self.rotated):
                 while key.ask_token(node).status == 200 and time.monotonic() < deadline:
                     time.sleep(0.02)
-        time.sleep(1.1)  # The shortest life of a capability.
+        # The shortest life of a capability: over when the nodes say so.
+        for some in objects:
+            ended = {"Authorization": rest.bearer(self.ended[some.id][2])}
+            for node in range(3):
+                while some.call(node, "GET", "cache-keys", **ended).status == 200 and time.monotonic() < deadline:
+                    time.sleep(0.02)
 
     def of(self, some, scope):
         good = self.key.token
@@ -111,6 +116,9 @@ class BadCredentials:
             "a token of another class": token(self.key, classPrefix="zz-"),
             "a token of other ids": token(self.key, idPrefix="zz-"),
             "an empty token": "", "an empty capability": "hfc1..",
+            "a capability of another format": "hfc2" + mine[4:],
+            "the admin token": self.cluster.admin_token,
+            "an unsigned token": tokens.token({"alg": "none", "typ": "JWT"}, tokens.parts(good)[1], lambda text: b""),
         }
         for name, text in bearer.items():
             yield name, {"Authorization": rest.bearer(text)}

@@ -8,6 +8,8 @@ import TLS
 struct ParentProcess {
     private let configuration: NodeConfiguration
     private var courier = ObituaryCourier()
+    /// Nil where links are in the clear.
+    private var security: ObituarySecurity?
     private var child: (pid: pid_t, nonce: UInt64, startedAt: time_t)?
     private var isStopping = false
     private var failuresInARow = 0
@@ -17,6 +19,7 @@ struct ParentProcess {
 
     init(_ configuration: NodeConfiguration) {
         self.configuration = configuration
+        security = CertificateFiles(configuration).map { ObituarySecurity($0) }
     }
 
     func run() -> Int32 {
@@ -32,6 +35,7 @@ struct ParentProcess {
         signal(SIGPIPE, SIG_IGN)
         guard start() else { return ExitCode.refused }
         while true {
+            if !courier.isBusy { security?.refresh() }
             handle(nextSignal(&signals))
             if let status = reap(), let code = bury(status) { return code }
             courier.advance()
@@ -88,18 +92,14 @@ struct ParentProcess {
         return nil
     }
 
-    /// With the certificates as they are now: they may have been renewed since the child began.
     private mutating func report(_ nonce: UInt64, to peers: PeerFile) {
-        var security: TLSContext?
-        if let files = CertificateFiles(configuration) {
-            do throws(TLSMaterialFault) {
-                security = try CertificateSet.dialing(files)
-            } catch {
-                // The lease path does without a parent.
-                return complain("node \(configuration.name): nobody can be told of the death of its process: \(error)")
-            }
+        do throws(TLSMaterialFault) {
+            let context = try security?.current()
+            courier.report(node: peers.node, nonce: nonce, peers: peers, security: context)
+        } catch {
+            // The lease path does without a parent.
+            complain("node \(configuration.name): nobody can be told of the death of its process: \(error)")
         }
-        courier.report(node: peers.node, nonce: nonce, peers: peers, security: security)
     }
 
     /// A process that dies at once, again and again, is started less and less often.

@@ -7,6 +7,19 @@ public struct Endpoint: Sendable, Hashable, CustomStringConvertible {
     public let usesTLS: Bool
     /// PEM of the authorities that vouch for the node; nil: those of the system.
     public var authorityFile: String?
+    /// What to show to a node that asks for a certificate.
+    public var ownCertificate: OwnCertificate?
+
+    /// PEM: a chain, the own certificate first, and its key.
+    public struct OwnCertificate: Sendable, Hashable {
+        public var file: String
+        public var keyFile: String
+
+        public init(file: String, keyFile: String) {
+            self.file = file
+            self.keyFile = keyFile
+        }
+    }
 
     public init(host: String, port: Int, usesTLS: Bool = false) {
         self.host = host

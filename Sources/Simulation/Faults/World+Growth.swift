@@ -21,6 +21,13 @@ extension World {
         give(.propose(nextToken(), command), to: process)
     }
 
+    /// As the admin API does it: with an entry in the audit.
+    private func proposeAsOperator(_ command: Command) {
+        let note = AuditNote(
+            callID: nextToken().rawValue, atMs: nowNs / 1_000_000 / 1_000_000, actor: "operator", role: .operator, address: "-")
+        propose(.audited(note, command))
+    }
+
     private func planSplit() {
         guard let table = newestView?.state?.table, table.records.count < World.shardsMax else { return }
         let record = random.pick(table.records)
@@ -55,11 +62,11 @@ extension World {
 
     func setStanding(_ standing: NodeStanding, of node: NodeID) {
         guard newestView?.state?.registry.record(of: node) != nil else { return }
-        propose(.setStanding(node, standing))
+        proposeAsOperator(.setStanding(node, standing))
     }
 
     /// How long a node may be away before its replicas go elsewhere.
     func setReplacement() {
-        propose(.setReplacement(afterMs: plan.replaceAfterMs))
+        proposeAsOperator(.setReplacement(afterMs: plan.replaceAfterMs))
     }
 }
