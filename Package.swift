@@ -119,7 +119,7 @@ let package = Package(
         .testTarget(
             name: "TLSTests",
             dependencies: nio + [
-                "TLS",
+                "TLS", "COpenSSL",
                 .product(name: "NIOEmbedded", package: "swift-nio"),
             ],
             swiftSettings: strict),

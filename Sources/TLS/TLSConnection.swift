@@ -6,7 +6,7 @@ import NIOCore
 /// Not `Sendable`: it stays on its event loop.
 final class TLSConnection {
     /// Why a call did not do what it was for.
-    enum Pause {
+    enum Pause: Equatable {
         /// More bytes of the peer are needed.
         case wantsInput
         /// The peer has said that it sends no more (close_notify).
@@ -20,7 +20,7 @@ final class TLSConnection {
     static let recordOverhead = 64
 
     private let context: TLSContext
-    private let ssl: OpaquePointer
+    let ssl: OpaquePointer
 
     init(
         context: TLSContext, peerName: TLSPeerName?, resuming session: TLSSession?
@@ -79,6 +79,16 @@ final class TLSConnection {
         }
         takeRest(into: &output)
         return pause(done)
+    }
+
+    /// The peer has asked for new keys of ours. OpenSSL would say so with the next data only, which may never come
+    /// (RFC 8446, section 4.6.3, allows that).
+    func answerKeyUpdate(output: inout ByteBuffer) {
+        guard SSL_get_key_update_type(ssl) != SSL_KEY_UPDATE_NONE,
+            SSL_key_update(ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1
+        else { return }
+        var nothing = ByteBuffer()
+        _ = handshake(input: &nothing, output: &output)
     }
 
     /// Whether OpenSSL holds bytes of the peer that a `read` may bring out.

@@ -18,6 +18,7 @@ extension TLSHandler {
         repeat {
             pause = connection.read(input: &input, plaintext: &plaintext, output: &answer)
         } while pause == nil && (input.readableBytes > 0 || connection.hasPending)
+        if pause == .wantsInput { connection.answerKeyUpdate(output: &answer) }
         sendAnswer(answer, context)
         guard state == .open else { return }
         if plaintext.readableBytes > 0 {

@@ -20,7 +20,7 @@ from cluster import Cluster
 THEMES = [
     "http", "credentials", "items", "lifetimes", "atomic", "encryption", "websocket", "frames", "events",
     "messages", "presence", "resume", "origins", "signed_ids", "identity", "bad_input", "quotas",
-    "isolation", "isolation_times", "tls",
+    "isolation", "isolation_times", "tls", "limits", "secrets",
     "afterwards",
 ]
 
