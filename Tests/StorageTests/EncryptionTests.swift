@@ -232,7 +232,8 @@ func dataKeys(_ digits: Character...) throws -> DataKeys {
         let store = try open(keys)
         #expect(try store.makeReader().get(storeKey(7)) == marked(7).bytes)
         #expect(store.heads.first?.objectCount == 200)
-        #expect(try store.makeView().verify(3) == .whole(try #require(store.heads.first)))
+        let head = try #require(store.heads.first)
+        #expect(try store.makeView().verify(3) == .whole(head))
     }
 
     /// Replicas with other keys, or with none, have the same digest.

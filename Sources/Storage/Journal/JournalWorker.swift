@@ -170,7 +170,7 @@ final class JournalWorker: @unchecked Sendable {
         var recordCount = 0
         var end = rest.startIndex
         while end < rest.endIndex {
-            let size = bodyBytes(of: rest[end].records)
+            let size = diskBytes(of: rest[end].records)
             if end > rest.startIndex && bodyBytes + size > options.batchBytes { break }
             bodyBytes += size
             recordCount += rest[end].records.count
@@ -210,14 +210,15 @@ final class JournalWorker: @unchecked Sendable {
 
     private func writeDurably(_ batch: JournalBatch) throws(JournalError) {
         var anchor = ledger.wantsAnchor ? ledger.anchor(limit: archiveLimit()) : []
-        var bodyBytes = batch.bodyBytes + self.bodyBytes(of: anchor)
+        var bodyBytes = batch.bodyBytes + diskBytes(of: anchor)
         if !writer.fits(bodyBytes: bodyBytes) {
             try moveOn(for: batch)
             anchor = ledger.anchor(limit: archiveLimit())
-            bodyBytes = batch.bodyBytes + self.bodyBytes(of: anchor)
+            bodyBytes = batch.bodyBytes + diskBytes(of: anchor)
         }
+        let groups = try sealed([[anchor], batch.appends.map(\.records)].joined())
         let extent = writer.encode(
-            try sealed([[anchor], batch.appends.map(\.records)].joined()), bodyBytes: bodyBytes,
+            groups, bodyBytes: bodyBytes,
             recordCount: batch.recordCount + anchor.count, into: &scratch)
         let startUs = Self.nowUs()
         try writeScratch(to: extent)
@@ -228,10 +229,10 @@ final class JournalWorker: @unchecked Sendable {
     }
 
     /// On disk, sealed if that is wanted.
-    private func bodyBytes(of records: [JournalRecord]) -> Int {
+    private func diskBytes(of records: [JournalRecord]) -> Int {
         let bytes = BatchFormat.bodyBytes(of: records)
         guard sealer != nil else { return bytes }
-        return bytes + records.count { !$0.isFloor } * Envelope.overheadBytes
+        return bytes + records.count(where: { !$0.isFloor }) * Envelope.overheadBytes
     }
 
     private func sealed(_ groups: some Sequence<[JournalRecord]>) throws(JournalError) -> [[JournalRecord]] {
@@ -320,7 +321,7 @@ final class JournalWorker: @unchecked Sendable {
         let sequence = writer.segment.sequence + 1
         // The next segment's anchor is this or, if segments can be dropped, of the same size.
         let capacity = options.capacity(
-            of: sequence, anchorBytes: bodyBytes(of: ledger.anchor()), batchBytes: batch.bodyBytes)
+            of: sequence, anchorBytes: diskBytes(of: ledger.anchor()), batchBytes: batch.bodyBytes)
         let taken = try waitingForSpace(if: { $0.kind == .diskFull }) { () throws(JournalError) in
             try spares.take(atLeast: capacity)
         }

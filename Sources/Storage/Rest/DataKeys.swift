@@ -82,6 +82,11 @@ public struct DataKeys: Sendable, Equatable {
     }
 }
 
+extension DataKeys: CustomStringConvertible {
+    /// Never the keys themselves.
+    public var description: String { "data keys " + fingerprints.joined(separator: ", ") }
+}
+
 /// A data key that cannot be used. Says what and where.
 public struct DataKeyFault: Error, Equatable, Sendable, CustomStringConvertible {
     public let description: String

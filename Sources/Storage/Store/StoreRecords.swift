@@ -20,14 +20,14 @@ struct StoreRecords: StoreReading {
     }
 
     func value(_ key: RecordKey) throws(StoreError) -> [UInt8]? {
-        var found: [UInt8]?
-        let code = lend(key) { found = [UInt8]($0) }
-        guard code == 0 || code == MDB_NOTFOUND else { throw .database("mdb_get", code, path: path) }
-        guard let value = found else { return nil }
-        let plain = try value.withUnsafeBytes { (bytes) throws(StoreError) in
-            try SealedValue.open(bytes, key, by: opener)
+        var found: Result<[UInt8], StoreError>?
+        let code = lend(key) { bytes in
+            found = Result { () throws(StoreError) in
+                try SealedValue.open(bytes, key, by: opener) ?? [UInt8](bytes)
+            }
         }
-        return plain ?? value
+        guard code == 0 || code == MDB_NOTFOUND else { throw .database("mdb_get", code, path: path) }
+        return try found?.get()
     }
 
     func address(of key: RecordKey) -> UnsafeRawPointer? {
