@@ -56,8 +56,9 @@ let package = Package(
             name: "CLZ4", pkgConfig: "liblz4",
             providers: [.apt(["liblz4-dev"])]),
         .target(name: "CHoldfast"),
+        .target(name: "Crypto", dependencies: ["COpenSSL"], swiftSettings: strict),
         .target(
-            name: "Storage", dependencies: ["Binary", "CHoldfast", "CLMDB", "CLZ4"], swiftSettings: strict),
+            name: "Storage", dependencies: ["Binary", "Crypto", "CHoldfast", "CLMDB", "CLZ4"], swiftSettings: strict),
 
         .target(
             name: "StoreBinding", dependencies: ["Cluster", "ObjectRuntime", "Placement", "Raft", "Storage"],
@@ -65,7 +66,7 @@ let package = Package(
 
         // Touch: sockets, files, clocks, processes.
         .target(
-            name: "TLS", dependencies: ["COpenSSL", .product(name: "NIOCore", package: "swift-nio")],
+            name: "TLS", dependencies: ["Crypto", "COpenSSL", .product(name: "NIOCore", package: "swift-nio")],
             swiftSettings: strict),
         .target(
             name: "EdgeNode",
@@ -92,7 +93,7 @@ let package = Package(
         .executableTarget(
             name: "holdfast",
             dependencies: nio + [
-                "EdgeNode", "HoldfastClient", "Simulation", "Backup", "Placement", "ObjectRuntime", "TLS", "CHoldfast",
+                "EdgeNode", "HoldfastClient", "Simulation", "Backup", "Placement", "ObjectRuntime", "Storage", "TLS", "CHoldfast",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ],
@@ -114,7 +115,7 @@ let package = Package(
             name: "RaftTests", dependencies: ["Raft", "Binary"], exclude: ["Scripts"], swiftSettings: strict),
         .testTarget(name: "PlacementTests", dependencies: ["Placement", "Binary", "Raft"], swiftSettings: strict),
         .testTarget(name: "ObjectRuntimeTests", dependencies: ["ObjectRuntime", "Binary"], swiftSettings: strict),
-        .testTarget(name: "StorageTests", dependencies: ["Storage", "Binary"], swiftSettings: strict),
+        .testTarget(name: "StorageTests", dependencies: ["Storage", "Crypto", "Binary"], swiftSettings: strict),
         .testTarget(
             name: "TLSTests",
             dependencies: nio + [

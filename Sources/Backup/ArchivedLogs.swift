@@ -74,12 +74,12 @@ public struct ArchivedLogs: Sendable {
     private var groups: [UInt32: [UInt64: ArchivedEntry]] = [:]
     private var bytes = 0
 
-    public init(in directories: [String], _ wish: Wish) throws(BackupFailure) {
+    public init(in directories: [String], keys: DataKeys? = nil, _ wish: Wish) throws(BackupFailure) {
         var disks = 0
         for directory in directories {
             for disk in ArchivedJournal.disks(in: directory) {
                 disks += 1
-                try add(ArchivedJournal(disk), wish)
+                try add(ArchivedJournal(disk), keys, wish)
             }
         }
         guard disks > 0 else { throw BackupFailure("there is no archive in \(directories.joined(separator: ", "))") }
@@ -94,11 +94,11 @@ public struct ArchivedLogs: Sendable {
 
     // MARK: - Reading
 
-    private mutating func add(_ archive: ArchivedJournal, _ wish: Wish) throws(BackupFailure) {
+    private mutating func add(_ archive: ArchivedJournal, _ keys: DataKeys?, _ wish: Wish) throws(BackupFailure) {
         var disk = ArchivedDisk(wish)
         for run in archive.runs {
             do throws(JournalError) {
-                try archive.read(run) { try disk.take($0) }
+                try archive.read(run, keys: keys) { try disk.take($0) }
             } catch {
                 throw BackupFailure("\(error)")
             }

@@ -156,11 +156,11 @@ private final class LoadedObjects: ObjectSource, @unchecked Sendable {
 extension OpenedBackup {
     /// An object as it was at a moment after the backup; nil if it was not there then.
     public func object(
-        _ id: ObjectID, at point: PointInTime, archives: [String]
+        _ id: ObjectID, at point: PointInTime, archives: [String], keys: DataKeys? = nil
     ) throws(BackupFailure) -> (object: ObjectRuntime.StoredObject?, floor: UInt64, end: ReplayEnd) {
         guard let shard = shard(of: id.key.rawValue) else { throw BackupFailure("the backup has no shard for \(id)") }
         let wish = ArchivedLogs.Wish(object: id, homes: [shard.home], cluster: manifest.cluster)
-        let logs = try ArchivedLogs(in: archives, wish)
+        let logs = try ArchivedLogs(in: archives, keys: keys, wish)
         var replay = ShardReplay(
             shard, try state(of: shard) { $0.object == id.key.rawValue }, logs, to: point, key: id.key.rawValue)
         try replay.run()
@@ -191,10 +191,10 @@ extension OpenedBackup {
         return (objects, done.map(\.end))
     }
 
-    /// The logs of all shards.
-    public func logs(in archives: [String]) throws(BackupFailure) -> ArchivedLogs {
+    /// The logs of all shards; `keys` open what is encrypted.
+    public func logs(in archives: [String], keys: DataKeys? = nil) throws(BackupFailure) -> ArchivedLogs {
         try ArchivedLogs(
-            in: archives,
+            in: archives, keys: keys,
             ArchivedLogs.Wish(object: nil, homes: Set(manifest.shards.map(\.home)), cluster: manifest.cluster))
     }
 

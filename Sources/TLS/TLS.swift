@@ -1,9 +1,8 @@
 // # TLS
 //
-// The one folder that speaks to OpenSSL: TLS connections (`TLSHandler` for NIO, `TLSEngine` for sockets
-// without it), certificates and the authority that makes them, and what credentials and files need of
-// libcrypto: SHA-256, HMAC-SHA256, HKDF, AES-256-GCM, comparison in constant time, random bytes, and
-// checking of signatures by Ed25519, RSA and ECDSA keys.
+// TLS connections by OpenSSL (`TLSHandler` for NIO, `TLSEngine` for sockets without it), certificates and the
+// authority that makes them, and checking of signatures by Ed25519, RSA and ECDSA keys. What needs no
+// connection is in `Crypto`, which comes with this module.
 //
 // Promise: no pointer and no error queue of OpenSSL leaves this module. What can fail for reasons
 // outside the program (no entropy, no memory) throws `CryptographyFailure`; sizes are our own
@@ -16,13 +15,4 @@
 //
 // Left out: versions before TLS 1.2, weaker suites, renegotiation, early data, revocation lists and OCSP.
 
-/// OpenSSL could not do what it was asked for; `operation` says what that was.
-public struct CryptographyFailure: Error, Equatable, Sendable, CustomStringConvertible {
-    public let operation: String
-
-    public init(_ operation: String) {
-        self.operation = operation
-    }
-
-    public var description: String { "OpenSSL failed: \(operation)" }
-}
+@_exported import Crypto

@@ -196,7 +196,7 @@ func environment(_ name: String) -> String? {
     return text.isEmpty ? nil : text
 }
 
-private let secretVariables = ["HOLDFAST_ADMIN_TOKEN", "HOLDFAST_TOKEN", "HOLDFAST_API_SECRET"]
+private let secretVariables = ["HOLDFAST_ADMIN_TOKEN", "HOLDFAST_DATA_KEY", "HOLDFAST_TOKEN", "HOLDFAST_API_SECRET"]
 
 func trimmed(_ text: String) -> String {
     var rest = Substring(text)

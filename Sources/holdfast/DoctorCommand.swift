@@ -1,6 +1,7 @@
 import ArgumentParser
 import EdgeNode
 import HoldfastClient
+import Storage
 
 struct DoctorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -17,13 +18,25 @@ struct DoctorCommand: ParsableCommand {
             "The node's certificates; else those with which it was started last.", valueName: "directory"))
     var tlsDirectory: String?
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Keys of what is encrypted; or HOLDFAST_DATA_KEY.", valueName: "file"))
+    var dataKeyFile: String?
+
     @OptionGroup var output: OutputOptions
 
     func run() throws {
-        let report = NodeDoctor.examine(dataDirectory: data, tlsDirectory: tlsDirectory)
+        let report = NodeDoctor.examine(dataDirectory: data, tlsDirectory: tlsDirectory, keys: try dataKeys(file: dataKeyFile))
         print(output.json ? report.json.description : report.text)
         if report.isDamaged { endProgram(withStatus: ExitStatus.failed) }
     }
+}
+
+/// From a file, else from the environment; nil if neither says any.
+func dataKeys(file: String?) throws(DataKeyFault) -> DataKeys? {
+    if let file { return try DataKeys(file: file) }
+    guard let text = environment("HOLDFAST_DATA_KEY") else { return nil }
+    return try DataKeys(parsing: text, source: "HOLDFAST_DATA_KEY")
 }
 
 extension DoctorReport {

@@ -43,6 +43,11 @@ struct RestoreCommand: ClusterVerb {
         help: ArgumentHelp("Archive of journals, to go on from the backup; repeatable.", valueName: "dir"))
     var archive: [String] = []
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Keys of archives that are encrypted; or HOLDFAST_DATA_KEY.", valueName: "file"))
+    var dataKeyFile: String?
+
     @Option(name: .long, help: ArgumentHelp("The object's state after this entry.", valueName: "epoch/index"))
     var at: String?
 
@@ -81,7 +86,7 @@ struct RestoreCommand: ClusterVerb {
     }
 
     private func restoreAll(_ backup: OpenedBackup, at point: PointInTime, _ restorer: Restorer) async throws {
-        let logs = try backup.logs(in: archive)
+        let logs = try backup.logs(in: archive, keys: try dataKeys(file: dataKeyFile))
         let (report, ends) = try await restorer.restoreAll(backup, at: point, logs: logs, mode)
         try show(report, compare ? "compared" : "restored", ends)
         guard verify else { return }
@@ -126,7 +131,8 @@ struct RestoreCommand: ClusterVerb {
         var found = try backup.object(id)
         var ends: [ReplayEnd] = []
         if let point = try point() {
-            let (object, floor, end) = try backup.object(id, at: point, archives: archive)
+            let (object, floor, end) = try backup.object(
+                id, at: point, archives: archive, keys: try dataKeys(file: dataKeyFile))
             found = object.map { ($0, floor) }
             ends = [end]
         }

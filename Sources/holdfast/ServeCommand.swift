@@ -38,6 +38,11 @@ struct ServeCommand: ParsableCommand {
         help: ArgumentHelp("File with the admin token; or HOLDFAST_ADMIN_TOKEN.", valueName: "file"))
     var adminTokenFile: String?
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Keys under which data is encrypted on disk; or HOLDFAST_DATA_KEY.", valueName: "file"))
+    var dataKeyFile: String?
+
     @Flag(name: .long, help: "Answer the admin API on the client port too.")
     var adminOnClientPort = false
 
@@ -172,7 +177,8 @@ struct ServeCommand: ParsableCommand {
     private var flags: [RawSetting] {
         let scalars: [(SettingKey, String?)] = [
             (.name, name), (.data, data), (.client, client), (.peer, peer), (.admin, admin),
-            (.adminTokenFile, adminTokenFile), (.adminOnClientPort, adminOnClientPort ? "true" : nil),
+            (.adminTokenFile, adminTokenFile), (.dataKeyFile, dataKeyFile),
+            (.adminOnClientPort, adminOnClientPort ? "true" : nil),
             (.tlsDirectory, tlsDirectory), (.insecure, insecure ? "true" : nil),
             (.clientCertificate, clientCertificate), (.clientKey, clientKey),
             (.clientCertificates, clientCertificates), (.clientCA, clientCA), (.plaintext, plaintext),

@@ -6,11 +6,16 @@ import Storage
 /// Looks at everything that a node keeps, running or not. Reads only, locks nothing, starts nothing.
 public enum NodeDoctor {
     /// - Parameter tlsDirectory: else what the node has noted when it was started.
-    public static func examine(dataDirectory path: String, tlsDirectory: String? = nil) -> DoctorReport {
-        examine(dataDirectory: path, tlsDirectory: tlsDirectory, nowMs: Int64(SystemClocks.wallMs()))
+    /// - Parameter keys: of what is encrypted.
+    public static func examine(
+        dataDirectory path: String, tlsDirectory: String? = nil, keys: DataKeys? = nil
+    ) -> DoctorReport {
+        examine(dataDirectory: path, tlsDirectory: tlsDirectory, keys: keys, nowMs: Int64(SystemClocks.wallMs()))
     }
 
-    static func examine(dataDirectory path: String, tlsDirectory: String?, nowMs: Int64) -> DoctorReport {
+    static func examine(
+        dataDirectory path: String, tlsDirectory: String?, keys: DataKeys? = nil, nowMs: Int64
+    ) -> DoctorReport {
         var report = DoctorReport(directory: path)
         guard access(path, R_OK | X_OK) == 0 else {
             report.add(
@@ -22,7 +27,7 @@ public enum NodeDoctor {
         report.process = DataDirectory.holder(path: path)
         examineIdentity(&report)
         examineJournal(&report)
-        examineStore(&report)
+        examineStore(keys, &report)
         examineLeftovers(&report)
         examineSpace(&report)
         examineCertificates(tlsDirectory, nowMs: nowMs, &report)
@@ -119,10 +124,10 @@ public enum NodeDoctor {
 
     // MARK: - Store
 
-    private static func examineStore(_ report: inout DoctorReport) {
+    private static func examineStore(_ keys: DataKeys?, _ report: inout DoctorReport) {
         let place = report.directory + "/store/data.mdb"
         let directory = report.directory + "/store"
-        guard let found = StoreInspector.inspectBesideWriter(directory: directory) else {
+        guard let found = StoreInspector.inspectBesideWriter(directory: directory, keys: keys) else {
             return report.add(
                 .init(
                     "store", .changing, at: place, "the node wrote to it each time it was looked at",

@@ -1,3 +1,5 @@
+import Storage
+
 /// Version of the program; the one place where it stands.
 public let holdfastVersion = "0.4.0"
 
@@ -54,6 +56,8 @@ public struct NodeConfiguration: Sendable, Equatable {
     public var name: String
     /// The directory that holds everything of this node. Made if it is missing.
     public var dataDirectory: String
+    /// Under which journal, store and archive are encrypted; nil: not at all.
+    public var dataKeys: DataKeys?
     /// Where clients connect.
     public var client = Address(host: "127.0.0.1", port: 7001)
     /// Where other nodes connect; also the address this node is known by.

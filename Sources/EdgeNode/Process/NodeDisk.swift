@@ -47,7 +47,8 @@ struct NodeDisk {
             path: opening.path, name: opening.name, newNode: SystemRandom.number() | 1)
         let (journal, logs) = try openJournal(directory, opening)
         try check(logs, against: directory)
-        let store = try NodeStore.open(directory: directory.path, space: opening.space, logger: logger)
+        let store = try NodeStore.open(
+            directory: directory.path, keys: opening.journal.keys, space: opening.space, logger: logger)
         settleRejoin(directory)
         return NodeDisk(
             directory: directory, journal: journal, store: store,

@@ -115,10 +115,12 @@ enum NodeServer {
     }
 
     private static func opening(_ configuration: NodeConfiguration, _ space: SpaceWatch) -> NodeDisk.Opening {
-        NodeDisk.Opening(
+        var journal = JournalOptions(segmentBytes: configuration.segmentKilobytes << 10)
+        journal.keys = configuration.dataKeys
+        return NodeDisk.Opening(
             path: configuration.dataDirectory, name: configuration.name, onDamage: configuration.onDamage,
             join: configuration.join.map(\.description), ownPeerAddress: "\(configuration.peer)",
-            journal: JournalOptions(segmentBytes: configuration.segmentKilobytes << 10),
+            journal: journal,
             archiveDirectory: configuration.archiveDirectory, archiveIntervalS: configuration.archiveIntervalS,
             space: space)
     }

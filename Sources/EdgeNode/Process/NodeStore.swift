@@ -30,10 +30,12 @@ final class NodeStore: @unchecked Sendable {
     let damaged: [ShardID]
 
     /// Looks at the whole file before it is used. What is damaged of it counts as lost (O9).
-    static func open(directory: String, space: SpaceWatch, logger: Logger) throws -> NodeStore {
+    static func open(
+        directory: String, keys: DataKeys? = nil, space: SpaceWatch, logger: Logger
+    ) throws -> NodeStore {
         let path = directory + "/store"
         var lost: Set<UInt32> = []
-        switch StoreInspector.inspect(directory: path) {
+        switch StoreInspector.inspect(directory: path, keys: keys) {
         case .missing, .sound: break
         case .damagedShards(let damages):
             for damage in damages {
@@ -49,7 +51,9 @@ final class NodeStore: @unchecked Sendable {
             try setAside(path)
         case .otherVersion(let error): throw error
         }
-        let store = try ObjectStore.open(directory: path)
+        var options = StoreOptions()
+        options.keys = keys
+        let store = try ObjectStore.open(directory: path, options: options)
         for lost in store.lost {
             logger.critical("the object store has lost a shard", metadata: ["because": "\(lost)"])
         }

@@ -36,8 +36,10 @@ public struct ArchivedJournal: Sendable {
     }
 
     /// Hands out every record of a run, oldest first. Blocks.
-    public func read(_ run: Run, visit: (JournalRecord) throws -> Void) throws(JournalError) {
-        var recovery = JournalRecovery()
+    public func read(
+        _ run: Run, keys: DataKeys? = nil, visit: (JournalRecord) throws -> Void
+    ) throws(JournalError) {
+        var recovery = JournalRecovery(opener: EnvelopeOpener(keys))
         for sequence in run.first...run.last {
             let path = disk.directory + "/" + ArchiveNames.segment(sequence)
             let segment = try ArchivedSegment(path: path)

@@ -28,24 +28,35 @@ public final class Journal: Sendable {
         let code = SystemDisk.makeDirectory(directory)
         guard code == 0 else { throw .systemCall("mkdir", code, file: directory) }
         let files = SegmentFiles(directory: directory, disk: disk)
-        let (recovery, leftover) = try recover(files, visit: visit)
+        let (recovery, leftover) = try recover(files, options.keys, visit: visit)
         let start = try JournalStart.make(files, recovery, options, session: randomNumber())
         for sequence in leftover { try files.remove(sequence) }
+        let sealer = try options.keys.map { (keys) throws(JournalError) in try makeSealer(keys, directory) }
         return Journal(
             worker: JournalWorker(
-                files: files, options: options, start: start, gauge: SpaceGauge(onChange: onSpace)),
+                files: files, options: options, start: start, sealer: sealer, gauge: SpaceGauge(onChange: onSpace)),
             contents: recovery.contents)
     }
 
     private static func recover(
-        _ files: SegmentFiles, visit: (JournalRecord) throws -> Void
+        _ files: SegmentFiles, _ keys: DataKeys?, visit: (JournalRecord) throws -> Void
     ) throws(JournalError) -> (JournalRecovery, leftover: [UInt64]) {
         let span = try span(of: files, try files.sequences())
         var buffer: [UInt8] = []
-        let recovery = try JournalRecovery.run(span) { recovery, sequence, isVisited throws(JournalError) in
+        let opener = EnvelopeOpener(keys)
+        let recovery = try JournalRecovery.run(span, opener: opener) { recovery, sequence, isVisited throws(JournalError) in
             try recovery.read(files, sequence, buffer: &buffer) { if isVisited { try visit($0) } }
         }
         return (recovery, span.leftover)
+    }
+
+    private static func makeSealer(_ keys: DataKeys, _ directory: String) throws(JournalError) -> EnvelopeSealer {
+        do {
+            return try EnvelopeSealer(keys)
+        } catch {
+            throw JournalError(
+                .failed, "\(error)", place: directory, remedy: "Look at memory and OpenSSL, and start the node again")
+        }
     }
 
     /// Which segments are the journal, by what they say at their starts.

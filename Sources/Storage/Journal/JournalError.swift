@@ -11,6 +11,8 @@ public struct JournalError: Error, Equatable, Sendable, CustomStringConvertible 
         case failed
         /// Another version of the program wrote it.
         case otherVersion
+        /// Encrypted, and there is no key for it, or it is not what was encrypted.
+        case sealed
         /// The caller's `visit` threw.
         case refused
         /// Appended after `close`.
@@ -57,6 +59,10 @@ public struct JournalError: Error, Equatable, Sendable, CustomStringConvertible 
             .refused, "a record was refused: \(reason)", place: "\(file), offset \(offset)",
             remedy:
                 "Its checksum is right, so the record was written like this; start the version that wrote it")
+    }
+
+    static func sealed(_ fault: EnvelopeFault, file: String, offset: Int) -> JournalError {
+        JournalError(.sealed, fault.what, place: "\(file), offset \(offset)", remedy: fault.remedy)
     }
 
     static func closed(directory: String) -> JournalError {

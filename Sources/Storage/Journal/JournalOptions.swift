@@ -16,6 +16,8 @@ public struct JournalOptions: Sendable, Equatable {
     public var retryMs = 200
     /// Where segments are copied before they are dropped; nil: nowhere.
     public var archive: JournalArchive?
+    /// Under which payloads are encrypted; nil: not at all.
+    public var keys: DataKeys?
 
     public init() {}
 

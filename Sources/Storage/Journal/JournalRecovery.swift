@@ -34,6 +34,13 @@ struct JournalRecovery {
     private(set) var ledger = JournalLedger()
     private var isSealed = false
     private var lastFile = ""
+    /// Nil: payloads are not looked at.
+    private let opener: EnvelopeOpener?
+
+    /// Without an opener records that are encrypted count, and are visited without their payload.
+    init(opener: EnvelopeOpener? = nil) {
+        self.opener = opener
+    }
 
     /// Takes the next segment: `bytes` are the content of `file`, whose size is `fileBytes`; what `bytes`
     /// lack at the end is zeros. `visit` gets each record. If a later segment turns out to be damaged,
@@ -58,10 +65,10 @@ struct JournalRecovery {
 
     /// Reads the segments of `span`, each through `read`, and checks that none is missing.
     static func run(
-        _ span: JournalSpan,
+        _ span: JournalSpan, opener: EnvelopeOpener? = nil,
         read: (inout JournalRecovery, UInt64, _ isVisited: Bool) throws(JournalError) -> Void
     ) throws(JournalError) -> JournalRecovery {
-        var recovery = JournalRecovery()
+        var recovery = JournalRecovery(opener: opener)
         for sequence in span.live { try read(&recovery, sequence, span.missing == nil) }
         // Damage behind a gap is the better news of the two: it may be why the floor is not known.
         try recovery.finish()
@@ -127,10 +134,22 @@ struct JournalRecovery {
             header.number == nextBatch,
             let records = BatchFormat.records(of: header, at: offset, in: bytes, segmentSeed: seed)
         {
-            try take(header, records, segment, file: file, visit: visit)
+            try take(header, try opened(records, file: file), segment, file: file, visit: visit)
             if isSealed { return }
         }
         try judgeEnd(bytes, seed: seed, file: file)
+    }
+
+    private func opened(_ records: [JournalRecord], file: String) throws(JournalError) -> [JournalRecord] {
+        guard records.contains(where: \.isSealed) else { return records }
+        guard let opener else { return records.map(\.withoutSeal) }
+        do throws(EnvelopeFault) {
+            var opened: [JournalRecord] = []
+            for record in records { opened.append(try record.opened(by: opener)) }
+            return opened
+        } catch {
+            throw .sealed(error, file: file, offset: offset)
+        }
     }
 
     private mutating func take(

@@ -35,6 +35,7 @@ final class JournalWorker: @unchecked Sendable {
 
     // The journal's thread only.
     private var writer: JournalWriter
+    private let sealer: EnvelopeSealer?
     private var file: Int32
     private var scratch: [UInt8] = []
     private var failure: JournalError?
@@ -48,8 +49,12 @@ final class JournalWorker: @unchecked Sendable {
     /// A scratch buffer larger than this is given back after the batch.
     private static let keptScratchBytes = 1 << 20
 
-    init(files: SegmentFiles, options: JournalOptions, start: JournalStart, gauge: SpaceGauge) {
+    init(
+        files: SegmentFiles, options: JournalOptions, start: JournalStart, sealer: EnvelopeSealer? = nil,
+        gauge: SpaceGauge
+    ) {
         self.files = files
+        self.sealer = sealer
         self.options = options
         writer = start.writer
         file = start.file
@@ -165,7 +170,7 @@ final class JournalWorker: @unchecked Sendable {
         var recordCount = 0
         var end = rest.startIndex
         while end < rest.endIndex {
-            let size = BatchFormat.bodyBytes(of: rest[end].records)
+            let size = diskBytes(of: rest[end].records)
             if end > rest.startIndex && bodyBytes + size > options.batchBytes { break }
             bodyBytes += size
             recordCount += rest[end].records.count
@@ -205,14 +210,15 @@ final class JournalWorker: @unchecked Sendable {
 
     private func writeDurably(_ batch: JournalBatch) throws(JournalError) {
         var anchor = ledger.wantsAnchor ? ledger.anchor(limit: archiveLimit()) : []
-        var bodyBytes = batch.bodyBytes + BatchFormat.bodyBytes(of: anchor)
+        var bodyBytes = batch.bodyBytes + diskBytes(of: anchor)
         if !writer.fits(bodyBytes: bodyBytes) {
             try moveOn(for: batch)
             anchor = ledger.anchor(limit: archiveLimit())
-            bodyBytes = batch.bodyBytes + BatchFormat.bodyBytes(of: anchor)
+            bodyBytes = batch.bodyBytes + diskBytes(of: anchor)
         }
+        let groups = try sealed([[anchor], batch.appends.map(\.records)].joined())
         let extent = writer.encode(
-            [[anchor], batch.appends.map(\.records)].joined(), bodyBytes: bodyBytes,
+            groups, bodyBytes: bodyBytes,
             recordCount: batch.recordCount + anchor.count, into: &scratch)
         let startUs = Self.nowUs()
         try writeScratch(to: extent)
@@ -220,6 +226,25 @@ final class JournalWorker: @unchecked Sendable {
         if scratch.count > Self.keptScratchBytes { scratch = [] }
         note(batch, anchor)
         hasNews = hasNews || batch.recordCount > 0
+    }
+
+    /// On disk, sealed if that is wanted.
+    private func diskBytes(of records: [JournalRecord]) -> Int {
+        let bytes = BatchFormat.bodyBytes(of: records)
+        guard sealer != nil else { return bytes }
+        return bytes + records.count(where: { !$0.isFloor }) * Envelope.overheadBytes
+    }
+
+    private func sealed(_ groups: some Sequence<[JournalRecord]>) throws(JournalError) -> [[JournalRecord]] {
+        guard let sealer else { return Array(groups) }
+        var sealed: [[JournalRecord]] = []
+        for records in groups {
+            var group: [JournalRecord] = []
+            group.reserveCapacity(records.count)
+            for record in records { group.append(try record.sealed(by: sealer)) }
+            sealed.append(group)
+        }
+        return sealed
     }
 
     private func count(_ batch: JournalBatch, _ extent: Extent, durationUs: UInt64) {
@@ -296,7 +321,7 @@ final class JournalWorker: @unchecked Sendable {
         let sequence = writer.segment.sequence + 1
         // The next segment's anchor is this or, if segments can be dropped, of the same size.
         let capacity = options.capacity(
-            of: sequence, anchorBytes: BatchFormat.bodyBytes(of: ledger.anchor()), batchBytes: batch.bodyBytes)
+            of: sequence, anchorBytes: diskBytes(of: ledger.anchor()), batchBytes: batch.bodyBytes)
         let taken = try waitingForSpace(if: { $0.kind == .diskFull }) { () throws(JournalError) in
             try spares.take(atLeast: capacity)
         }

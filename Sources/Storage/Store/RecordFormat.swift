@@ -19,10 +19,10 @@ enum RecordFormat {
 
     // MARK: Checksum
 
-    private static func begin(reserving count: Int) -> ByteWriter {
+    private static func begin(reserving count: Int, format: UInt8 = version) -> ByteWriter {
         var writer = ByteWriter(reserving: count)
         writer.write(UInt32(0))
-        writer.write(version)
+        writer.write(format)
         return writer
     }
 
@@ -32,8 +32,8 @@ enum RecordFormat {
         return writer.bytes
     }
 
-    static func seal(_ content: [UInt8], _ key: RecordKey) -> [UInt8] {
-        var writer = begin(reserving: checksumBytes + 1 + content.count)
+    static func seal(_ content: [UInt8], _ key: RecordKey, format: UInt8 = version) -> [UInt8] {
+        var writer = begin(reserving: checksumBytes + 1 + content.count, format: format)
         writer.writeRaw(content)
         return finish(writer, key)
     }

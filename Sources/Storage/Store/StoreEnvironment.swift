@@ -10,6 +10,9 @@ final class StoreEnvironment: @unchecked Sendable {
     // Under the gate.
     private var mapBytes: Int
     private let options: StoreOptions
+    /// The store's thread only.
+    let sealer: EnvelopeSealer?
+    var keys: DataKeys? { options.keys }
 
     /// Slots for read transactions: event loops, views, and room to spare.
     private static let readerSlots: UInt32 = 512
@@ -23,6 +26,7 @@ final class StoreEnvironment: @unchecked Sendable {
         guard made == 0 else { throw .systemCall("mkdir", made, path: directory) }
         self.directory = directory
         self.options = options
+        sealer = try Self.makeSealer(options.keys, directory)
         mapBytes = Self.mapBytes(forFile: Self.fileBytes(directory), options)
         var handle: OpaquePointer?
         let code = mdb_env_create(&handle)
@@ -33,6 +37,15 @@ final class StoreEnvironment: @unchecked Sendable {
         } catch {
             mdb_env_close(handle)
             throw error
+        }
+    }
+
+    private static func makeSealer(_ keys: DataKeys?, _ directory: String) throws(StoreError) -> EnvelopeSealer? {
+        do {
+            return try keys.map { try EnvelopeSealer($0) }
+        } catch {
+            throw StoreError(
+                .failed, "\(error)", place: directory, remedy: "Look at memory and OpenSSL, and start the node again")
         }
     }
 

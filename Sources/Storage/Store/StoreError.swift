@@ -14,6 +14,8 @@ public struct StoreError: Error, Equatable, Sendable, CustomStringConvertible {
         case failed
         /// Another version of the program wrote it.
         case otherVersion
+        /// Encrypted, and there is no key for it, or it is not what was encrypted.
+        case sealed
         /// It does not fit what the store holds. Nothing was changed.
         case refused
         /// Asked for after `close`.

@@ -7,7 +7,8 @@ public enum StoreInspection: Equatable, Sendable {
     case damagedShards([ShardDamage])
     /// Nothing of the store can be relied on.
     case damaged(StoreError)
-    /// Another version wrote it; nothing is wrong with it otherwise, as far as is known.
+    /// Another version wrote it, or it is encrypted under a key that is not here; nothing is wrong with it
+    /// otherwise, as far as is known.
     case otherVersion(StoreError)
 }
 
@@ -44,12 +45,27 @@ struct RecordInspection {
     /// A head whose range is not known may own what lies outside all others.
     private var hasBadHead = false
     private let place: String
+    private let opener: EnvelopeOpener
 
-    init(place: String) {
+    init(place: String, keys: DataKeys? = nil) {
         self.place = place
+        opener = EnvelopeOpener(keys)
     }
 
+    /// A value as it is in the file.
     mutating func add(_ key: RecordKey, _ value: UnsafeRawBufferPointer) {
+        do throws(StoreError) {
+            if let plain = try SealedValue.open(value, key, by: opener) {
+                plain.withUnsafeBytes { addOpened(key, $0) }
+            } else {
+                addOpened(key, value)
+            }
+        } catch {
+            if fatal?.kind != .sealed { fatal = error }
+        }
+    }
+
+    private mutating func addOpened(_ key: RecordKey, _ value: UnsafeRawBufferPointer) {
         switch key.kind {
         case .internals: addInternal(key, value)
         case .head: addHead(key, value)
@@ -162,7 +178,7 @@ struct RecordInspection {
             }
             if area.expiries != area.indexed { hit(area.shard, "the expiry index has not what the objects say") }
         }
-        if let fatal { return fatal.kind == .otherVersion ? .otherVersion(fatal) : .damaged(fatal) }
+        if let fatal { return fatal.kind == .otherVersion || fatal.kind == .sealed ? .otherVersion(fatal) : .damaged(fatal) }
         guard damage.isEmpty else {
             return .damagedShards(damage.keys.sorted().map { ShardDamage(shard: $0, what: damage[$0] ?? "") })
         }

@@ -9,7 +9,7 @@ import Glibc
 /// tree can pass for the newest, nor the newest for an old one.
 public enum StoreInspector {
     /// Looks at a store that is not open. Takes as long as reading the file does.
-    public static func inspect(directory: String) -> StoreInspection {
+    public static func inspect(directory: String, keys: DataKeys? = nil) -> StoreInspection {
         let path = StoreEnvironment.dataPath(directory)
         let file = Glibc.open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else {
@@ -21,7 +21,7 @@ public enum StoreInspector {
         // LMDB takes an empty file for a new one.
         guard status.st_size > 0 else { return .missing }
         do throws(InspectionFailure) {
-            return try inspect(PageFile(file: file, byteCount: Int(status.st_size)), path: path)
+            return try inspect(PageFile(file: file, byteCount: Int(status.st_size)), path: path, keys: keys)
         } catch {
             return .damaged(damaged(error.what, path))
         }
@@ -36,7 +36,9 @@ public enum StoreInspector {
                 """)
     }
 
-    private static func inspect(_ pages: PageFile, path: String) throws(InspectionFailure) -> StoreInspection {
+    private static func inspect(
+        _ pages: PageFile, path: String, keys: DataKeys?
+    ) throws(InspectionFailure) -> StoreInspection {
         var file = pages
         let (meta, before) = try metas(file)
         try file.adopt(before)
@@ -49,7 +51,7 @@ public enum StoreInspector {
 
         var records = TreeWalk<RecordKey>(file) { RecordKey($0) }
         defer { records.free() }
-        var inspection = RecordInspection(place: path)
+        var inspection = RecordInspection(place: path, keys: keys)
         try records.walk(meta.main, used: &used) { (key, value) throws(InspectionFailure) in
             inspection.add(key, value)
         }

@@ -6,10 +6,12 @@ extension StoreInspector {
     ///
     /// LMDB writes over no page of its two newest states, so what is read between two commits is one of them, whole.
     /// Nothing of another process is held back for it: unlike a reader of LMDB's own, this one leaves no trace.
-    public static func inspectBesideWriter(directory: String, attempts: Int = 5) -> StoreInspection? {
+    public static func inspectBesideWriter(
+        directory: String, keys: DataKeys? = nil, attempts: Int = 5
+    ) -> StoreInspection? {
         for _ in 0..<attempts {
             let before = newestTransaction(directory)
-            let found = inspect(directory: directory)
+            let found = inspect(directory: directory, keys: keys)
             // Everything that was read has its checksum and its place in the sums: it cannot be whole by chance.
             if found == .sound || newestTransaction(directory) == before { return found }
         }

@@ -10,6 +10,8 @@ public struct StoreOptions: Sendable {
     public var residentBytes: Int
     /// Transactions that may wait; a caller with more has a bug.
     public var queuedTransactions: Int
+    /// Under which values are encrypted; nil: not at all.
+    public var keys: DataKeys?
     /// What erasures and installations do in one commit.
     var slice = StoreJob.Slice()
     /// For tests of crashes: called on the store's thread after each commit with their number; when it answers

@@ -6,6 +6,7 @@ struct StoreRecords: StoreReading {
     let handle: OpaquePointer
     let database: MDB_dbi
     let path: String
+    let opener: EnvelopeOpener
 
     /// Calls `body` with the value of a key, if there is one. 0, or LMDB's code.
     private func lend(_ key: RecordKey, _ body: (UnsafeRawBufferPointer) -> Void) -> Int32 {
@@ -19,10 +20,14 @@ struct StoreRecords: StoreReading {
     }
 
     func value(_ key: RecordKey) throws(StoreError) -> [UInt8]? {
-        var found: [UInt8]?
-        let code = lend(key) { found = [UInt8]($0) }
+        var found: Result<[UInt8], StoreError>?
+        let code = lend(key) { bytes in
+            found = Result { () throws(StoreError) in
+                try SealedValue.open(bytes, key, by: opener) ?? [UInt8](bytes)
+            }
+        }
         guard code == 0 || code == MDB_NOTFOUND else { throw .database("mdb_get", code, path: path) }
-        return found
+        return try found?.get()
     }
 
     func address(of key: RecordKey) -> UnsafeRawPointer? {
@@ -40,8 +45,13 @@ struct StoreRecords: StoreReading {
         var isFirst = true
         while true {
             guard let (key, value) = try move(cursor, to: isFirst ? keys.lowerBound : nil),
-                key <= keys.upperBound, body(key, value)
+                key <= keys.upperBound
             else { return }
+            if let plain = try SealedValue.open(value, key, by: opener) {
+                guard plain.withUnsafeBytes({ body(key, $0) }) else { return }
+            } else {
+                guard body(key, value) else { return }
+            }
             isFirst = false
         }
     }
@@ -85,7 +95,9 @@ final class ReadTransaction {
         var handle: OpaquePointer?
         let code = mdb_txn_begin(environment.handle, nil, UInt32(MDB_RDONLY), &handle)
         guard code == 0, let handle else { throw .database("mdb_txn_begin", code, path: environment.path) }
-        records = StoreRecords(handle: handle, database: environment.database, path: environment.path)
+        records = StoreRecords(
+            handle: handle, database: environment.database, path: environment.path,
+            opener: EnvelopeOpener(environment.keys))
     }
 
     deinit {
@@ -141,7 +153,9 @@ final class WriteTransaction: StoreTable {
         var handle: OpaquePointer?
         let code = mdb_txn_begin(environment.handle, nil, 0, &handle)
         guard code == 0, let handle else { throw .database("mdb_txn_begin", code, path: environment.path) }
-        records = StoreRecords(handle: handle, database: environment.database, path: environment.path)
+        records = StoreRecords(
+            handle: handle, database: environment.database, path: environment.path,
+            opener: EnvelopeOpener(environment.keys))
     }
 
     deinit {
@@ -169,6 +183,10 @@ final class WriteTransaction: StoreTable {
 
     func write(_ key: RecordKey, _ value: [UInt8]) throws(StoreError) {
         noteChange()
+        var value = value
+        if let sealer = environment.sealer, SealedValue.isWanted(key) {
+            value = try SealedValue.seal(value, key, by: sealer)
+        }
         let code: Int32 = withUnsafeTemporaryAllocation(byteCount: RecordKey.maximumBytes, alignment: 8) { bytes in
             var name = MDB_val(mv_size: key.write(to: bytes), mv_data: bytes.baseAddress)
             return value.withUnsafeBytes { content in

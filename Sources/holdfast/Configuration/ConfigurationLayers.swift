@@ -1,5 +1,6 @@
 import EdgeNode
 import HoldfastClient
+import Storage
 
 /// Lays file, environment and flags over each other and checks what results.
 struct ConfigurationLayers {
@@ -39,6 +40,8 @@ struct ConfigurationLayers {
     private mutating func put(_ setting: RawSetting, _ key: SettingKey) {
         if key == .adminToken { effective[.adminTokenFile] = nil }
         if key == .adminTokenFile { effective[.adminToken] = nil }
+        if key == .dataKey { effective[.dataKeyFile] = nil }
+        if key == .dataKeyFile { effective[.dataKey] = nil }
         effective[key] = setting
     }
 
@@ -106,6 +109,11 @@ private struct SettingChecker {
             case .admin: assign(&result.admin, Self.address(setting.value))
             case .adminToken: assign(&result.adminToken, Self.scalar(setting.value).flatMap(Self.token))
             case .adminTokenFile: adminTokenFromFile(setting.value, &result)
+            case .dataKey:
+                assign(
+                    &result.dataKeys,
+                    Self.scalar(setting.value).flatMap { try? DataKeys(parsing: $0, source: setting.source) })
+            case .dataKeyFile: dataKeysFromFile(setting, &result)
             case .adminOnClientPort: assign(&result.adminOnClientPort, Self.flag(setting.value))
             case .tlsDirectory: assign(&result.tlsDirectory, Self.scalar(setting.value))
             case .insecure: assign(&result.insecure, Self.flag(setting.value))
@@ -188,6 +196,17 @@ private struct SettingChecker {
             let token = Self.token(trimmed(text))
         else { return false }
         result.adminToken = token
+        return true
+    }
+
+    /// The complaint says what is wrong with the file.
+    private mutating func dataKeysFromFile(_ setting: RawSetting, _ result: inout NodeConfiguration) -> Bool {
+        guard let path = Self.scalar(setting.value) else { return false }
+        do throws(DataKeyFault) {
+            result.dataKeys = try DataKeys(file: path)
+        } catch {
+            faults.append("\(setting.source): \(error)")
+        }
         return true
     }
 

@@ -20,6 +20,7 @@ extension NodeConfiguration {
         if let plaintext { lines.append("plaintext = \(quoted(plaintext.rawValue))") }
         lines += [
             "# the admin token is \(adminToken == nil ? "not set: the admin API refuses every call" : "set")",
+            "# data on disk is \(dataKeys.map { "encrypted, \($0)" } ?? "not encrypted")",
             "admin-on-client-port = \(adminOnClientPort)",
             "demo = \(demo)",
             "core-dumps = \(coreDumps)",

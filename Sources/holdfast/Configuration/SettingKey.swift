@@ -11,6 +11,8 @@ enum SettingKey: String, CaseIterable, Sendable {
     case adminToken = "admin-token"
     case adminTokenFile = "admin-token-file"
     case adminOnClientPort = "admin-on-client-port"
+    case dataKey = "data-key"
+    case dataKeyFile = "data-key-file"
     case tlsDirectory = "tls-directory"
     case insecure
     case clientCertificate = "client-certificate"
@@ -69,7 +71,7 @@ enum SettingKey: String, CaseIterable, Sendable {
     }
 
     /// A secret on a command line is seen by every user of the machine, and files get copied around.
-    var isEnvironmentOnly: Bool { self == .adminToken }
+    var isEnvironmentOnly: Bool { self == .adminToken || self == .dataKey }
 
     /// What a good value is, for complaints and help.
     var expectation: String {
@@ -83,6 +85,8 @@ enum SettingKey: String, CaseIterable, Sendable {
         case .client, .peer, .admin: "HOST:PORT with a port from 1 to 65535"
         case .adminToken: "at least 16 printable characters"
         case .adminTokenFile: "a readable file that holds the token"
+        case .dataKey: "keys, newest first, with commas between: each 'hfd1 ' and 64 hexadecimal digits"
+        case .dataKeyFile: "a file with mode 0600 that holds data keys, one a line: 'hfd1 ' and 64 hexadecimal digits"
         case .adminOnClientPort, .insecure, .demo, .coreDumps, .bootstrap: "true or false"
         case .join: "one or more HOST:PORT"
         case .initialNodes: Self.describe(Self.initialNodeRange)
