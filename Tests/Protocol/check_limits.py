@@ -10,12 +10,22 @@ import rest
 from small_cluster import node_with
 from suite import Failure, check, equal, expect
 
+
 def metric(cluster, name):
     headers = {"Authorization": rest.bearer(cluster.admin_token)}
     for line in cluster.call(0, "GET", "/metrics", headers=headers).text.splitlines():
         if line.startswith(name):
             return float(line.rsplit(" ", 1)[1])
     raise Failure(f"there is no {name}")
+
+
+def until(condition, explanation):
+    deadline = time.monotonic() + 5
+    while True:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            if condition():
+                return
+        expect(time.monotonic() < deadline, explanation)
 
 
 def increments(connection, some, count):
@@ -82,12 +92,44 @@ def _(cluster):
         expect(answered[-1].recv(1000), "a connection that was there is served on")
         for client in held:
             client.close()
-        deadline = time.monotonic() + 5
-        while True:
-            with contextlib.suppress(OSError, http.client.HTTPException):
-                if metric(small, 'holdfast_refused_connections_total{why="address"}') >= 1:
-                    break
-            expect(time.monotonic() < deadline, "there is no room again")
+        until(lambda: metric(small, 'holdfast_refused_connections_total{why="address"}') >= 1, "there is no room again")
+
+
+@check("with few open files, clients cannot take those of the journal, the store and the links")
+def _(cluster):
+    # 512 are kept, so clients have 48.
+    with node_with(cluster, open_files=560) as small:
+        some = small.new_object()
+        address = urlsplit(small.urls[0])
+        staying = http.client.HTTPConnection(address.netloc, timeout=20)
+        equal(increments(staying, some, 1)[0], [200])
+        crowd = [socket.create_connection((address.hostname, address.port), timeout=5) for _ in range(700)]
+        closed = 0
+        for client in crowd[100:]:
+            # Those beyond are closed, by an end or by a reset; none waits for ever.
+            with contextlib.suppress(ConnectionError):
+                equal(client.recv(1), b"", "what comes unasked")
+            closed += 1
+        equal(closed, 600)
+        equal(increments(staying, some, 20)[0], [200] * 20, "writes while all seats are taken")
+        for client in crowd:
+            client.close()
+        until(lambda: metric(small, 'holdfast_refused_connections_total{why="loop"}') >= 600, "there is no room again")
+        equal(some.value(0, "n"), 21)
+
+
+@check("frames beyond a connection's rate are told by error frames and not done; who goes on is closed with 1013")
+def _(cluster):
+    with node_with(cluster, connection_rate=5) as small:
+        some = small.new_object()
+        sender, other = some.socket(0), some.socket(0)
+        for number in range(40):
+            with contextlib.suppress(OSError):
+                sender.send({"event": "message", "payload": {"number": number}})
+        equal(sender.wait_for("error")["event"], "error")
+        equal(sender.wait_closed().code, 1013, "close code")
+        heard = [event for event in some.until_marker(other, 0) if event["event"] == "message"]
+        expect(1 <= len(heard) < 35, f"{len(heard)} of 40 messages were let through")
 
 
 @check("a body that says it is encoded is not unpacked")
