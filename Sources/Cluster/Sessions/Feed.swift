@@ -140,6 +140,10 @@ final class Session {
     /// Messages under way: a client that floods waits, and then is closed.
     var openMessages = 0
     var openMessageBytes = 0
+    /// Events that came while it was greeted, to be told after; nil: too many, and the owner is asked for them.
+    var missed: [[UInt8]]? = []
+    var missedBytes = 0
+    static let missedBytesMax = 64 << 10
     /// Frames that wait.
     var waiting: [SocketFrame] = []
     var waitingBytes = 0
@@ -151,6 +155,13 @@ final class Session {
         self.feed = feed
         self.attachment = attachment
         self.connection = connection
+    }
+}
+
+extension Session {
+    func keep(_ frame: [UInt8]) {
+        missedBytes += frame.count + 64
+        if missedBytes > Session.missedBytesMax { missed = nil } else { missed?.append(frame) }
     }
 }
 

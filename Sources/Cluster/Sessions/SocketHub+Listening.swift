@@ -112,6 +112,7 @@ extension SocketHub {
             }
             for session in feed.sessions {
                 if case .ahead(let point) = session.phase, event.point > point { deliver(frame, to: session) }
+                if case .greeting = session.phase { session.keep(frame) }
             }
         }
     }
@@ -119,6 +120,7 @@ extension SocketHub {
     private mutating func tellGap(_ feed: Feed, behind cursor: EventPoint, through: EventPoint) {
         let frame = gapFrame(behind: cursor, through: through)
         for session in feed.sessions {
+            session.missed = nil
             switch session.phase {
             case .live: deliver(frame, to: session)
             case .ahead(let point) where point < through: deliver(frame, to: session)
@@ -157,11 +159,16 @@ extension SocketHub {
     /// The first frame has come, or none came: from here on the socket hears what is new.
     mutating func endGreeting(_ session: Session) {
         guard case .greeting(let since) = session.phase else { return }
-        catchUp(session, from: since)
+        // What came meanwhile is here, unless it is much: no question to the owner, and no gap.
+        guard let missed = session.missed, !session.isGone else { return catchUp(session, from: since) }
+        session.missed = nil
+        for frame in missed { deliver(frame, to: session) }
+        goLive(session)
     }
 
     /// Brings the socket from `point` to where the feed is.
     mutating func catchUp(_ session: Session, from point: EventPoint) {
+        session.missed = nil
         guard !session.isGone else { return }
         if point == session.feed.cursor { return goLive(session) }
         session.phase = .catchingUp
