@@ -116,6 +116,36 @@ struct SocketReviewTests {
         #expect(cluster.events("gap", at: socket).isEmpty)
     }
 
+    /// What comes while a socket is greeted is kept at its edge: that the owner keeps hardly anything is no gap.
+    @Test func whatComesDuringTheGreetingIsToldWithoutTheOwnerO14() throws {
+        let setting = try Setting { $0.eventHistoryBytes = 1 }
+        let cluster = setting.cluster
+        let socket = cluster.connect(at: setting.first)
+        for _ in 0..<8 { #expect(cluster.run(.addOne(), at: setting.owner)?.applied == .yes) }
+        #expect(cluster.counts(at: socket).isEmpty)
+        cluster.send(.ping, over: socket)
+        cluster.advance(ms: 100)
+        #expect(cluster.counts(at: socket) == Array(1...8))
+        #expect(cluster.events("gap", at: socket).isEmpty)
+    }
+
+    /// Beyond what is kept the owner is asked, which still has all of it.
+    @Test func muchThatComesDuringTheGreetingIsAskedForO14() throws {
+        let setting = try Setting()
+        let cluster = setting.cluster
+        let socket = cluster.connect(at: setting.first)
+        let text = Array("\"\(String(repeating: "x", count: 40_000))\"".utf8)
+        for _ in 0..<3 {
+            let answer = cluster.run(.setItems([ItemWrite(name: "a", value: text)]), at: setting.owner)
+            #expect(answer?.applied == .yes)
+        }
+        #expect(cluster.events("setItem", at: socket).isEmpty)
+        cluster.send(.ping, over: socket)
+        cluster.advance(ms: 100)
+        #expect(cluster.events("setItem", at: socket).count == 3)
+        #expect(cluster.events("gap", at: socket).isEmpty)
+    }
+
     @Test func aNodeThatIsCutOffEndsItsSockets() throws {
         let setting = try Setting()
         let cluster = setting.cluster

@@ -192,6 +192,47 @@ struct ConnectionTests {
         #expect(!client.isOpen)
     }
 
+    /// Going on to send keeps no connection whose answers are not read.
+    @Test func whoDoesNotReadIsIdleHoweverMuchItSends() throws {
+        let edge = try TestEdge()
+        edge.gateway.holdsAnswers = true
+        let client = try edge.connect()
+        try client.send(client.request("GET", item))
+        client.channel.isWritable = false
+        edge.gateway.release()
+        edge.loop.run()
+        edge.edge.flushAnswers()
+        for _ in 0..<3 {
+            edge.loop.advanceTime(by: .seconds(28))
+            #expect(client.isOpen)
+            try client.send(client.request("GET", "/livez"))
+        }
+        edge.loop.advanceTime(by: .seconds(10))
+        #expect(!client.isOpen)
+    }
+
+    @Test func whoLeavesMostAnswersUnreadIsCutOff() throws {
+        let edge = try TestEdge { $0.maximumUnreadBytesPerLoop = 250_000 }
+        let text = String(repeating: "x", count: 100_000)
+        #expect(try edge.call("POST", item, #"{"value":"\#(text)"}"#).status == 200)
+        let slow = try edge.connect()
+        let holder = AnswerHolder()
+        try slow.channel.pipeline.syncOperations.addHandler(holder, position: .first)
+        for _ in 0..<2 { try slow.send(slow.request("GET", item)) }
+        #expect(slow.isOpen)
+        // Who takes its answers is asked for nothing.
+        for _ in 0..<5 { #expect(try edge.call("GET", item).status == 200) }
+        #expect(slow.isOpen)
+        let other = try edge.connect()
+        let holderOfOne = AnswerHolder()
+        try other.channel.pipeline.syncOperations.addHandler(holderOfOne, position: .first)
+        try other.send(other.request("GET", item))
+        #expect(!slow.isOpen)
+        #expect(other.isOpen)
+        for holder in [holder, holderOfOne] { holder.letGo() }
+        #expect(edge.edge.unreadBytes == 0)
+    }
+
     @Test func aRequestBeingServedIsNotIdle() throws {
         let edge = try TestEdge()
         edge.gateway.holdsAnswers = true
@@ -286,6 +327,26 @@ struct ConnectionTests {
             "x-vaultrice-auth-signature", "idempotency-key", "holdfast-min-index",
         ] { #expect(allowed.split(separator: ", ").contains(Substring(header)), "\(header)") }
         #expect(client.isOpen)
+    }
+}
+
+/// A client that does not read: what is written to it waits here.
+final class AnswerHolder: ChannelOutboundHandler {
+    typealias OutboundIn = ByteBuffer
+    private var promises: [EventLoopPromise<Void>?] = []
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        promises.append(promise)
+    }
+
+    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        if mode == .all { letGo() }
+        context.close(mode: mode, promise: promise)
+    }
+
+    func letGo() {
+        for promise in promises { promise?.fail(ChannelError.ioOnClosedChannel) }
+        promises = []
     }
 }
 

@@ -113,6 +113,37 @@ struct EventHistoryTests {
         #expect(owner.state.replay(of: object, after: start, isUnwatchedPossible: true) == .records(records))
     }
 
+    /// A value of a megabyte of one object costs the listeners of others nothing.
+    @Test func aLargeEventDoesNotDriveOutThoseOfOtherObjectsO14() throws {
+        var owner = TestOwner()
+        let text = Array("\"\(String(repeating: "x", count: 1_000_000))\"".utf8)
+        let start = EventPoint.end(epoch: 1, index: 0)
+        for _ in 0..<6 { try watch(&owner, "small", .increment("n", by: 1, WriteOptions())) }
+        for _ in 0..<5 { try watch(&owner, "large", .setItems([ItemWrite(name: "a", value: text)])) }
+        let small = owner.state.replay(of: TestOwner.object("small"), after: start, isUnwatchedPossible: false)
+        #expect(points(small, after: start)?.count == 6)
+        let object = TestOwner.object("large")
+        #expect(owner.state.replay(of: object, after: start, isUnwatchedPossible: false) == .gap)
+        // The four newest stay, however large.
+        let late = EventPoint.end(epoch: 1, index: owner.index - 4)
+        let newest = owner.state.replay(of: object, after: late, isUnwatchedPossible: false)
+        #expect(points(newest, after: late)?.count == 4)
+    }
+
+    private func watch(_ owner: inout TestOwner, _ name: String, _ operation: Operation) throws {
+        var context = owner.context()
+        context.isWatched = true
+        guard case .write(let payload, _) = owner.state.execute(
+            Request(object: TestOwner.object(name), operation: operation), context)
+        else {
+            Issue.record("no write")
+            return
+        }
+        owner.index += 1
+        owner.payloads.append((owner.index, payload))
+        try owner.commitAll()
+    }
+
     @Test func whatWasRolledBackIsNeverTold() throws {
         var owner = TestOwner()
         var context = owner.context()

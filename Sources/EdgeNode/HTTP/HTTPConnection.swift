@@ -40,6 +40,13 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler {
         didSet { edge.bufferedBodyBytes += bufferedBodyBytes - oldValue }
     }
 
+    /// Large answers that the client has not taken; the edge bounds the sum over its connections. Smaller ones
+    /// are bounded by what a channel takes before it is not writable.
+    private(set) var unreadBytes = 0 {
+        didSet { edge.unreadBytes += unreadBytes - oldValue }
+    }
+    private static let countedAnswerBytes = 32 << 10
+
     private var rate = TokenBucket()
     /// Refused for overload: its turn comes later.
     private var isPaused = false
@@ -91,11 +98,11 @@ extension HTTPConnection {
 
     func channelReadComplete(context: ChannelHandlerContext) {
         isInReadBurst = false
-        lastActivity = edge.now
+        let now = edge.now
+        // Who sends and does not read, or sends after the last answer, is idle all the same.
+        if case .open = phase, context.channel.isWritable { lastActivity = now }
         // A burst without any part is the beginning of a head that is still too short.
-        if acceptsRequests, assembly != nil || !burstHadParts {
-            incompleteSince = incompleteSince ?? lastActivity
-        }
+        if acceptsRequests, assembly != nil || !burstHadParts { incompleteSince = incompleteSince ?? now }
         burstHadParts = false
         flushAnswers()
         context.fireChannelReadComplete()
@@ -261,11 +268,27 @@ extension HTTPConnection {
         framing.demandsTLS = transport == .encrypted && edge.settings.plaintext(on: port) != .serve
         var buffer = context.channel.allocator.buffer(capacity: 384 + response.body.count)
         buffer.write(response, framing: framing)
-        context.write(wrapOutboundOut(buffer), promise: nil)
+        write(answer: buffer, context)
         lastActivity = edge.now
         noteUnflushed()
         if framing.closes { end() } else { pump() }
         endIfDone()
+    }
+
+    private func write(answer: ByteBuffer, _ context: ChannelHandlerContext) {
+        let bytes = answer.readableBytes
+        guard bytes > HTTPConnection.countedAnswerBytes else {
+            return context.write(wrapOutboundOut(answer), promise: nil)
+        }
+        let written = context.eventLoop.makePromise(of: Void.self)
+        written.futureResult.assumeIsolated().whenComplete { _ in self.unreadBytes -= bytes }
+        unreadBytes += bytes
+        context.write(wrapOutboundOut(answer), promise: written)
+    }
+
+    /// Others need the memory: the answer is lost, and the client finds its connection closed amid it.
+    func cutOff() {
+        context?.close(promise: nil)
     }
 
     private func pause(ms: UInt64) {
@@ -300,6 +323,7 @@ extension HTTPConnection {
         guard hasUnflushedAnswers else { return }
         hasUnflushedAnswers = false
         context?.flush()
+        if unreadBytes > 0 { edge.boundUnreadAnswers() }
     }
 }
 
@@ -346,6 +370,7 @@ extension HTTPConnection {
         written.futureResult.assumeIsolated().whenComplete { _ in self.closeOutput() }
         hasUnflushedAnswers = false
         context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: written)
+        if unreadBytes > 0 { edge.boundUnreadAnswers() }
     }
 
     private func closeOutput() {

@@ -32,6 +32,7 @@ public final class HTTPEdge {
     var statistics = RequestStatistics()
     /// Of all connections; kept by themselves.
     var bufferedBodyBytes = 0
+    var unreadBytes = 0
     private(set) var isDraining = false
     private var connections: [HTTPConnection] = []
     /// What some of them have become.
@@ -150,6 +151,16 @@ public final class HTTPEdge {
         connections.swapAt(position, connections.count - 1)
         connections.removeLast()
         if position < connections.count { connections[position].listPosition = position }
+    }
+
+    /// Answers are there before anybody knows whether they are taken: beyond the bound, whoever leaves most of
+    /// them lying is cut off.
+    func boundUnreadAnswers() {
+        guard unreadBytes > settings.maximumUnreadBytesPerLoop,
+            let worst = connections.max(by: { $0.unreadBytes < $1.unreadBytes })
+        else { return }
+        statistics.cutOffConnections += 1
+        worst.cutOff()
     }
 
     private func checkConnections() {

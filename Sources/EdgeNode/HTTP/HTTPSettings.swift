@@ -11,6 +11,8 @@ public struct HTTPSettings: Sendable {
     public var maximumBodyBytes = 2 << 20
     /// Bodies of all connections of a loop that wait or are still arriving.
     public var maximumBufferedBodyBytesPerLoop = 256 << 20
+    /// Large answers of all connections of a loop that their clients have not taken.
+    public var maximumUnreadBytesPerLoop = 256 << 20
     /// Names and values of all headers of a request together, and the request line.
     public var maximumHeaderBytes = 32 << 10
     public var maximumHeaderCount = 100

@@ -158,6 +158,10 @@ struct MetricsPage {
         family(
             "holdfast_refused_connections_total", "counter", "Connections that were closed at once, by why.",
             ["address", "draining", "loop"].map { (["why": $0], "\(requests.refusedConnections[$0] ?? 0)") })
+        family(
+            "holdfast_unread_answers_cut_off_total", "counter",
+            "Connections that were closed because their clients left too many bytes of answers unread.",
+            [([:], "\(requests.cutOffConnections)")])
         gauge(
             "holdfast_http_connections", "Open client connections.", [([:], "\(requests.openConnections)")])
     }

@@ -13,6 +13,8 @@ struct RequestStatistics: Sendable {
     /// Requests and frames beyond a rate, by what the rate is for; connections that were closed at once, by why.
     var rateRefusals: [String: UInt64] = [:]
     var refusedConnections: [String: UInt64] = [:]
+    /// Connections whose clients left too many answers unread.
+    var cutOffConnections: UInt64 = 0
     var openConnections = 0
     var sockets = SocketStatistics()
 
@@ -30,6 +32,7 @@ struct RequestStatistics: Sendable {
         refusedAdministrators += other.refusedAdministrators
         rateRefusals.merge(other.rateRefusals, uniquingKeysWith: +)
         refusedConnections.merge(other.refusedConnections, uniquingKeysWith: +)
+        cutOffConnections += other.cutOffConnections
         openConnections += other.openConnections
         sockets.add(other.sockets)
     }

@@ -10,6 +10,8 @@ import DequeModule
 struct EventHistory: Sendable {
     private static let absentMax = 1_024
     private static let leastCount = 4
+    /// A record is large that takes more than this part of the bound.
+    private static let largeShare = 8
 
     var limitBytes = 512 << 10
     private(set) var records: Deque<EventRecord> = []
@@ -47,14 +49,33 @@ struct EventHistory: Sendable {
         agedCount = max(0, agedCount - 1)
     }
 
-    /// Beyond the bound the oldest records go; a few stay, however large, for those who are only a little late.
+    /// Beyond the bound large records go first, or one value of a megabyte would cost the listeners of all other
+    /// objects what they missed; then the oldest. A few stay, however large, for those who are only a little late.
     mutating func append(_ fresh: EventRecord) {
         var record = fresh
         if !record.wasPresent { record.previousTouched = lastTouched(ofAbsent: record.object) }
         if record.leavesEmpty { noteAbsent(record.object, index: record.index) }
         records.append(record)
         bytes += record.byteCount
-        while bytes > limitBytes, records.count > EventHistory.leastCount { dropOldest() }
+        if bytes > limitBytes { makeRoom() }
+    }
+
+    /// The newest do not count: however large, they cost others nothing.
+    private mutating func makeRoom() {
+        let limit = limitBytes + records.suffix(EventHistory.leastCount).reduce(0) { $0 + $1.byteCount }
+        while bytes > limit, let position = oldestLarge() { drop(at: position) }
+        while bytes > limit { dropOldest() }
+    }
+
+    private func oldestLarge() -> Int? {
+        let limit = limitBytes / EventHistory.largeShare
+        return records.dropLast(EventHistory.leastCount).firstIndex { $0.byteCount > limit }
+    }
+
+    /// Who asks for what was before it is told of a gap: the record behind it names what is missing.
+    private mutating func drop(at position: Int) {
+        bytes -= records.remove(at: position).byteCount
+        if position < agedCount { agedCount -= 1 }
     }
 
     /// An entry that nobody watched has left its object without content.
@@ -106,7 +127,7 @@ extension EventHistory {
             for record in history.records.dropFirst(history.agedCount) { merged.adopt(record, false) }
             for object in history.absentOrder { merged.noteAbsent(object, index: history.absent[object] ?? 0) }
         }
-        while merged.bytes > merged.limitBytes, merged.records.count > EventHistory.leastCount { merged.dropOldest() }
+        if merged.bytes > merged.limitBytes { merged.makeRoom() }
         self = merged
     }
 }
