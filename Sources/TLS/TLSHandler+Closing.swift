@@ -62,7 +62,8 @@ extension TLSHandler {
         state = .closing
         closePromise = promise
         var farewell = ByteBuffer()
-        if case .ended = output {} else { connection?.close(output: &farewell) }
+        // What was flushed and will not be sent makes this end a truncation, and the peer must see it as one.
+        if case .ended = output {} else if !waiting.hasFlushed { connection?.close(output: &farewell) }
         failWaiting(ChannelError.ioOnClosedChannel)
         let written = context.eventLoop.makePromise(of: Void.self)
         // Also when it fails: the channel is gone then.
@@ -89,6 +90,14 @@ extension TLSHandler {
         closePromise = nil
         end(failing: ChannelError.ioOnClosedChannel)
         context.close(mode: .all, promise: promise)
+    }
+
+    /// The transport has closed before this side did: that is what was asked for.
+    func endClosed() {
+        let promise = closePromise
+        closePromise = nil
+        end(failing: ChannelError.ioOnClosedChannel)
+        promise?.succeed(())
     }
 
     /// The end by a fault: everybody is told once, and the channel is closed.

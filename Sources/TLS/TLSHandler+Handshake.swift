@@ -28,12 +28,13 @@ extension TLSHandler {
 
     func shakeHands(with bytes: ByteBuffer, _ context: ChannelHandlerContext) {
         guard var gathered = hello else { return goOn(with: bytes, context) }
+        // One owner: or each packet would copy all that came before it.
+        hello = nil
         var bytes = bytes
         if gathered.readableBytes == 0 { gathered = bytes } else { gathered.writeBuffer(&bytes) }
         switch gathered.withUnsafeReadableBytes({ ClientHelloGate.judge($0) }) {
         case .incomplete: hello = gathered
         case .complete:
-            hello = nil
             if connect(context) { goOn(with: gathered, context) }
         case .tooLong: fail(.handshakeFailed(reason: "the client's first message is too long"), context)
         case .notTLS: answerPlaintext(Array(gathered.readableBytesView.prefix(4_096)), context)

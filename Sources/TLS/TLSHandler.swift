@@ -12,7 +12,9 @@ import NIOCore
 ///   `ChannelEvent.inputClosed`. An end without that is `TLSError.truncated`.
 /// - `close(mode: .output)` says that this side is done when all that was flushed has been written, and then half
 ///   closes the transport. `close(mode: .all)` says so, waits until that is written, `Options.closeTimeout` at
-///   most, and closes; it does not wait for the peer's answer, which would tell nothing.
+///   most, and closes; it does not wait for the peer's answer, which would tell nothing. What was flushed and waits
+///   for the network is dropped then, as by any channel: this side does not say that it is done, so that the peer
+///   sees a truncation.
 /// - It reads from the network when the next handler asks for more, and for its own handshake.
 ///
 /// Removing it leaves the transport as it is, without TLS: only for channels that are about to close.
@@ -114,7 +116,8 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
         switch state {
         case .handshaking: report(.handshakeFailed(reason: "the peer ended the connection"), context)
         case .open where !inputEnded: report(.truncated, context)
-        case .idle, .open, .closing, .ended: end(failing: ChannelError.ioOnClosedChannel)
+        case .closing: endClosed()
+        case .idle, .open, .ended: end(failing: ChannelError.ioOnClosedChannel)
         }
         context.fireChannelInactive()
     }
