@@ -152,3 +152,31 @@ let package = Package(
             swiftSettings: strict),
     ]
 )
+
+// Fuzzers are a program of their own, which only `scripts/fuzz` builds: libFuzzer brings its `main`.
+if Context.environment["HOLDFAST_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "fuzz",
+            dependencies: nio + [
+                "EdgeNode", "TLS", "Cluster", "Placement", "ObjectRuntime", "Raft", "Binary", "Storage", "StoreBinding", "Crypto",
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            path: "Fuzzers", exclude: ["Corpus"],
+            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
+}
+
+// What TLS costs beside others (`Benchmarks/tls`).
+if Context.environment["HOLDFAST_BENCHMARKS"] != nil {
+    package.dependencies.append(.package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"))
+    package.targets.append(
+        .executableTarget(
+            name: "tls-bench",
+            dependencies: nio + [
+                "TLS", "COpenSSL",
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ],
+            path: "Benchmarks/TLS", swiftSettings: strict))
+}

@@ -128,7 +128,7 @@ extension Command {
         case .createAdministrator(let new): ("admin.create", "\(new.name) as \(new.role.name)")
         case .revokeAdministrator(let name): ("admin.revoke", name)
         case .setStanding(let node, let standing): ("node.\(standing)", auditText(node))
-        case .removeNode(let node): ("node.remove", auditText(node))
+        case .removeNode(let node, _): ("node.remove", auditText(node))
         case .planSplit(let shard, _, _): ("shard.split", "\(shard)")
         case .planMerge(let left, _, let right, _): ("shard.merge", "\(left) and \(right)")
         case .setObjectLimits: ("cluster.limits", "")

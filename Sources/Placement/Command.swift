@@ -36,8 +36,9 @@ public enum Command: Sendable, Equatable {
     case cancelPlan(ShardID, expected: Epoch, proposer: NodeProcess, plan: ShardPlan)
 
     case setStanding(NodeID, NodeStanding)
-    /// Forgets a node that keeps nothing; it never comes back under its id.
-    case removeNode(NodeID)
+    /// Forgets a node that keeps nothing; it never comes back under its id, and not with a certificate that is older
+    /// than this. The time is 0 in journals of 0.3.0, which knew no certificates.
+    case removeNode(NodeID, atMs: UInt64 = 0)
 
     case setLeaseDuration(milliseconds: UInt64)
     /// Leases of earlier durations have run out, as far as the settings of this revision are concerned.

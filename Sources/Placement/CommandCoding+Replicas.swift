@@ -19,9 +19,10 @@ extension Command {
             writer.write(Kind.setStanding.rawValue)
             writer.write(node.rawValue)
             writer.write(standing.rawValue)
-        case .removeNode(let node):
-            writer.write(Kind.removeNode.rawValue)
+        case .removeNode(let node, let atMs):
+            writer.write((atMs == 0 ? Kind.removeNode : .removeNodeAt).rawValue)
             writer.write(node.rawValue)
+            if atMs > 0 { writer.write(atMs) }
         default:
             return false
         }
@@ -47,7 +48,11 @@ extension Command {
             }
             return .setStanding(node, standing)
         default:
-            return .removeNode(NodeID(rawValue: try reader.readUInt64()))
+            let node = NodeID(rawValue: try reader.readUInt64())
+            guard kind == .removeNodeAt else { return .removeNode(node) }
+            let atMs = try reader.readUInt64()
+            guard atMs > 0 else { throw DecodingFailure("a node was removed at no time") }
+            return .removeNode(node, atMs: atMs)
         }
     }
 

@@ -40,6 +40,7 @@ extension Command {
         case setOrigins = 44
         case setAuditRetention = 45
         case audited = 46
+        case removeNodeAt = 47
     }
 }
 
@@ -81,7 +82,7 @@ extension Command: BinaryCoded {
             return .register(registration)
         case .fence, .bury, .appoint, .assign, .yield:
             return try Self.readOwnership(kind, from: &reader)
-        case .recordReplicas, .reportLost, .setStanding, .removeNode:
+        case .recordReplicas, .reportLost, .setStanding, .removeNode, .removeNodeAt:
             return try Self.readReplicas(kind, from: &reader)
         case .planSplit, .split, .planMerge, .merge, .cancelPlan:
             return try Self.readDivision(kind, from: &reader)

@@ -147,8 +147,8 @@ public struct PlacementState: Sendable, Equatable {
             divide(command)
         case .setStanding(let node, let standing):
             setStanding(standing, of: node)
-        case .removeNode(let node):
-            removeNode(node)
+        case .removeNode(let node, let atMs):
+            removeNode(node, atMs: atMs)
         case .setLeaseDuration, .settleLeaseDuration, .setClockDrift, .setReadMode, .setReplacement,
             .setReplicasPerShard:
             changeSetting(command)

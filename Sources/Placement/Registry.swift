@@ -17,6 +17,14 @@ public struct Registry: Sendable, Equatable {
     private(set) var strangers: [Stranger] = []
     /// Nodes that were removed, in the order of their removal, bounded; they do not come back.
     public private(set) var removed: [NodeID] = []
+    /// Names whose last holder was removed, oldest first, bounded.
+    public private(set) var removals: [Removal] = []
+
+    /// Certificates of that name that were made before do not count any more.
+    public struct Removal: Sendable, Equatable {
+        public let name: String
+        public let atMs: UInt64
+    }
 
     struct Stranger: Sendable, Equatable {
         let node: NodeID
@@ -114,11 +122,24 @@ public struct Registry: Sendable, Equatable {
     }
 
     /// Forgets a node, its runs with it: they count as over.
-    mutating func remove(_ node: NodeID) {
+    mutating func remove(_ node: NodeID, atMs: UInt64) {
         guard let position = position(of: node) else { return }
-        nodes.remove(at: position)
+        let name = ExactText(nodes.remove(at: position).name)
+        // A node that was replaced has left its name, and its certificate, to the other.
+        if atMs > 0, !nodes.contains(where: { ExactText($0.name) == name }) { note(Removal(name: name.text, atMs: atMs)) }
         if removed.count >= PlacementLimits.removedNodes { removed.removeFirst() }
         removed.append(node)
+    }
+
+    private mutating func note(_ removal: Removal) {
+        removals.removeAll { ExactText($0.name) == ExactText(removal.name) }
+        if removals.count >= PlacementLimits.removedNodes { removals.removeFirst() }
+        removals.append(removal)
+    }
+
+    /// When the name's last holder was removed, if it was.
+    public func removal(ofName name: String) -> UInt64? {
+        removals.last { ExactText($0.name) == ExactText(name) }?.atMs
     }
 
     /// Why a node may not go by a name, if it may not: one name is one node.
@@ -177,6 +198,24 @@ extension Registry: BinaryCoded {
         removed = try reader.readNodes(limit: PlacementLimits.removedNodes)
         guard removed.allSatisfy({ position(of: $0) == nil }), Set(removed).count == removed.count else {
             throw DecodingFailure("the registry holds a node that was removed")
+        }
+    }
+
+    func encodeRemovals(into writer: inout ByteWriter) {
+        writer.writeArray(removals) {
+            $0.writeString($1.name)
+            $0.write($1.atMs)
+        }
+    }
+
+    mutating func readRemovals(from reader: inout ByteReader) throws(DecodingFailure) {
+        for _ in 0..<(try reader.readCount(limit: PlacementLimits.removedNodes)) {
+            let name = try reader.readString(limit: PlacementLimits.nameBytes)
+            let atMs = try reader.readUInt64()
+            guard atMs > 0, removal(ofName: name) == nil else {
+                throw DecodingFailure("the registry remembers a removal twice, or at no time")
+            }
+            removals.append(Removal(name: name, atMs: atMs))
         }
     }
 

@@ -43,13 +43,13 @@ extension PlacementState {
 
     /// Only a node that keeps nothing is forgotten: as member or owner it is still needed, or still
     /// believed to be.
-    mutating func removeNode(_ node: NodeID) -> CommandResult {
+    mutating func removeNode(_ node: NodeID, atMs: UInt64) -> CommandResult {
         if registry.isRemoved(node) { return .done }
         guard let record = registry.record(of: node) else { return .refused(.unknownNode) }
         let isInUse = table.records.contains { $0.isMember(node) || $0.owner?.node == node }
         if isInUse { return .refused(.nodeInUse) }
         if !record.live.isEmpty && record.standing == .active { return .refused(.nodeIsLive) }
-        registry.remove(node)
+        registry.remove(node, atMs: atMs)
         return .done
     }
 }

@@ -3,7 +3,8 @@ import Raft
 
 /// The whole state as bytes: what the placement group's snapshots carry.
 extension PlacementState: BinaryCoded {
-    /// Version 3 adds administrators, origins of projects, rights and versions of keys, and the audit.
+    /// Version 3 adds administrators, origins of projects, rights and versions of keys, the audit, and
+    /// the names of removed nodes.
     static let formatVersion: UInt8 = 3
 
     public func encode(into writer: inout ByteWriter) {
@@ -16,6 +17,7 @@ extension PlacementState: BinaryCoded {
         writer.write(tenants)
         tenants.encodeAccess(into: &writer)
         writer.write(audit)
+        registry.encodeRemovals(into: &writer)
     }
 
     /// Refuses bytes that would make a state in which an invariant is broken.
@@ -39,6 +41,7 @@ extension PlacementState: BinaryCoded {
         if version == Self.formatVersion {
             try tenants.readAccess(from: &reader)
             audit = try AuditLog(from: &reader)
+            try self.registry.readRemovals(from: &reader)
         }
         guard namesNoFencedOwner else {
             throw DecodingFailure("the table names an owner that is not live (I5)")

@@ -179,10 +179,10 @@ import Testing
                 Registration(
                     node: other, nonce: 1, name: "n20", peerAddress: "127.0.0.1:1", clientURL: "http://127.0.0.1:2",
                     version: "0.4.0")))
-        func proof(_ node: String, cluster: String = "c") throws -> PeerProof {
+        func proof(_ node: String, cluster: String = "c", madeAtMs: UInt64 = 1_000) throws -> PeerProof {
             .certified(
                 own: try #require(PeerIdentity(cluster: "c", node: "n1")),
-                peer: try #require(PeerIdentity(cluster: cluster, node: node)))
+                peer: try #require(PeerIdentity(cluster: cluster, node: node)), madeAtMs: madeAtMs)
         }
         #expect(gateway.view.accepts(other, with: try proof("n20")) == .welcome)
         #expect(gateway.view.accepts(other, with: try proof("n21")) == .otherNode)
@@ -193,11 +193,18 @@ import Testing
 
         gateway.apply(.setStanding(other, .draining))
         gateway.apply(.bury(node: other, nonce: 1, candidates: []))
-        gateway.apply(.removeNode(other))
+        gateway.apply(.removeNode(other, atMs: 5_000))
         let hello = PeerHello(role: .node, clusterID: 7, nodeID: other, nonce: 1)
         #expect(gateway.view.accepts(other, with: try proof("n20")) == .removedNode)
         #expect(gateway.view.accepts(other, with: .plain) == .removedNode)
         // What open links are held against when the view changes.
         #expect(gateway.view.acceptsLink(from: hello, with: try proof("n20")) == .removedNode)
+        // Nor may its certificate open a door to another one; a newer certificate of that name may.
+        let fresh = NodeID(rawValue: 99)
+        for madeAtMs: UInt64 in [0, 1_000, 5_000] {
+            #expect(gateway.view.accepts(fresh, with: try proof("n20", madeAtMs: madeAtMs)) == .removedNode)
+        }
+        #expect(gateway.view.accepts(fresh, with: try proof("n20", madeAtMs: 5_001)) == .welcome)
+        #expect(gateway.view.accepts(fresh, with: try proof("n21")) == .welcome)
     }
 }

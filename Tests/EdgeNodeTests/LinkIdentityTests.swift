@@ -20,7 +20,7 @@ import Testing
 
         func greet(_ hello: PeerHello, _ proof: PeerProof) -> PeerHelloAnswer {
             var verdict = PeerHelloAnswer.Verdict.welcome
-            if case .certified(let own, let peer) = proof {
+            if case .certified(let own, let peer, _) = proof {
                 if peer.cluster != own.cluster { verdict = .otherCluster } else if peer.node != "n1" { verdict = .otherNode }
             }
             return PeerHelloAnswer(verdict: verdict, clusterID: 7, nodeID: NodeID(rawValue: 2))

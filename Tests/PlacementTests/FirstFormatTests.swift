@@ -92,7 +92,7 @@ struct FirstFormatTests {
         var machine = expected()
         machine.apply(.createKey(apiKey("k")))
         machine.apply(.setQuota(project: "demo", Quota(objects: 5)))
-        let newer = machine.state.audit.encode().count + 3
+        let newer = machine.state.audit.encode().count + 4
         let older = [2] + machine.state.encode().dropFirst().dropLast(newer)
         let state = try PlacementState.decode(older)
         #expect(state == machine.state)

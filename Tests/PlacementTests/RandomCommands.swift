@@ -32,7 +32,7 @@ extension Dice {
             return division(state)
         case 26:
             let node = node(1 + below(7))
-            return chance(60) ? .setStanding(node, pick(NodeStanding.allCases)) : .removeNode(node)
+            return chance(60) ? .setStanding(node, pick(NodeStanding.allCases)) : .removeNode(node, atMs: chance(50) ? 0 : 1_000)
         case 27:
             return access(state)
         case 28 where chance(50):

@@ -163,6 +163,35 @@ struct NodeCommandTests {
         #expect(machine.apply(named(7, nonce: 1, "n1")) == .registered(process(7, 4)), "its name is free")
     }
 
+    @Test("the name of a removed node is remembered with the time, unless another has it by then")
+    func removedNames() throws {
+        var machine = Machine(genesis(nodes: 1, shards: 1))
+        machine.apply(named(5, nonce: 1, "five"))
+        machine.apply(named(6, nonce: 1, "six"))
+        for number in [5, 6] { machine.apply(.setStanding(node(number), .draining)) }
+        machine.apply(.removeNode(node(5), atMs: 700))
+        // What 0.3.0 removed is not remembered: it knew no certificates.
+        machine.apply(.removeNode(node(6)))
+        #expect(machine.state.registry.removals.map(\.atMs) == [700])
+        #expect(machine.state.registry.removal(ofName: "five") == 700)
+        let copy = try PlacementState.decode(machine.state.encode())
+        #expect(copy == machine.state && copy.registry.removal(ofName: "five") == 700)
+
+        // Another node takes the name while the first is still listed: its certificate is that of the name.
+        machine.apply(named(7, nonce: 1, "seven"))
+        let first = try #require(machine.state.registry.record(of: node(7))?.newestLive)
+        machine.apply(.fence(first, candidates: [], cause: .leaseExpired))
+        machine.apply(named(8, nonce: 1, "seven"))
+        #expect(machine.apply(.removeNode(node(7), atMs: 800)) == .done)
+        #expect(machine.state.registry.removal(ofName: "seven") == nil)
+
+        // The newest removal of a name counts.
+        machine.apply(named(9, nonce: 1, "five"))
+        machine.apply(.setStanding(node(9), .draining))
+        machine.apply(.removeNode(node(9), atMs: 900))
+        #expect(machine.state.registry.removals.map(\.atMs) == [900])
+    }
+
     @Test("the memory of removed nodes is bounded")
     func boundedRemovals() {
         var machine = Machine(genesis(nodes: 1, shards: 1))

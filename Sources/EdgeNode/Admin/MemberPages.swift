@@ -57,7 +57,7 @@ extension AdminCall {
         guard record.node != edge.gateway.view.nodeID else {
             throw .unavailable("A node cannot say of itself that it is removed: ask another one")
         }
-        propose(.removeNode(record.node)) { self.removed(record.name) }
+        propose(.removeNode(record.node, atMs: edge.gateway.wallMs())) { self.removed(record.name) }
     }
 
     private func answerRemoved(_ name: String) { answer(removed(name)) }

@@ -1,6 +1,7 @@
 import Cluster
 import Placement
 import Raft
+import TLS
 
 /// Who a node's certificate says that its holder is: a name within a cluster. It stands in the certificate as a URI,
 /// `holdfast://CLUSTER/node/NAME`, among the subject's alternative names (RFC 5280, 4.2.1.6).
@@ -54,17 +55,26 @@ public struct PeerIdentity: Sendable, Equatable, CustomStringConvertible {
 /// What the two ends of a link have proven: nothing, where links are in the clear.
 enum PeerProof: Equatable {
     case plain
-    /// Our certificate, and that of the other end; both of one authority.
-    case certified(own: PeerIdentity, peer: PeerIdentity)
+    /// Our certificate, and that of the other end with the time when it was made; both of one authority.
+    case certified(own: PeerIdentity, peer: PeerIdentity, madeAtMs: UInt64)
+
+    /// Nil if the certificate names no node.
+    init?(own: PeerIdentity, peer certificate: Certificate?) {
+        guard let certificate, let peer = PeerIdentity(uris: certificate.uris) else { return nil }
+        let madeAt = max(0, certificate.notBefore + CertificateAuthority.backdatedMilliseconds)
+        self = .certified(own: own, peer: peer, madeAtMs: UInt64(madeAt))
+    }
 }
 
 extension ClusterView {
-    /// Whether the other end may call itself `node`: its certificate is of our cluster, the node was not removed, and
-    /// the registry knows it by the certificate's name. One that is not registered may ask to join, by that name.
+    /// Whether the other end may call itself `node`: its certificate is of our cluster and younger than any removal of a
+    /// node of that name, the node was not removed, and the registry knows it by the certificate's name. One that is not
+    /// registered may ask to join, by that name.
     func accepts(_ node: NodeID, with proof: PeerProof) -> PeerHelloAnswer.Verdict {
         if let registry = state?.registry, registry.removed.contains(node) { return .removedNode }
-        guard case .certified(let own, let peer) = proof else { return .welcome }
+        guard case .certified(let own, let peer, let madeAtMs) = proof else { return .welcome }
         guard peer.cluster == own.cluster else { return .otherCluster }
+        if let removedAtMs = state?.registry.removal(ofName: peer.node), madeAtMs <= removedAtMs { return .removedNode }
         guard let record = state?.registry.record(of: node) else { return .welcome }
         return record.name == peer.node ? .welcome : .otherNode
     }

@@ -226,8 +226,8 @@ private final class PeerLinkHandler: ChannelInboundHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if let own, let handshake = event as? TLSHandshakeCompleted {
             certificate = handshake.peerCertificate
-            if let peer = PeerIdentity(uris: certificate?.uris ?? []) {
-                proof = .certified(own: own, peer: peer)
+            proof = PeerProof(own: own, peer: certificate)
+            if proof != nil {
                 link.value.greet()
             } else {
                 link.value.reject(.noIdentity, "somebody", "the certificate names no node")

@@ -31,8 +31,8 @@ final class PeerReceiver: ChannelInboundHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if let own, let handshake = event as? TLSHandshakeCompleted {
             certificate = handshake.peerCertificate
-            if let peer = PeerIdentity(uris: certificate?.uris ?? []) {
-                proof = .certified(own: own, peer: peer)
+            proof = PeerProof(own: own, peer: certificate)
+            if proof != nil {
             } else {
                 reject(.noIdentity, "the certificate names no node", context)
             }
@@ -92,7 +92,7 @@ final class PeerReceiver: ChannelInboundHandler {
     /// What is known of the other end: its certificate's name, the number that it claims, its address.
     private func name(_ hello: PeerHello?, _ context: ChannelHandlerContext) -> String {
         var words: [String] = []
-        if case .certified(_, let peer)? = proof { words.append("\(peer)") }
+        if case .certified(_, let peer, _)? = proof { words.append("\(peer)") }
         if let hello { words.append("\(hello.nodeID)") }
         if let address = context.remoteAddress { words.append("\(address)") }
         return words.joined(separator: ", ")

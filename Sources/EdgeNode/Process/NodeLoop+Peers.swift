@@ -120,7 +120,7 @@ extension NodeLoop: PeerReceiverOwner {
     func received(_ messages: [PeerMessage], from hello: PeerHello, _ proof: PeerProof, on channel: any Channel) {
         for message in messages {
             // A node joins by the name in its certificate only.
-            if case .join(let request) = message, case .certified(_, let peer) = proof,
+            if case .join(let request) = message, case .certified(_, let peer, _) = proof,
                 request.name != peer.node || request.node != hello.nodeID
             {
                 let reason = "it asks to join as \(request.name)"

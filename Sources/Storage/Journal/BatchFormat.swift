@@ -36,7 +36,7 @@ enum BatchFormat {
     /// A batch of no records: what a seal or a close mark takes.
     static let emptyBytes = stride(bodyBytes: 0)
     static let maximumBodyBytes = Int(Int32.max)
-    private static let magic: UInt32 = 0x3142_4648  // "HFB1"
+    static let magic: UInt32 = 0x3142_4648  // "HFB1"
 
     static func bodyBytes(of records: [JournalRecord]) -> Int {
         var sum = 0
@@ -54,7 +54,7 @@ enum BatchFormat {
         (headerBytes + bodyBytes + alignment - 1) & ~(alignment - 1)
     }
 
-    private static func recordSeed(segment seed: UInt32, number: UInt64, session: UInt64) -> UInt32 {
+    static func recordSeed(segment seed: UInt32, number: UInt64, session: UInt64) -> UInt32 {
         withUnsafeTemporaryAllocation(byteCount: 16, alignment: 8) { words in
             words.storeBytes(of: number.littleEndian, as: UInt64.self)
             words.storeBytes(of: session.littleEndian, toByteOffset: 8, as: UInt64.self)

@@ -1,0 +1,1 @@
+../../Tests/EdgeNodeTests/Support/ExecutingGateway.swift
