@@ -1,9 +1,12 @@
-"""Runs one of tlsfuzzer's scripts: SEED [+gcm|+ecdhe] SCRIPT ARGUMENT…
+"""Runs one of tlsfuzzer's scripts: SEED [+WORD…] SCRIPT ARGUMENT…
 
 Both servers have to be asked the same: which conversations are sampled, and what is fuzzed in them, is drawn from a
-seed. Many scripts name suites that both servers refuse before it comes to what the script is about, and let no other
-be chosen. With `+gcm` such a script offers AES-GCM where it names CBC; with `+ecdhe` one that knows only the key
-exchange by RSA offers ECDHE with AES-GCM in its place, with the extensions that this needs.
+seed. Many scripts offer what both servers refuse before it comes to what the script is about, and let nothing else be
+chosen. These words change that:
+
++gcm    AES-GCM is offered where the script names CBC
++sig    groups and signature algorithms are sent where the script leaves them out
++ecdhe  ECDHE with AES-GCM is offered, and expected, where the script knows only the key exchange by RSA; with +sig
 """
 
 import random
@@ -61,19 +64,24 @@ def send_extensions():
     messages.ClientHelloGenerator.__init__ = make_with
 
 
+def adapt(words):
+    if "+gcm" in words:
+        rename(GCM)
+    if "+ecdhe" in words:
+        rename(ECDHE)
+        expect_key_exchange()
+    if "+ecdhe" in words or "+sig" in words:
+        send_extensions()
+
+
 def main():
     seed, *words = sys.argv[1:]
     random.seed(int(seed))
     # tlsfuzzer draws some of what it sends, and of its conversations' names, from this.
     random.SystemRandom = lambda: random.Random(int(seed))
-    if words[0] in ("+gcm", "+ecdhe"):
-        rename(GCM if words[0] == "+gcm" else ECDHE)
-        if words[0] == "+ecdhe":
-            expect_key_exchange()
-            send_extensions()
-        del words[0]
-    sys.argv = words
-    runpy.run_path(words[0], run_name="__main__")
+    adapt([word for word in words if word.startswith("+")])
+    sys.argv = [word for word in words if not word.startswith("+")]
+    runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 main()

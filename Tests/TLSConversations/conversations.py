@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import time
@@ -26,7 +27,7 @@ class Session:
     def __init__(self, arguments, certificates, nodes):
         self.arguments, self.certificates, self.nodes = arguments, certificates, nodes
         self.deadline = time.monotonic() + arguments.seconds
-        self.logs = Path(arguments.logs)
+        self.logs = Path(arguments.logs).resolve()
         self.logs.mkdir(parents=True, exist_ok=True)
         # A port for each script that is held with `s_server` at the same time.
         self.reference_ports = queue.SimpleQueue()
@@ -56,8 +57,9 @@ class Session:
     def _with_reference(self, entry, log):
         port = self.reference_ports.get()
         try:
-            with Reference(entry.server, port, self.certificates):
-                return self._run(entry, port, log)
+            with Reference(entry.server, port, self.certificates) as reference:
+                outcome = self._run(entry, port, log)
+                return "s_server has ended" if reference.has_ended else outcome
         finally:
             self.reference_ports.put(port)
 
@@ -103,6 +105,8 @@ def parse():
 
 
 def main():
+    # So that the nodes are stopped.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     arguments = parse()
     plan = read_plan(arguments.plan, SERVERS)
     entries = [entry for entry in plan

@@ -65,7 +65,7 @@ class Nodes:
 
     def stopped(self):
         """Lines of the logs by which a process of a node ended."""
-        signs = ("Fatal", "Precondition", "has ended")
+        signs = ("Fatal error", "Precondition failed", "starting the next")
         return [f"{log.name}: {line}" for log in sorted(self.directory.glob("*/n1.log"))
                 for line in log.read_text(errors="replace").splitlines() if any(sign in line for sign in signs)]
 
@@ -85,17 +85,24 @@ class Reference:
             command += ["-num_tickets", "1"]
         self.process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        said = []
         for line in self.process.stdout:
+            said.append(line)
             if line.startswith("ACCEPT"):
                 break
-
-    def __enter__(self):
+        else:
+            raise SystemExit(f"s_server did not come up on port {port}: {''.join(said)}")
         # What it says of each connection is read by nobody, and must not fill the pipe.
         self.drain = subprocess.Popen(["cat"], stdin=self.process.stdout, stdout=subprocess.DEVNULL)
+
+    @property
+    def has_ended(self):
+        return self.process.poll() is not None
+
+    def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self.ended = self.process.poll()
         self.process.kill()
         self.process.wait()
         self.drain.wait()
