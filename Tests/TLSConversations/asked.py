@@ -52,14 +52,14 @@ def send_extensions():
     make = messages.ClientHelloGenerator.__init__
 
     def make_with(self, ciphers=None, extensions=None, *rest, **named):
-        extensions = {} if extensions is None else extensions
-        groups = [GroupName.secp256r1, GroupName.x25519]
-        extensions.setdefault(ExtensionType.supported_groups, SupportedGroupsExtension().create(groups))
-        extensions.setdefault(
-            ExtensionType.signature_algorithms, SignatureAlgorithmsExtension().create(SIG_ALL))
-        extensions.setdefault(
-            ExtensionType.signature_algorithms_cert, SignatureAlgorithmsCertExtension().create(SIG_ALL))
-        make(self, ciphers, extensions, *rest, **named)
+        # In front: what is fuzzed is counted from the end.
+        added = {
+            ExtensionType.supported_groups: SupportedGroupsExtension().create(
+                [GroupName.secp256r1, GroupName.x25519]),
+            ExtensionType.signature_algorithms: SignatureAlgorithmsExtension().create(SIG_ALL),
+            ExtensionType.signature_algorithms_cert: SignatureAlgorithmsCertExtension().create(SIG_ALL),
+        }
+        make(self, ciphers, added | (extensions or {}), *rest, **named)
 
     messages.ClientHelloGenerator.__init__ = make_with
 

@@ -22,18 +22,19 @@ AGAINST_US = (Verdict.DIFFERENT, Verdict.HERE)
 
 @dataclass
 class Reason:
-    """Why the conversations with such names fail: here, or at both."""
+    """Why the conversations with such names fail in such a way: here, or at both."""
 
     where: str
     script: str
     conversation: re.Pattern
+    fault: re.Pattern
     text: str
     used: bool = False
 
     def is_of(self, found):
         return (self.where == ("here" if found.verdict in AGAINST_US else "both")
-                and fnmatchcase(f"{found.entry.server} {found.entry.script}", self.script)
-                and self.conversation.fullmatch(found.conversation))
+                and fnmatchcase(found.entry.script, self.script)
+                and self.conversation.fullmatch(found.conversation) and self.fault.search(found.here))
 
 
 @dataclass
@@ -47,15 +48,17 @@ class Found:
 
 
 def read_reasons(path):
-    """Lines of four parts with ` | ` between them: here or both, server and script, conversation, reason."""
-    reasons = []
+    """Lines of four parts with ` | ` between them: here or both, script, conversation, fault. Above them, behind
+    `= `, stands the reason."""
+    reasons, text = [], None
     for line in Path(path).read_text().splitlines():
-        if not line.strip() or line.startswith("#"):
-            continue
         parts = [part.strip() for part in line.split(" | ")]
-        if len(parts) != 4 or parts[0] not in ("here", "both") or not parts[3]:
-            raise SystemExit(f"{path}: not a reason: {line}")
-        reasons.append(Reason(parts[0], parts[1], re.compile(parts[2]), parts[3]))
+        if line.startswith("= "):
+            text = line.removeprefix("= ")
+        elif line.strip() and not line.startswith("#"):
+            if text is None or len(parts) != 4 or parts[0] not in ("here", "both"):
+                raise SystemExit(f"{path}: not a reason: {line}")
+            reasons.append(Reason(parts[0], parts[1], re.compile(parts[2]), re.compile(parts[3]), text))
     return reasons
 
 
@@ -114,7 +117,7 @@ class Comparison:
             print(f"STOPPED {line}")
         for reason in self.reasons:
             if not reason.used:
-                print(f"unused reason: {reason.where} | {reason.script} | {reason.conversation.pattern}")
+                print(f"unused: {reason.where} | {reason.script} | {reason.conversation.pattern}: {reason.text}")
         counts = self.counts()
         print("; ".join(f"{verdict.value}: {counts[verdict]}" for verdict in Verdict))
         print(f"{counts[Verdict.PASSED] + counts[Verdict.THERE]} passed here, {len(self.unexcused)} failed here "

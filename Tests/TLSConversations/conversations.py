@@ -29,6 +29,7 @@ class Session:
         self.deadline = time.monotonic() + arguments.seconds
         self.logs = Path(arguments.logs).resolve()
         self.logs.mkdir(parents=True, exist_ok=True)
+        self.running = set()
         # A port for each script that is held with `s_server` at the same time.
         self.reference_ports = queue.SimpleQueue()
         for number in range(arguments.jobs):
@@ -36,12 +37,18 @@ class Session:
 
     def hold(self, entries):
         """What became of each entry at the nodes and at the reference; a text where the script itself failed."""
-        with ThreadPoolExecutor(self.arguments.jobs) as pool:
-            here, there = [], []
+        here, there = [], []
+        pool = ThreadPoolExecutor(self.arguments.jobs)
+        try:
             for number, entry in enumerate(entries):
                 here.append(pool.submit(self._timed, number, entry, "here", self._with_node))
                 there.append(pool.submit(self._timed, number, entry, "there", self._with_reference))
             return [(entry, ours.result(), theirs.result()) for entry, ours, theirs in zip(entries, here, there)]
+        finally:
+            # Whoever interrupts does not wait for the rest.
+            pool.shutdown(wait=False, cancel_futures=True)
+            for script in list(self.running):
+                script.kill()
 
     def _timed(self, number, entry, side, hold):
         began = time.monotonic()
@@ -71,15 +78,20 @@ class Session:
         command = [sys.executable, "-W", "ignore", str(OWN / "asked.py"), str(self.arguments.seed),
                    *entry.adaptations, str(script), "-p", str(port), *map(self._filled, entry.options)]
         environment = {**os.environ, "PYTHONPATH": self.arguments.tlsfuzzer, "PYTHONHASHSEED": "0"}
+        with open(log, "wb") as output:
+            script = subprocess.Popen(command, env=environment, cwd=self.logs, stdin=subprocess.DEVNULL,
+                                      stdout=output, stderr=subprocess.STDOUT)
+            self.running.add(script)
+            try:
+                script.wait(left)
+            except subprocess.TimeoutExpired:
+                return "it took too long"
+            finally:
+                self.running.discard(script)
+                script.kill()
+                script.wait()
         try:
-            done = subprocess.run(command, env=environment, cwd=self.logs, timeout=left, stdin=subprocess.DEVNULL,
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        except subprocess.TimeoutExpired as late:
-            log.write_bytes(late.stdout or b"")
-            return "it took too long"
-        log.write_bytes(done.stdout)
-        try:
-            return read_outcome(done.stdout.decode(errors="replace"))
+            return read_outcome(log.read_text(errors="replace"))
         except NotUnderstood as fault:
             return str(fault)
 

@@ -49,6 +49,9 @@ def _fault(lines):
     said = [line.strip() for line in lines if line.strip()]
     errors = [line for line in said if re.match(r"^[A-Za-z_.]*(Error|Exception)\b", line)]
     last = errors[-1] if errors else (said[-1] if said else "nothing")
+    if last.endswith("Unexpected closure from peer") and any("in _sockSendAll" in line for line in said):
+        # Its answer, if there was one, was not read.
+        return "Unexpected closure from peer while sending"
     # Answers of HTTP are of another length here than there.
     return re.sub(r"len=\d+", "len=…", last.removeprefix("AssertionError: "))
 

@@ -43,7 +43,7 @@ class Nodes:
             list(pool.map(self._up, names[1:], range(1, len(names))))
 
     def _up(self, name, number):
-        port = self.base_port + 10 * number
+        port = self.ports[name] = self.base_port + 10 * number
         settings, own = SERVERS[name], self.certificates
         environment = {
             **os.environ, "HOLDFAST_CLIENT_CERTIFICATE": own.chain(settings["key"]),
@@ -56,11 +56,10 @@ class Nodes:
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         if done.returncode != 0:
             raise SystemExit(f"the node {name} did not come up:\n{done.stdout}{done.stderr}")
-        self.ports[name] = port
 
     def stop(self):
         """Ends all that were started."""
-        for name in self.ports:
+        for name in list(self.ports):
             subprocess.run([CLUSTER, "--dir", self.directory / name, "down"], capture_output=True)
 
     def stopped(self):

@@ -1,6 +1,5 @@
 """The results of a run as a table in Markdown."""
 
-from collections import Counter
 from pathlib import Path
 
 from comparison import Verdict
@@ -21,16 +20,16 @@ def _row(comparison, entry):
     total = sum(counts.values())
     here = counts[Verdict.PASSED] + counts[Verdict.THERE]
     there = counts[Verdict.PASSED] + counts[Verdict.HERE]
-    return f"| {entry.server} | `{entry.name}` | {here} | {there} | {total} |\n".replace("\\|", "|")
+    return f"| {entry.server} | `{entry.name}` | {here} | {there} | {total} |\n"
 
 
 def _reasons(comparison):
-    lines = ["| failed | scripts | conversations | why |\n| --- | --- | --- | --- |\n"]
-    for reason in comparison.reasons:
-        found = [one for one in comparison.found if one.reason is reason]
-        if not found:
-            continue
-        scripts = ", ".join(f"`{name}`" for name in sorted({one.entry.script for one in found}))
-        where = "here" if reason.where == "here" else "at both"
-        lines.append(f"| {where} | {scripts} | {len(found)} | {reason.text} |\n")
+    lines = ["| why | failed | conversations | scripts |\n| --- | --- | --- | --- |\n"]
+    for text in dict.fromkeys(reason.text for reason in comparison.reasons):
+        for where, title in (("here", "here"), ("both", "at both")):
+            found = [one for one in comparison.found
+                     if one.reason and (one.reason.text, one.reason.where) == (text, where)]
+            if found:
+                scripts = ", ".join(f"`{name}`" for name in sorted({one.entry.script for one in found}))
+                lines.append(f"| {text} | {title} | {len(found)} | {scripts} |\n")
     return "".join(lines)
