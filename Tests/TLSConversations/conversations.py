@@ -3,7 +3,6 @@
 import argparse
 import json
 import os
-import queue
 import signal
 import subprocess
 import sys
@@ -30,10 +29,6 @@ class Session:
         self.logs = Path(arguments.logs).resolve()
         self.logs.mkdir(parents=True, exist_ok=True)
         self.running = set()
-        # A port for each script that is held with `s_server` at the same time.
-        self.reference_ports = queue.SimpleQueue()
-        for number in range(arguments.jobs):
-            self.reference_ports.put(arguments.base_port + 200 + number)
 
     def hold(self, entries):
         """What became of each entry at the nodes and at the reference; a text where the script itself failed."""
@@ -62,13 +57,9 @@ class Session:
         return self._run(entry, self.nodes.ports[entry.server], log)
 
     def _with_reference(self, entry, log):
-        port = self.reference_ports.get()
-        try:
-            with Reference(entry.server, port, self.certificates) as reference:
-                outcome = self._run(entry, port, log)
-                return "s_server has ended" if reference.has_ended else outcome
-        finally:
-            self.reference_ports.put(port)
+        with Reference(entry.server, self.certificates) as reference:
+            outcome = self._run(entry, reference.port, log)
+            return "s_server has ended" if reference.has_ended else outcome
 
     def _run(self, entry, port, log):
         left = self.deadline - time.monotonic()

@@ -70,11 +70,11 @@ class Nodes:
 
 
 class Reference:
-    """An `s_server` for one script: it serves one connection after the other."""
+    """An `s_server` for one script: it serves one connection after the other, at a port that the system has chosen."""
 
-    def __init__(self, name, port, certificates):
-        settings, self.port = SERVERS[name], port
-        command = ["openssl", "s_server", "-accept", f"127.0.0.1:{port}", *REFERENCE,
+    def __init__(self, name, certificates):
+        settings = SERVERS[name]
+        command = ["openssl", "s_server", "-accept", "127.0.0.1:0", *REFERENCE,
                    "-cert", certificates.chain(settings["key"]), "-key", certificates.key(settings["key"])]
         if "clients" in settings:
             verify = "-Verify" if settings["clients"] == "required" else "-verify"
@@ -87,10 +87,11 @@ class Reference:
         said = []
         for line in self.process.stdout:
             said.append(line)
-            if line.startswith("ACCEPT"):
+            if line.startswith("ACCEPT "):
+                self.port = int(line.rsplit(":", 1)[1])
                 break
         else:
-            raise SystemExit(f"s_server did not come up on port {port}: {''.join(said)}")
+            raise SystemExit(f"s_server did not come up: {''.join(said)}")
         # What it says of each connection is read by nobody, and must not fill the pipe.
         self.drain = subprocess.Popen(["cat"], stdin=self.process.stdout, stdout=subprocess.DEVNULL)
 
