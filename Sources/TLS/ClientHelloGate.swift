@@ -19,6 +19,10 @@ struct ClientHelloGate {
     /// With the headers of records, of which a client may make many.
     static let byteCountMax = 32_768
 
+    /// What a client that says too much is told: a fatal alert, `illegal_parameter`, as OpenSSL has it for messages
+    /// that are too long.
+    static let tooLongAlert: [UInt8] = [21, 3, 3, 0, 2, 2, 47]
+
     static let recordHeader = 5
     static let messageHeader = 4
     private static let handshakeRecord: UInt8 = 22

@@ -36,7 +36,9 @@ extension TLSHandler {
         case .incomplete: hello = gathered
         case .complete:
             if connect(context) { goOn(with: gathered, context) }
-        case .tooLong: fail(.handshakeFailed(reason: "the client's first message is too long"), context)
+        case .tooLong:
+            send(context.channel.allocator.buffer(bytes: ClientHelloGate.tooLongAlert), context)
+            fail(.handshakeFailed(reason: "the client's first message is too long"), context)
         case .notTLS: answerPlaintext(Array(gathered.readableBytesView.prefix(4_096)), context)
         }
     }

@@ -89,11 +89,15 @@ func ticketKeyCallback(
         return holdfast_ticket_begin(cipher, mac, key.cipherKey, key.macKey, key.macKey.count, iv, 1) == 1 ? 1 : -1
     }
     let asked = Array(UnsafeBufferPointer(start: name, count: TicketKeys.Key.nameByteCount))
-    switch keys.opening(name: asked) {
-    case nil: return 0
-    case .newest(let key):
-        return holdfast_ticket_begin(cipher, mac, key.cipherKey, key.macKey, key.macKey.count, iv, 0) == 1 ? 1 : -1
-    case .older(let key):
-        return holdfast_ticket_begin(cipher, mac, key.cipherKey, key.macKey, key.macKey.count, iv, 0) == 1 ? 2 : -1
+    guard let found = keys.opening(name: asked) else { return 0 }
+    let key: TicketKeys.Key
+    let needsAnother: Bool
+    switch found {
+    // With TLS 1.3 a client shows a ticket once, so that nobody knows it again by it (RFC 8446, appendix C.4):
+    // without another one it could resume every second time only.
+    case .newest(let newest): (key, needsAnother) = (newest, SSL_version(ssl) == TLS1_3_VERSION)
+    case .older(let older): (key, needsAnother) = (older, true)
     }
+    let began = holdfast_ticket_begin(cipher, mac, key.cipherKey, key.macKey, key.macKey.count, iv, 0)
+    return began != 1 ? -1 : needsAnother ? 2 : 1
 }

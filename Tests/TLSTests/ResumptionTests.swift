@@ -52,6 +52,19 @@ import Testing
         #expect(try !connect(version, second.session).resumed)
     }
 
+    /// A ticket of TLS 1.3 is for one connection (RFC 8446, appendix C.4); one of TLS 1.2 is for many.
+    @Test(arguments: [Version.tls12, .tls13])
+    func whoResumesByTLS13GetsTheNextTicket(version: Version) throws {
+        var session = try #require(try connect(version, nil).session)
+        for _ in 1...3 {
+            let next = try connect(version, session)
+            #expect(next.resumed)
+            let another = try #require(next.session)
+            #expect((another.pointer != session.pointer) == (version == .tls13))
+            session = another
+        }
+    }
+
     @Test func anotherServersTicketIsNoTicket() throws {
         let session = try connect(.tls13, nil).session
         let clock = clock
