@@ -103,7 +103,8 @@ class Comparison:
     def counts(self, entry=None):
         return Counter(found.verdict for found in self.found if entry is None or found.entry == entry)
 
-    def say(self):
+    def say(self, is_whole):
+        """Reasons that were not needed are named if the whole plan was run."""
         for found in self.found:
             if found.verdict in AGAINST_US:
                 _say("excused" if found.reason else "FAILED", found)
@@ -116,7 +117,7 @@ class Comparison:
         for line in self.stopped:
             print(f"STOPPED {line}")
         for reason in self.reasons:
-            if not reason.used:
+            if is_whole and not reason.used:
                 print(f"unused: {reason.where} | {reason.script} | {reason.conversation.pattern}: {reason.text}")
         counts = self.counts()
         print("; ".join(f"{verdict.value}: {counts[verdict]}" for verdict in Verdict))

@@ -127,7 +127,7 @@ def main():
         json.dumps([[entry.server, entry.name, here, there] for entry, here, there in results], indent=1))
     comparison = Comparison(results, read_reasons(OWN / "reasons.txt"), nodes.stopped())
     write_table(Path(arguments.logs) / "table.md", comparison)
-    comparison.say()
+    comparison.say(is_whole=len(entries) == len(plan))
     sys.exit(0 if comparison.is_good else 1)
 
 
