@@ -130,6 +130,14 @@ let package = Package(
         .testTarget(
             name: "SimulationTests", dependencies: ["Simulation", "Cluster", "Placement", "Raft", "ObjectRuntime"],
             swiftSettings: strict),
+        // Bugs of other systems, by number. It borrows the drivers of the suites beside it.
+        .testTarget(
+            name: "RegressionTests",
+            dependencies: [
+                "Raft", "Storage", "Cluster", "Placement", "ObjectRuntime", "Simulation", "Binary", "RaftTests",
+                "StorageTests", "ClusterTests", "SimulationTests",
+            ],
+            path: "Tests/Regressions", exclude: ["README.md"], swiftSettings: strict),
         .testTarget(
             name: "HoldfastClientTests",
             dependencies: nio + webSocket + ["HoldfastClient", "holdfast", "chaos", "EdgeNode", "TLS"],

@@ -1,3 +1,5 @@
+import Binary
+
 /// One reading of the node's clocks. The core reads no clock itself: each input brings one.
 public struct Clocks: Sendable, Equatable {
     /// CLOCK_BOOTTIME: goes on while the machine is suspended; may be slewed.
@@ -12,6 +14,13 @@ public struct Clocks: Sendable, Equatable {
         self.rawNs = rawNs
         self.wallMs = wallMs
     }
+
+    #if PLANTED_BUGS
+    /// As these clocks will read `durationNs` later.
+    func after(_ durationNs: UInt64) -> Clocks {
+        Clocks(bootNs: bootNs + durationNs, rawNs: rawNs + durationNs, wallMs: wallMs)
+    }
+    #endif
 
     public static let zero = Clocks(bootNs: 0, rawNs: 0, wallMs: 0)
 }

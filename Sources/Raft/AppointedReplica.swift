@@ -85,7 +85,7 @@ public struct AppointedReplica: Sendable {
     /// sealed for somebody else: of two that were told the same, the second does not even begin.
     @discardableResult
     public mutating func appoint(term: Term, incarnation: UInt64, asking replicas: [NodeID] = []) -> Bool {
-        guard core.holdsLog else {
+        guard holdsLogToLead else {
             core.counters.unansweredWithoutLog += 1
             return false
         }
@@ -103,6 +103,14 @@ public struct AppointedReplica: Sendable {
         stage = .sealing
         sendSeals()
         return true
+    }
+
+    /// Who has lost its log leads nobody: it would erase what the others have (O9).
+    private var holdsLogToLead: Bool {
+        #if PLANTED_BUGS
+        if RemovedGuard.isRemoved(.leadWithoutLog) { return true }
+        #endif
+        return core.holdsLog
     }
 
     /// The table has moved on to `term`: whatever is led or sealed below it ends.

@@ -41,6 +41,9 @@ extension Configuration {
     /// An empty configuration has no quorum.
     public func hasQuorum(where agrees: (NodeID) -> Bool) -> Bool {
         guard !isEmpty else { return false }
+        #if PLANTED_BUGS
+        if RemovedGuard.isRemoved(.countNewHalfOnly) { return Self.hasMajority(of: voters, where: agrees) }
+        #endif
         return Self.hasMajority(of: voters, where: agrees)
             && (!isJoint || Self.hasMajority(of: outgoing, where: agrees))
     }
@@ -57,6 +60,9 @@ extension Configuration {
         if PlantedBug.isActive(.countLearner) { return Self.majorityIndex(of: voters + learners, match) }
         #endif
         let incoming = Self.majorityIndex(of: voters, match)
+        #if PLANTED_BUGS
+        if RemovedGuard.isRemoved(.countNewHalfOnly) { return incoming }
+        #endif
         return isJoint ? min(incoming, Self.majorityIndex(of: outgoing, match)) : incoming
     }
 

@@ -21,6 +21,9 @@ extension ElectedReplica {
 
     mutating func startCampaign(_ reason: CampaignReason) {
         guard core.holdsLog, core.mayBeVoter, !isLeader else { return }
+        #if PLANTED_BUGS
+        if RemovedGuard.isRemoved(.campaignWithoutPreVote) { return becomeCandidate(reason) }
+        #endif
         leader = nil
         role = .preCandidate
         campaign = Campaign(reason: reason, granted: [id])
@@ -104,6 +107,9 @@ extension ElectedReplica {
     private mutating func stepPreVote(_ request: VoteRequest, _ message: Message) {
         guard !isLoyal(to: request, from: message.from) else { return core.counters.stickyRefusals += 1 }
         let isGranted = message.term >= term && request.last >= core.log.last && !isLeader
+        #if PLANTED_BUGS
+        if RemovedGuard.isRemoved(.preVoteResetsTimer), isGranted { electionElapsed = 0 }
+        #endif
         answerVote(request, message, granted: isGranted)
     }
 
@@ -118,6 +124,9 @@ extension ElectedReplica {
     /// disturbs nobody. The receiver need not have heard of the death itself: a wrong obituary costs an
     /// election, not safety.
     private func isLoyal(to request: VoteRequest, from candidate: NodeID) -> Bool {
+        #if PLANTED_BUGS
+        if RemovedGuard.isRemoved(.campaignWithoutPreVote) { return false }
+        #endif
         if isLeader { return request.reason == .timeout || isAboutSomebodyElse(request.reason) }
         guard let leader, leader != candidate else { return false }
         guard electionElapsed < core.settings.electionTimeoutTicks.lowerBound else { return false }
@@ -136,6 +145,9 @@ extension ElectedReplica {
     // MARK: Answers
 
     mutating func stepVoteAnswer(_ answer: VoteAnswer, _ message: Message) {
+        #if PLANTED_BUGS
+        if RemovedGuard.isRemoved(.ignoreTermOfRefusals), message.term > term { return }
+        #endif
         if message.term > term, !answer.granted {
             return becomeFollower(term: message.term, leader: nil)
         }

@@ -12,7 +12,7 @@ extension ElectedReplica {
             return core.counters.misdirected += 1
         default: break
         }
-        if message.term < term { return stepLowerTerm(message) }
+        if message.term < term, !takesLowerTerms { return stepLowerTerm(message) }
         if message.term > term { becomeFollower(term: message.term, leader: nil) }
         stepCurrentTerm(message)
     }
@@ -23,6 +23,14 @@ extension ElectedReplica {
         if PlantedBug.isActive(.answerSealWithoutLog) { return true }
         #endif
         return core.holdsLog
+    }
+
+    private var takesLowerTerms: Bool {
+        #if PLANTED_BUGS
+        return RemovedGuard.isRemoved(.takeLowerTerms)
+        #else
+        return false
+        #endif
     }
 
     /// Somebody leads a term that is over and does not know it: an answer with our term tells it. Without

@@ -103,6 +103,9 @@ public struct InitialState: Sendable {
     /// Whether the snapshot and the entries meet. The driver checks this before it starts a replica, and
     /// refuses loudly when they do not; the replica's own precondition is the second line.
     public var isJoined: Bool {
+        #if PLANTED_BUGS
+        if RemovedGuard.isRemoved(.startWithHole) { return true }
+        #endif
         guard let first = entries.first else { return true }
         guard first.index <= snapshot.index.next, first.index > .zero else { return false }
         for (offset, entry) in entries.enumerated() {

@@ -1,3 +1,5 @@
+import Binary
+
 /// Requests to confirm leadership (ReadIndex, thesis 6.4).
 ///
 /// Each attempt is a round with a fresh number, carried by heartbeats. A round answers the requests that
@@ -28,6 +30,12 @@ struct LeadershipConfirmation: Sendable {
 
     mutating func add() -> UInt64 {
         lastID += 1
+        #if PLANTED_BUGS
+        if RemovedGuard.isRemoved(.reuseRound) {
+            waiting.append(Request(id: lastID, round: round))
+            return lastID
+        }
+        #endif
         waiting.append(Request(id: lastID, round: round + 1))
         return lastID
     }
@@ -35,7 +43,7 @@ struct LeadershipConfirmation: Sendable {
     /// Answers those whose round a quorum has confirmed. Before an entry of the own term is committed the
     /// commit index may lie below what an earlier leader acknowledged, so nothing is answered.
     mutating func evaluate(_ core: Replication) {
-        guard !waiting.isEmpty, core.isOwnTermCommitted else { return }
+        guard !waiting.isEmpty, mayConfirm(core) else { return }
         let confirmed = core.configuration.quorumIndex { node in
             if node == core.id { return LogIndex(round) }
             return core.peerPosition(node).map { LogIndex(core.peers[$0].confirmedRound) } ?? .zero
@@ -45,6 +53,13 @@ struct LeadershipConfirmation: Sendable {
         guard !done.isEmpty else { return }
         answered += done.map { ReadState(id: $0.id, index: core.commit) }
         waiting.removeFirst(done.count)
+    }
+
+    private func mayConfirm(_ core: Replication) -> Bool {
+        #if PLANTED_BUGS
+        if RemovedGuard.isRemoved(.confirmBeforeOwnEntry) { return true }
+        #endif
+        return core.isOwnTermCommitted
     }
 
     /// Leadership is over: those who wait must ask elsewhere.

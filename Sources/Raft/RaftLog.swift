@@ -1,3 +1,5 @@
+import Binary
+
 /// The part of a log that is in memory: entries above a boundary. What lies at or below the boundary
 /// lives in a snapshot; of it only the last term and index are known.
 ///
@@ -35,7 +37,12 @@ struct RaftLog: Sendable {
         return storage[offset(of: index)].term
     }
 
-    func matches(_ position: Position) -> Bool { term(at: position.index) == position.term }
+    func matches(_ position: Position) -> Bool {
+        #if PLANTED_BUGS
+        if RemovedGuard.isRemoved(.matchByIndexOnly) { return term(at: position.index) != nil }
+        #endif
+        return term(at: position.index) == position.term
+    }
 
     subscript(index: LogIndex) -> Entry {
         precondition(index > boundary.index && index <= lastIndex, "the log holds no such entry")

@@ -48,6 +48,9 @@ extension Replication {
         #if PLANTED_BUGS
         if PlantedBug.isActive(.acknowledgeBeforeSync) { return log.lastIndex }
         #endif
+        #if PLANTED_BUGS
+        if RemovedGuard.isRemoved(.countSoleCopyBeforeSync), configuration.voters == [id] { return log.lastIndex }
+        #endif
         return persistence.durable
     }
 
@@ -63,7 +66,12 @@ extension Replication {
 
     /// No new configuration before an entry of this term and the last configuration are committed:
     /// otherwise two leaders in a row could create majorities that do not meet.
-    var mayChangeConfiguration: Bool { isOwnTermCommitted && configurations.currentIndex <= commit }
+    var mayChangeConfiguration: Bool {
+        #if PLANTED_BUGS
+        if RemovedGuard.isRemoved(.changeMembersBeforeOwnEntry) { return isLeading }
+        #endif
+        return isOwnTermCommitted && configurations.currentIndex <= commit
+    }
 
     mutating func leaveJointWhenDue() {
         guard mayChangeConfiguration, configuration.isJoint else { return }
@@ -83,7 +91,10 @@ extension Replication {
     /// voter without any log answers no seal, so a joint configuration that needs it could never be left
     /// by the next owner.
     private func mayBecomeVoter(_ node: NodeID) -> Bool {
-        configuration.isVoter(node) || node == id || match(of: node) > .zero
+        #if PLANTED_BUGS
+        if RemovedGuard.isRemoved(.promoteWithoutCatchUp) { return true }
+        #endif
+        return configuration.isVoter(node) || node == id || match(of: node) > .zero
     }
 
     // MARK: Answers

@@ -34,6 +34,9 @@ extension Replication {
 
     private mutating func handOutCommitted(_ ready: inout Ready) {
         precondition(applied <= commit, "I6: only what is committed is applied")
+        #if PLANTED_BUGS
+        if RemovedGuard.isRemoved(.applyUncommitted) { advanceCommit(to: log.lastIndex) }
+        #endif
         ready.committed = log.entries(from: applied.next, through: commit)
         ready.commit = commit
         applied = commit

@@ -46,7 +46,12 @@ struct Replication: Sendable {
         holdsLog = initial.holdsLog
         hardState = initial.hardState
         let base = initial.snapshot
+        #if PLANTED_BUGS
+        let isCut = RemovedGuard.isRemoved(.truncateToKnownCommit)
+        let entries = isCut ? [] : initial.entries.filter { $0.index > base.index }
+        #else
         let entries = initial.entries.filter { $0.index > base.index }
+        #endif
         log = RaftLog(boundary: base.position, entries: entries)
         configurations = ConfigurationHistory(base: base.configuration, at: base.index)
         commit = base.index
@@ -121,10 +126,24 @@ struct Replication: Sendable {
             snapshot.index > commit || isJoining || isPlanted, "I6: a snapshot never replaces a newer state")
         persistence.restarted(with: snapshot, keeping: commit)
         log.restart(at: snapshot.position)
+        #if PLANTED_BUGS
+        if !RemovedGuard.isRemoved(.keepConfigurationOverSnapshot) {
+            configurations.restart(with: snapshot.configuration, at: snapshot.index)
+        }
+        #else
         configurations.restart(with: snapshot.configuration, at: snapshot.index)
+        #endif
         commit = snapshot.index
         applied = snapshot.index
         counters.snapshotsInstalled += 1
+    }
+
+    private var forgetsFollowers: Bool {
+        #if PLANTED_BUGS
+        return RemovedGuard.isRemoved(.compactPastFollowers)
+        #else
+        return false
+        #endif
     }
 
     // MARK: Messages
@@ -141,7 +160,7 @@ struct Replication: Sendable {
     /// Drops front entries that are applied and handed out, keeping about `keepingBytes`.
     mutating func compact(keepingBytes: Int, through limit: LogIndex) {
         var end = min(limit, applied, persistence.unstableFrom.previous)
-        if log.bytes < settings.snapshotRetentionBytesMax,
+        if log.bytes < settings.snapshotRetentionBytesMax, !forgetsFollowers,
             let needed = snapshots.lowestIndexNeeded(peers, boundary: log.boundary.index)
         {
             end = min(end, needed)

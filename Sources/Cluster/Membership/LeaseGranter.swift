@@ -1,3 +1,4 @@
+import Binary
 import Placement
 import Raft
 
@@ -65,6 +66,9 @@ struct LeaseGranter {
             if holders[place].process == process {
                 let earlier = holders[place].lease
                 holders[place] = holder
+                #if PLANTED_BUGS
+                if RemovedGuard.isRemoved(.shortenLease) { return answer(request, settings) }
+                #endif
                 holders[place].lease.extend(to: earlier)
             } else {
                 holders.insert(holder, at: place)
@@ -72,8 +76,12 @@ struct LeaseGranter {
         } else {
             holders.append(holder)
         }
-        return LeaseGrant(
-            process: process, sentBootNs: request.sentBootNs, sentRawNs: request.sentRawNs,
+        return answer(request, settings)
+    }
+
+    private func answer(_ request: LeaseRequest, _ settings: LeaseSettings) -> LeaseGrant {
+        LeaseGrant(
+            process: request.process, sentBootNs: request.sentBootNs, sentRawNs: request.sentRawNs,
             durationMs: settings.durationMs)
     }
 
@@ -89,6 +97,12 @@ struct LeaseGranter {
         let inherited = Deadline.after(longestMs * 1_000_000, from: electedAt)
         guard inherited.isOverForGranter(now), !fenceProposed.contains(process) else { return false }
         guard let holder = holders.first(where: { $0.process == process }) else { return true }
+        #if PLANTED_BUGS
+        if RemovedGuard.isRemoved(.fenceBeforeLeaseEnds) {
+            let early = now.after(longestMs * 500_000)
+            return holder.lease.isOverForGranter(early)
+        }
+        #endif
         return holder.lease.isOverForGranter(now)
     }
 

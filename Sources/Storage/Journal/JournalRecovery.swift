@@ -1,3 +1,5 @@
+import Binary
+
 /// What recovery found.
 public struct JournalContents: Equatable, Sendable {
     public var segments = 0
@@ -183,6 +185,9 @@ struct JournalRecovery {
             throw .damaged(
                 "batch \(here.number) stands where batch \(nextBatch) belongs", file: file, offset: offset)
         }
+        #if PLANTED_BUGS
+        if RemovedGuard.isRemoved(.dropDamagedBatch) { return }
+        #endif
         let beyond = offset + BatchFormat.alignment
         if let later = BatchFormat.nextHeader(from: beyond, in: bytes, segmentSeed: seed) {
             throw .damaged(
