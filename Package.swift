@@ -108,6 +108,7 @@ let package = Package(
             name: "chaos",
             dependencies: nio + ["HoldfastClient", "Simulation", "TLS"],
             path: "chaos/Runner",
+            resources: [.embedInCode("Report/report.html")],
             swiftSettings: strict),
 
         .testTarget(name: "BinaryTests", dependencies: ["Binary"], swiftSettings: strict),
@@ -132,7 +133,10 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "HoldfastClientTests",
-            dependencies: nio + webSocket + ["HoldfastClient", "holdfast", "chaos", "EdgeNode", "TLS"],
+            dependencies: nio + webSocket + [
+                "HoldfastClient", "holdfast", "chaos", "EdgeNode", "TLS", "Simulation",
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "BackupTests",

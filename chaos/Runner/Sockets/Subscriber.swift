@@ -11,6 +11,8 @@ final class Subscriber {
     var isLate = false
     private(set) var log = EventLog()
     private(set) var presence: [PresenceNote] = []
+    /// How many joins and leaves had been heard when the cluster had forgotten the connection.
+    private(set) var presenceBreaks: [Int] = []
     /// Every time that the connection was there.
     private(set) var arrivals: [Arrival] = []
     private(set) var losses: [Loss] = []
@@ -99,6 +101,10 @@ final class Subscriber {
             return elapsed - min(elapsed, pauseNs)
         }
         (lostNs, pauseNs) = (nil, 0)
+        if establishment == .restarted {
+            log.noteBreak()
+            presenceBreaks.append(presence.count)
+        }
         arrivals.append(
             Arrival(node: node, connectionID: id, establishment: establishment, tookNs: took))
         if establishment == .first, joins { subscription?.join(["name": .string(name)]) }
