@@ -51,15 +51,14 @@ import Testing
         #expect(lost.allSatisfy(LinkWeather.retransmitMs.contains))
     }
 
-    @Test func `every two nodes have a port of their own`() {
-        let ports = PeerProxy.Ports(basePort: 1_000)
-        var seen: Set<Int> = []
-        for from in 0..<PeerProxy.Ports.nodesMax {
-            for to in 0..<PeerProxy.Ports.nodesMax where from != to {
-                #expect(seen.insert(ports.proxy(from: from, to: to)).inserted)
-            }
-        }
-        #expect(ports.map(of: 0).hasPrefix("1101=1201,1102=1202,"))
+    @Test func `every two nodes have a port of their own`() async throws {
+        let proxy = PeerProxy(basePort: 1_000, seed: 1)
+        let maps = try await proxy.start()
+        try await proxy.stop()
+        let pairs = maps.flatMap { $0.split(separator: ",") }.map { $0.split(separator: "=") }
+        #expect(maps.count == PeerProxy.nodesMax && pairs.allSatisfy { $0.count == 2 })
+        #expect(Set(pairs.map { $0[1] }).count == PeerProxy.nodesMax * (PeerProxy.nodesMax - 1))
+        #expect(maps[0].hasPrefix("1101=") && maps[1].hasPrefix("1100="))
     }
 }
 

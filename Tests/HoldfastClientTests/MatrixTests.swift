@@ -40,8 +40,9 @@ import Testing
     }
 
     @Test func `a page holds its results and nothing from elsewhere`() {
-        let page = ReportPage.page([["nemesis": "kill", "evil": "</script><script>"]])
+        let page = ReportPage.page([["nemesis": "kill", "evil": "</script><script>"]], linksHistories: true)
         #expect(page.contains(#""nemesis":"kill""#))
+        #expect(page.contains("LINKS = true"))
         #expect(!page.contains("</script><script>"))
         for reference in ["src=", "@import", "url(", "http://", "https://"] {
             #expect(!page.replacing("http://www.w3.org", with: "").contains(reference))

@@ -20,13 +20,10 @@ final class Bed {
 
     static func make(_ directory: String, _ options: MatrixOptions, seed: UInt64) async throws -> Bed {
         guard mkdir(directory, 0o700) == 0 || errno == EEXIST else { throw TextFile.failure(directory) }
-        let ports = PeerProxy.Ports(basePort: options.basePort)
-        let hooks = try (0..<PeerProxy.Ports.nodesMax).map { node in
-            try NodeHook(
-                directory: directory, node: "n\(node + 1)", library: options.hook, ports: ports.map(of: node))
+        let proxy = PeerProxy(basePort: options.basePort, seed: seed)
+        let hooks = try await proxy.start().enumerated().map { node, ports in
+            try NodeHook(directory: directory, node: "n\(node + 1)", library: options.hook, ports: ports)
         }
-        let proxy = PeerProxy(ports, seed: seed)
-        try await proxy.start()
         let cluster = try await LocalCluster.up(
             directory: directory, script: options.clusterScript, nodes: options.nodes, basePort: options.basePort,
             binary: options.binary)

@@ -28,7 +28,13 @@ enum MatrixCommand {
         for nemesis in options.nemeses {
             for workload in options.workloads {
                 let pair = Pair(options, nemesis, workload)
-                if try await !pair.execute() { broken.append(pair.name) }
+                do {
+                    if try await !pair.execute() { broken.append(pair.name) }
+                } catch {
+                    // The others are worth their time all the same.
+                    complain("\(pair.name): \(error)")
+                    broken.append("\(pair.name): no result, \(error)")
+                }
             }
         }
         if let report = options.report { try ReportPage.write(directory: options.directory, to: report) }

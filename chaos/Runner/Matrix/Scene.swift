@@ -48,8 +48,12 @@ final class Scene {
     ) async throws {
         try await workload.setHarmed(touched, true)
         var fault = Fault(what: what, fromNs: monotonicNs(), untilNs: 0, readyNs: 0)
-        try await harm()
-        try await heal()
+        do {
+            try await harm()
+            try await heal()
+        } catch {
+            overdue.append("\(what): \(error)")
+        }
         fault.untilNs = monotonicNs()
         for node in nodes where try await !bed.cluster.waitReady(node, seconds: Self.readySecondsMax) {
             overdue.append("\(name(node)) was not ready \(Self.readySecondsMax) s after: \(what)")

@@ -7,7 +7,7 @@ struct MemberChurn: Nemesis {
 
     func strike(_ scene: Scene) async throws {
         let cluster = scene.bed.cluster
-        guard cluster.file.nodes.count < PeerProxy.Ports.nodesMax else { return try await drainAndTakeBack(scene) }
+        guard cluster.file.nodes.count < PeerProxy.nodesMax else { return try await drainAndTakeBack(scene) }
         let new = cluster.file.nodes.count
         try await scene.fault("n\(new + 1) joins, is drained and removed", touching: []) {
             try await cluster.add()

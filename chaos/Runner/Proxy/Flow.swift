@@ -93,7 +93,14 @@ final class FlowReader: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
     var flow: Flow?
+    /// A channel that is not active yet can be neither closed for good nor read from.
+    private let onActive: (any Channel, FlowReader) -> Void
 
+    init(onActive: @escaping (any Channel, FlowReader) -> Void = { _, _ in }) {
+        self.onActive = onActive
+    }
+
+    func channelActive(context: ChannelHandlerContext) { onActive(context.channel, self) }
     func channelRead(context: ChannelHandlerContext, data: NIOAny) { flow?.take(unwrapInboundIn(data)) }
     func channelInactive(context: ChannelHandlerContext) { flow?.end() }
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }

@@ -12,36 +12,32 @@ final class PeerProxy: LinkConditions, @unchecked Sendable {
     private var table = LinkTable.fair
     private var generator: SeededGenerator
 
-    /// Ports of the proxy, by who connects and to whom.
-    struct Ports: Sendable {
-        static let nodesMax = 9
-        var basePort: Int
+    /// Nodes that there may ever be, later ones included.
+    static let nodesMax = 9
+    private let basePort: Int
 
-        func peer(_ node: Int) -> Int { basePort + 100 + node }
-        func proxy(from: Int, to: Int) -> Int { basePort + 200 + from * 10 + to }
-
-        /// For the hook of `node`: which port stands for which.
-        func map(of node: Int) -> String {
-            (0..<Self.nodesMax).filter { $0 != node }
-                .map { "\(peer($0))=\(proxy(from: node, to: $0))" }.joined(separator: ",")
-        }
-    }
-
-    let ports: Ports
-
-    init(_ ports: Ports, seed: UInt64) {
-        self.ports = ports
+    /// Peer ports follow `basePort` as `scripts/cluster` has them.
+    init(basePort: Int, seed: UInt64) {
+        self.basePort = basePort
         eventLoop = group.any()
         generator = SeededGenerator(seed: seed)
     }
 
-    func start() async throws {
-        for from in 0..<Ports.nodesMax {
-            for to in 0..<Ports.nodesMax where to != from {
+    static func peerPort(_ node: Int, basePort: Int) -> Int { basePort + 100 + node }
+
+    /// Listens on ports that are free; answers, for the hook of each node, which port stands for which.
+    func start() async throws -> [String] {
+        var maps: [String] = []
+        for from in 0..<Self.nodesMax {
+            var pairs: [String] = []
+            for to in 0..<Self.nodesMax where to != from {
                 let listener = try await listen(from: from, to: to).get()
                 try await onLoop { $0.listeners.append(listener) }
+                pairs.append("\(Self.peerPort(to, basePort: basePort))=\(listener.localAddress?.port ?? 0)")
             }
+            maps.append(pairs.joined(separator: ","))
         }
+        return maps
     }
 
     func stop() async throws {
@@ -72,27 +68,25 @@ final class PeerProxy: LinkConditions, @unchecked Sendable {
             .childChannelOption(.autoRead, value: false)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try self.accept(channel, from: from, to: to) }
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(
+                        FlowReader { self.reach(to, for: $0, $1, LinkTable.Way(from: from, to: to)) })
+                }
             }
-            .bind(host: "127.0.0.1", port: ports.proxy(from: from, to: to))
+            .bind(host: "127.0.0.1", port: 0)
     }
 
-    /// Reads nothing before the other end is there.
-    private func accept(_ dialer: any Channel, from: Int, to: Int) throws {
-        let reader = FlowReader()
-        try dialer.pipeline.syncOperations.addHandler(reader)
+    /// Nothing is read before the other end is there, and who dials a node that is not there is hung up on.
+    private func reach(_ node: Int, for dialer: any Channel, _ reader: FlowReader, _ way: LinkTable.Way) {
         let bound = NIOLoopBound(reader, eventLoop: dialer.eventLoop)
         ClientBootstrap(group: eventLoop)
             .channelOption(.autoRead, value: false)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .connectTimeout(.seconds(1))
-            .connect(host: "127.0.0.1", port: ports.peer(to))
+            .connect(host: "127.0.0.1", port: Self.peerPort(node, basePort: basePort))
             .whenComplete { result in
-                guard case .success(let answerer) = result, dialer.isActive else {
-                    if case .success(let answerer) = result { answerer.close(promise: nil) }
-                    return dialer.close(promise: nil)
-                }
-                self.join(dialer, bound.value, answerer, LinkTable.Way(from: from, to: to))
+                guard case .success(let answerer) = result else { return dialer.close(promise: nil) }
+                self.join(dialer, bound.value, answerer, way)
             }
     }
 

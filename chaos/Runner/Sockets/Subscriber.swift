@@ -53,9 +53,10 @@ final class Subscriber {
         self.isHarmed = isHarmed
     }
 
-    func start(_ stage: SocketStage, object: String, reconnects: Bool = true) {
+    func start(_ stage: SocketStage, object: String, reconnects: Bool = true, joinsAgain: Bool = false) {
         var settings = Subscription.Settings()
         settings.reconnects = reconnects
+        settings.joinsAgain = joinsAgain
         let subscription = Subscription(
             endpoints: stage.cluster.nodes.map(\.endpoint), first: home,
             target: HoldfastClient.socketTarget(

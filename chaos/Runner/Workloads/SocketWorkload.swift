@@ -29,7 +29,7 @@ final class SocketWorkload: Workload {
             let subscribers = (0..<nodes * Self.perNode).map { number in
                 Subscriber(name: "subscriber \(number)", home: number % nodes, joins: joins) { stage.isHarmed[$0] }
             }
-            for subscriber in subscribers { subscriber.start(stage, object: object) }
+            for subscriber in subscribers { subscriber.start(stage, object: object, joinsAgain: true) }
             return Cast(subscribers: subscribers, writer: Writer(stage, object: object, node: 0))
         }
         self.cast = cast
