@@ -108,6 +108,7 @@ let package = Package(
             name: "chaos",
             dependencies: nio + ["HoldfastClient", "Simulation", "TLS"],
             path: "chaos/Runner",
+            resources: [.embedInCode("Report/report.html")],
             swiftSettings: strict),
 
         .testTarget(name: "BinaryTests", dependencies: ["Binary"], swiftSettings: strict),
@@ -140,7 +141,10 @@ let package = Package(
             path: "Tests/Regressions", exclude: ["README.md"], swiftSettings: strict),
         .testTarget(
             name: "HoldfastClientTests",
-            dependencies: nio + webSocket + ["HoldfastClient", "holdfast", "chaos", "EdgeNode", "TLS"],
+            dependencies: nio + webSocket + [
+                "HoldfastClient", "holdfast", "chaos", "EdgeNode", "TLS", "Simulation",
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "BackupTests",

@@ -147,6 +147,37 @@ import Testing
         #expect(try await text(at: server) == #"{"event":"message","payload":"m"}"#)
     }
 
+    @Test(arguments: [
+        #"{"event":"presence:leave","connectionId":"a","at":{"epoch":3,"index":12}}"#,
+        #"{"event":"gap","from":{"epoch":3,"index":10},"to":{"epoch":4,"index":31}}"#,
+    ])
+    func joinsAgainWhenAResumeCameTooLate(frame: String) async throws {
+        let server = try await SocketServer()
+        let watcher = Watcher([server.endpoint]) { $0.joinsAgain = true }
+        let peer = try await self.peer(at: server)
+        peer.send(Self.connected("a"))
+        #expect(try await watcher.next() == "first a")
+        watcher.onLoop { $0.join("x") }
+        _ = try await text(at: server)
+        peer.drop()
+        let again = try await self.peer(at: server)
+        _ = try await text(at: server)
+        again.send(Self.acknowledged("a"))
+        again.send(#"{"event":"presence:leave","connectionId":"other","at":{"epoch":3,"index":11}}"#)
+        again.send(frame)
+        #expect(try await text(at: server) == #"{"event":"presence:join","payload":"x"}"#)
+        // Who has left of its own will stays away.
+        watcher.onLoop { $0.leave() }
+        #expect(try await text(at: server) == #"{"event":"presence:leave"}"#)
+        again.send(frame)
+        let reports = ["lost 1006 0", "resumed a", "presence:leave at 3/11"]
+        for report in reports { #expect(try await watcher.next() == report) }
+        let ownLeave = try await watcher.next()
+        #expect(try await watcher.next() == ownLeave)
+        watcher.onLoop { $0.message("m") }
+        #expect(try await text(at: server) == #"{"event":"message","payload":"m"}"#)
+    }
+
     @Test func forgetsItsIdWhenItIsToldTo() async throws {
         let server = try await SocketServer()
         let (watcher, peer) = try await begin(server, [server.endpoint])

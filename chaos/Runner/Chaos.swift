@@ -24,11 +24,13 @@ import HoldfastClient
 @main
 struct Chaos {
     static func main() async {
+        let words = Array(CommandLine.arguments.dropFirst())
+        if let status = await MatrixCommand.run(words) { exit(status) }
         let options: Options
         do {
-            options = try Options(Array(CommandLine.arguments.dropFirst()))
+            options = try Options(words)
         } catch {
-            complain("\(error)\n\(Options.usage)")
+            complain("\(error)\n\(Options.usage)\n\(MatrixOptions.usage)")
             exit(2)
         }
         do {

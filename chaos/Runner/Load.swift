@@ -17,6 +17,8 @@ final class Load: @unchecked Sendable {
     private(set) var isRunning = false
     private(set) var history = History()
     private(set) var failures: [String] = []
+    /// Answers that no node may give, at whatever node.
+    private(set) var impossible: [String] = []
     /// Nodes that the scenario has harmed and that are not ready again.
     private(set) var isHarmed: [Bool]
     /// Nodes that nobody is to use any more.
@@ -25,6 +27,8 @@ final class Load: @unchecked Sendable {
     private(set) var gaps = AnswerGaps()
 
     private let mix: Mix
+    /// In place of the mix.
+    private var workload: (any LoadPlan)?
     private var clients: [LoadClient] = []
     /// Keeps the objects of this run apart from those that earlier runs left in the cluster.
     private let runName = String(monotonicNs(), radix: 36)
@@ -50,8 +54,9 @@ final class Load: @unchecked Sendable {
         var acknowledgedNs: UInt64?
     }
 
-    init(cluster: ClusterFile, clients count: Int, rate: Int, seed: UInt64, mix: Mix = Mix()) {
+    init(cluster: ClusterFile, clients count: Int, rate: Int, seed: UInt64, mix: Mix = Mix(), plan: (any LoadPlan)? = nil) {
         self.cluster = cluster
+        workload = plan
         self.mix = mix
         authorization =
             HoldfastClient.Credentials
@@ -152,6 +157,7 @@ final class Load: @unchecked Sendable {
     func recordedRoom() async throws -> RoomLog { try await onLoop(\.roomLog) }
     func recordedHistory() async throws -> History { try await onLoop(\.history) }
     func recordedFailures() async throws -> [String] { try await onLoop(\.failures) }
+    func recordedImpossible() async throws -> [String] { try await onLoop(\.impossible) }
 
     private func onLoop<Value: Sendable>(_ body: @escaping @Sendable (Load) throws -> Value) async throws
         -> Value
@@ -186,7 +192,13 @@ final class Load: @unchecked Sendable {
         failures.append(text)
     }
 
-    func noteVersion(_ version: UInt64, of object: String) {
+    func noteImpossible(_ text: String) {
+        impossible.append(text)
+        failures.append(text)
+    }
+
+    func noteShown(_ shown: Observation, version: UInt64, of object: String) {
+        workload?.note(object, shown, version: version)
         if Self.isRegister(object), version > 0 { knownVersions[object] = version }
     }
 
@@ -199,6 +211,7 @@ final class Load: @unchecked Sendable {
 
     /// A quarter of all operations meets the hottest object.
     func plan(_ generator: inout SeededGenerator) -> PlannedOperation {
+        if let planned = workload?.plan(&generator) { return planned }
         if mix.roomPercent > 0, generator.below(100) < mix.roomPercent {
             guard generator.below(100) < mix.roomWritePercent else {
                 return PlannedOperation(object: room, call: .read)
@@ -243,5 +256,17 @@ final class Load: @unchecked Sendable {
         "\(runName)-\(round)-list-\(position)-\(listSegments[position] / Self.listLengthMax)"
     }
 
-    static func isRegister(_ object: String) -> Bool { object.contains("-register-") || object.hasSuffix("-room") }
+    /// Its number is a value that somebody wrote, not a count.
+    static func isRegister(_ object: String) -> Bool {
+        object.contains("-register-") || object.contains("-ring-") || object.hasSuffix("-room")
+    }
+}
+
+/// What the clients of a load do.
+protocol LoadPlan: Sendable {
+    /// The object that the harm is aimed at.
+    var hottest: String { get }
+    mutating func plan(_ generator: inout SeededGenerator) -> PlannedOperation
+    /// An answer has shown this.
+    mutating func note(_ object: String, _ shown: Observation, version: UInt64)
 }

@@ -123,16 +123,16 @@ final class LoadClient {
     private func take(_ response: HTTPResponse, _ pending: Pending, from node: Int) {
         if response.isSuccess || response.status == 404 {
             guard let outcome = pending.operation.outcome(response) else {
-                load.noteFailure(
+                load.noteImpossible(
                     describe(
                         pending, node, "an answer that cannot be: \(response.status) \(response.bodyText)"))
                 return finish(pending, .unknown)
             }
-            if case .answered(_, let version) = outcome {
-                load.noteVersion(version, of: pending.operation.object)
+            if case .answered(let shown, let version) = outcome {
+                load.noteShown(shown, version: version, of: pending.operation.object)
             }
             if pending.operation.isWrite, !load.noteAnswer(pending.operation, response) {
-                load.noteFailure(describe(pending, node, "an answer without epoch and index"))
+                load.noteImpossible(describe(pending, node, "an answer without epoch and index"))
             }
             if pending.operation.isWrite, let epoch = response.header("Holdfast-Epoch").flatMap(UInt64.init) {
                 load.noteAcknowledged(pending.operation.object, epoch: epoch)

@@ -103,10 +103,30 @@ final class LocalCluster {
         try await finish(try spawn(["rm", "-rf", file.nodes[position].dataDirectory]))
     }
 
+    /// The whole cluster's directory, when nothing runs any more.
+    func remove() async throws { try await finish(try spawn(["rm", "-rf", directory])) }
+
     private func run(_ words: [String]) async throws {
         let quietly = #"script=$0; exec "$script" "$@" >/dev/null"#
         try await finish(try spawn(["/bin/sh", "-c", quietly, script] + words + ["--dir", directory]))
     }
+
+    /// Makes a cluster and starts it.
+    static func up(
+        directory: String, script: String, nodes: Int, basePort: Int, binary: String?
+    ) async throws -> LocalCluster {
+        var words = [
+            "up", "--nodes", String(nodes), "--base-port", String(basePort), "--dir", directory,
+        ]
+        if let binary { words += ["--binary", binary] }
+        let toFile = #"script=$0 log=$1; shift; exec "$script" "$@" >"$log" 2>&1"#
+        let starting = try spawn(["/bin/sh", "-c", toFile, script, directory + "/up.log"] + words)
+        while try !hasFinished(starting, script) { try await pause(seconds: 0.05) }
+        return try LocalCluster(directory: directory, script: script)
+    }
+
+    /// Stops every node that still runs, in good order.
+    func down() async throws { try await run(["down"]) }
 
     func isRunning(_ position: Int) -> Bool {
         let pid = node(position).parentPid
@@ -118,14 +138,18 @@ final class LocalCluster {
     }
 
     /// Throws if it has failed.
-    func hasFinished(_ pid: pid_t) throws -> Bool {
+    func hasFinished(_ pid: pid_t) throws -> Bool { try Self.hasFinished(pid, script) }
+
+    private static func hasFinished(_ pid: pid_t, _ script: String) throws -> Bool {
         var status: Int32 = 0
         if waitpid(pid, &status, WNOHANG) == 0 { return false }
         guard status == 0 else { throw Unusable(description: "\(script) failed") }
         return true
     }
 
-    private func spawn(_ arguments: [String]) throws -> pid_t {
+    private func spawn(_ arguments: [String]) throws -> pid_t { try Self.spawn(arguments) }
+
+    private static func spawn(_ arguments: [String]) throws -> pid_t {
         var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
         pointers.append(nil)
         defer { for pointer in pointers { free(pointer) } }

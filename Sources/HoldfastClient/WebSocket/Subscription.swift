@@ -16,8 +16,9 @@ public final class Subscription: @unchecked Sendable {
         public var establishTimeout = TimeAmount.seconds(5)
         public var pingInterval = TimeAmount.seconds(20)
         public var reconnects = true
-        /// Joins again when the cluster has forgotten the connection. After a resume there is no need:
-        /// the server carries presence over.
+        /// Joins again when the cluster has forgotten the connection, and after a resume that came too late: when the
+        /// subscription hears that it has left, or of a gap that may hide this. After a resume in time there is no
+        /// need: the server carries presence over.
         public var joinsAgain = false
 
         public init() {}
@@ -224,12 +225,19 @@ public final class Subscription: @unchecked Sendable {
             else { return }
             advance(to)
             report(.gap(from: from, to: to))
+            joinAgain()
         default:
             let event = SocketEvent(
                 name: name, frame: frame, position: frame["at"].flatMap(EventPosition.init))
             if let position = event.position { advance(position) }
             report(.event(event))
+            if name == "presence:leave", event.connectionID == connectionID { joinAgain() }
         }
+    }
+
+    /// For who has not left of its own will.
+    private func joinAgain() {
+        if settings.joinsAgain, let joined { join(joined) }
     }
 
     private func advance(_ position: EventPosition) {
@@ -247,6 +255,6 @@ public final class Subscription: @unchecked Sendable {
         refusalsOfToken = 0
         timer?.cancel()
         report(.established(endpoints[current], connectionID: id, establishment))
-        if establishment == .restarted, settings.joinsAgain, let joined { join(joined) }
+        if establishment == .restarted { joinAgain() }
     }
 }

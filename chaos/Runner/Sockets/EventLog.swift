@@ -10,6 +10,9 @@ struct SeenWrite: Hashable {
 struct EventLog {
     private(set) var writes: [SeenWrite] = []
     private(set) var gaps: [String] = []
+    /// How many events had been seen when the subscriber was told that some may be missing: by a gap, or because the
+    /// cluster had forgotten its connection.
+    private(set) var breaks: [Int] = []
     private(set) var longestSilenceNs: UInt64 = 0
     private var lastNs: UInt64 = 0
 
@@ -19,7 +22,12 @@ struct EventLog {
         lastNs = now
     }
 
-    mutating func note(gap: String) { gaps.append(gap) }
+    mutating func note(gap: String) {
+        gaps.append(gap)
+        noteBreak()
+    }
+
+    mutating func noteBreak() { breaks.append(writes.count) }
 
     /// From here on silence is measured anew; the one that lasts now counts from now.
     mutating func restartSilence(atNs now: UInt64) {

@@ -11,6 +11,8 @@ final class Subscriber {
     var isLate = false
     private(set) var log = EventLog()
     private(set) var presence: [PresenceNote] = []
+    /// How many joins and leaves had been heard when the cluster had forgotten the connection.
+    private(set) var presenceBreaks: [Int] = []
     /// Every time that the connection was there.
     private(set) var arrivals: [Arrival] = []
     private(set) var losses: [Loss] = []
@@ -51,9 +53,10 @@ final class Subscriber {
         self.isHarmed = isHarmed
     }
 
-    func start(_ stage: SocketStage, object: String, reconnects: Bool = true) {
+    func start(_ stage: SocketStage, object: String, reconnects: Bool = true, joinsAgain: Bool = false) {
         var settings = Subscription.Settings()
         settings.reconnects = reconnects
+        settings.joinsAgain = joinsAgain
         let subscription = Subscription(
             endpoints: stage.cluster.nodes.map(\.endpoint), first: home,
             target: HoldfastClient.socketTarget(
@@ -99,6 +102,10 @@ final class Subscriber {
             return elapsed - min(elapsed, pauseNs)
         }
         (lostNs, pauseNs) = (nil, 0)
+        if establishment == .restarted {
+            log.noteBreak()
+            presenceBreaks.append(presence.count)
+        }
         arrivals.append(
             Arrival(node: node, connectionID: id, establishment: establishment, tookNs: took))
         if establishment == .first, joins { subscription?.join(["name": .string(name)]) }

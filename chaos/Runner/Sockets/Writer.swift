@@ -9,9 +9,13 @@ final class Writer: @unchecked Sendable {
     private(set) var acknowledged: [SeenWrite] = []
     private(set) var unknown: Set<Int> = []
     private(set) var failures: [String] = []
-    private var underWay: Set<Int> = []
+    /// When each write was sent and answered.
+    private(set) var samples: [Sample] = []
+    private var underWay: [Int: UInt64] = [:]
     /// The node that takes the writes.
     var node: Int
+    /// Or who says, for each write, which node takes it.
+    var chooseNode: (() -> Int)?
 
     private let stage: SocketStage
     private let object: String
@@ -54,12 +58,13 @@ final class Writer: @unchecked Sendable {
     func write() {
         let value = next
         next += 1
-        underWay.insert(value)
+        underWay[value] = monotonicNs()
         let planned = PlannedOperation(object: object, call: .set(UInt64(value)))
         let request = planned.request(
             project: stage.cluster.project ?? "", authorization: stage.authorization,
             idempotencyKey: randomIdempotencyKey())
-        let (node, pool) = (node, pools[node])
+        let node = chooseNode?() ?? node
+        let pool = pools[node]
         stage.eventLoop.makeFutureWithTask { await pool.send(request, isRepeatable: true) }
             .assumeIsolated().whenSuccess { self.take($0, value, from: node) }
     }
@@ -68,14 +73,17 @@ final class Writer: @unchecked Sendable {
     var issued: Int { next - 1 }
     var isIdle: Bool { underWay.isEmpty }
     /// The lowest value without an answer; the next one to be sent if there is none.
-    var oldestOpen: Int { underWay.min() ?? next }
+    var oldestOpen: Int { underWay.keys.min() ?? next }
 
     func close() async {
         for pool in pools { await pool.close() }
     }
 
     private func take(_ result: Result<HTTPResponse, HTTPFailure>, _ value: Int, from node: Int) {
-        underWay.remove(value)
+        let sentNs = underWay.removeValue(forKey: value) ?? 0
+        var isDone = false
+        if case .success(let response) = result { isDone = response.isSuccess }
+        samples.append(Sample(invokedNs: sentNs, atNs: monotonicNs(), isDone: isDone))
         let name = stage.cluster.nodes[node].name
         switch result {
         case .success(let response) where response.isSuccess:

@@ -17,7 +17,7 @@ enum HistoryFile {
         }
     }
 
-    private static func json(_ operation: RecordedOperation) -> JSON {
+    static func json(_ operation: RecordedOperation) -> JSON {
         [
             "client": .integer(operation.process), "object": .string(operation.object),
             "item": .string(operation.item), "call": json(operation.call),
@@ -50,12 +50,12 @@ enum HistoryFile {
         }
     }
 
-    private static func json(_ shown: Observation) -> JSON {
+    static func json(_ shown: Observation) -> JSON {
         switch shown {
         case .absent: "absent"
         case .nothing: .null
-        case .number(let number): .integer(number)
-        case .value(let value): .integer(value)
+        case .number(let number): ["count": .integer(number)]
+        case .value(let value): ["value": .integer(value)]
         case .list(let list): .array(list.map { .integer($0) })
         }
     }
