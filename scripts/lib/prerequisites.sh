@@ -35,16 +35,26 @@ find_swift() {
     die "Swift 6.2 or newer is needed and was not found; https://www.swift.org/install/linux shows how to get it"
 }
 
+# Installs Debian packages that are named like their programs, if one is missing.
+install_packages() {
+    local program packages=''
+    for program in "$@"; do command -v "$program" >/dev/null 2>&1 || packages="$packages$program "; done
+    [ -z "$packages" ] || apt_install "$packages"
+}
+
+# One argument: the packages, with a space behind each.
+apt_install() {
+    command -v apt-get >/dev/null 2>&1 ||
+        die "this machine lacks what these Debian packages bring: $1- install their counterparts and run again"
+    say "installing $1"
+    # shellcheck disable=SC2086
+    { as_root apt-get update -q && as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y $1; } >/dev/null ||
+        die "could not install; as root run: apt-get install $1"
+}
+
 install_prerequisites() {
     local packages
     packages=$(missing_packages "$@" | tr '\n' ' ')
-    if [ -n "$packages" ]; then
-        command -v apt-get >/dev/null 2>&1 ||
-            die "this machine lacks what these Debian packages bring: $packages- install their counterparts and run again"
-        say "installing $packages"
-        # shellcheck disable=SC2086
-        { as_root apt-get update -q && as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y $packages; } >/dev/null ||
-            die "could not install; as root run: apt-get install $packages"
-    fi
+    [ -z "$packages" ] || apt_install "$packages"
     find_swift
 }

@@ -1,0 +1,12 @@
+/* What the models share. A set of nodes is a byte with one bit per node; four nodes at most. */
+#define BIT(x) (1<<(x))
+#define HAS(s,x) (((s)>>(x))&1)
+#define CNT(s) (HAS(s,0)+HAS(s,1)+HAS(s,2)+HAS(s,3))
+#define MAJOF(s,m) (2*CNT((s)&(m)) > CNT(m))
+#define MAJ(s) MAJOF(s,7)
+
+/* A probe is an assertion that must fail: it shows that what it names can happen at all. */
+#ifndef PROBE
+#define PROBE 0
+#endif
+#define REACHED(k,what) assert(!(PROBE==(k) && (what)))
