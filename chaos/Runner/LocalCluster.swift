@@ -9,6 +9,9 @@ final class LocalCluster {
         let description: String
     }
 
+    /// More than a run ever has open.
+    private static let descriptorsMax: Int32 = 8_192
+
     let directory: String
     private(set) var file: ClusterFile
     private let script: String
@@ -154,6 +157,8 @@ final class LocalCluster {
         pointers.append(nil)
         defer { for pointer in pointers { free(pointer) } }
         var pid: pid_t = 0
+        // Nodes must not hold what this process has open: a connection of the proxy's would never end for its peer.
+        for descriptor in 3..<descriptorsMax { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
         let failure = posix_spawnp(&pid, arguments[0], nil, nil, pointers, environ)
         guard failure == 0 else {
             throw Unusable(description: "\(arguments[0]): \(String(cString: strerror(failure)))")
