@@ -67,15 +67,22 @@ extension World {
         if Set(names).count != names.count { fail(.correctness, "O15: two open sockets have one connection id") }
     }
 
-    private func checkPresence(of object: Int) {
+    /// What the talkers have said last. What they said before the quiet may still be on its way.
+    private func expectedPresence(of object: Int) -> [String: [UInt8]] {
         var expected: [String: [UInt8]] = [:]
         for talker in talkers where talker.object == object {
             guard let id = talker.connection, case .joined(let number) = talker.presence else { continue }
             expected[id] = Array("{\"p\":\(number)}".utf8)
         }
+        return expected
+    }
+
+    private func checkPresence(of object: Int) {
         let endNs = nowNs + World.healLimitNs
         var shown: [String: [UInt8]]?
-        while failure == nil, shown != expected {
+        while failure == nil {
+            let expected = expectedPresence(of: object)
+            if shown == expected { return }
             guard nowNs < endNs else {
                 let extra = (shown ?? [:]).keys.filter { expected[$0] == nil }.sorted()
                 let missing = expected.keys.filter { shown?[$0] == nil }.sorted()
