@@ -63,6 +63,7 @@ public final class LoopCore {
     /// The raw clock of the input at hand, in milliseconds.
     var nowMs: UInt64 = 0
     private(set) var clocks = Clocks.zero
+    private var turns = TurnClock()
 
     public init(
         loop: Int, identity: NodeIdentity, recovered: RecoveredReplicas, settings: NodeSettings, seed: UInt64,
@@ -86,6 +87,8 @@ public final class LoopCore {
     public func step(_ input: LoopInput, now: Clocks) {
         nowMs = now.rawNs / 1_000_000
         clocks = now
+        turns.enter(nowMs: nowMs)
+        router.unreadMs = turns.waitedMs
         switch input {
         case .request(let token, let request):
             router.submit(token, request, nowMs: nowMs)
@@ -397,6 +400,7 @@ public final class LoopCore {
     public func flush(now: Clocks) -> LoopEffects {
         nowMs = now.rawNs / 1_000_000
         clocks = now
+        turns.leave(nowMs: nowMs)
         repeat {
             flushDirty(now: now)
             let (batch, released) = persist.close()

@@ -135,3 +135,50 @@ struct SheddingEdgeTests {
         #expect(edge.sent().count == 1)
     }
 }
+
+/// How long something may have waited before it was read.
+struct TurnClockTests {
+    private var clock = TurnClock()
+
+    private mutating func turn(from beganMs: UInt64, to endedMs: UInt64) -> UInt64 {
+        clock.enter(nowMs: beganMs)
+        clock.enter(nowMs: beganMs)
+        clock.leave(nowMs: endedMs)
+        return clock.waitedMs
+    }
+
+    @Test mutating func whatComesDuringATurnMayHaveWaitedSinceItBegan() {
+        #expect(turn(from: 1_000, to: 1_300) == 0)
+        #expect(turn(from: 1_301, to: 1_305) == 301)
+        #expect(turn(from: 1_306, to: 1_306) == 5)
+    }
+
+    @Test mutating func afterAPauseNothingHasWaited() {
+        _ = turn(from: 1_000, to: 1_010)
+        #expect(turn(from: 1_030, to: 1_031) == 0)
+        // A long turn's answers take long to leave: that is no pause.
+        _ = turn(from: 2_000, to: 2_300)
+        #expect(turn(from: 2_500, to: 2_501) == 500)
+    }
+
+    @Test mutating func aClockThatGoesBackMeansNoWait() {
+        _ = turn(from: 1_000, to: 900)
+        #expect(turn(from: 500, to: 600) == 0)
+    }
+}
+
+/// The core's own turns: a queue in front of the loop is one too.
+struct UnreadQueueTests {
+    @Test func longTurnsCountAsAQueue() throws {
+        var edge = TestEdge(ownedBy: 2) { $0.overloadTargetMs = 100 }
+        edge.router.unreadMs = 90
+        for _ in 0..<OverloadGauge.leastLimit { edge.submit(.addOne()) }
+        let sent = edge.sent()
+        edge.nowMs += 20
+        for attempt in sent.prefix(8) { edge.settle(attempt, TestEdge.done()) }
+        edge.nowMs += OverloadGauge.intervalMs
+        _ = edge.answers()
+        for _ in 0..<9 { edge.submit(.addOne()) }
+        #expect(edge.answers().filter { $0.answer.refusal?.status == 503 }.count == 1, "90 and 20 are more than 100")
+    }
+}

@@ -41,6 +41,21 @@ struct TokenBucketTests {
         #expect(taken == 5)
     }
 
+    @Test func aDebtIsPaidWithinASecond() throws {
+        var bucket = TokenBucket()
+        let nowNs = 5 * Self.secondNs
+        #expect(bucket.take(perSecond: 10, nowNs: nowNs) == nil)
+        bucket.charge(5, perSecond: 10, nowNs: nowNs)
+        var taken = 0
+        while bucket.take(perSecond: 10, nowNs: nowNs) == nil { taken += 1 }
+        #expect(taken == 4, "one was taken, five were charged")
+        bucket.charge(7, perSecond: 10, nowNs: nowNs)
+        #expect(bucket.take(perSecond: 10, nowNs: nowNs) == 800_000_000, "seven are owed before the next")
+        bucket.charge(.max, perSecond: 10, nowNs: nowNs)
+        #expect(bucket.take(perSecond: 10, nowNs: nowNs) == Self.secondNs)
+        #expect(bucket.take(perSecond: 10, nowNs: nowNs + Self.secondNs) == nil)
+    }
+
     @Test func aClockThatGoesBackShutsNobodyOut() throws {
         var bucket = TokenBucket()
         while bucket.take(perSecond: 5, nowNs: 100 * Self.secondNs) == nil {}
@@ -124,10 +139,36 @@ struct RateLimitTests {
             let other = try edge.connect()
             let isShared = name != "connection"
             #expect(try other.call("GET", Self.path).status == (isShared ? 429 : 404))
-            #expect(try other.call("GET", "/project/demo/cache/c/p/a").status == (name == "key" ? 429 : 404))
+            #expect(try edge.call("GET", "/project/demo/cache/c/p/a").status == (name == "key" ? 429 : 404))
             edge.loop.advanceTime(by: .milliseconds(334))
             #expect(try client.call("GET", Self.path).status == 404, "nothing was written, and the next is let in")
         }
+    }
+
+    /// Who asks on and on costs the node nothing: its connection has its turn again when the pause is over.
+    @Test func aRefusedConnectionIsNotReadFromForAWhile() throws {
+        let edge = try TestEdge { $0.keyRate = 1 }
+        edge.loop.advanceTime(by: .seconds(5))
+        let client = try edge.connect()
+        #expect(try client.call("GET", Self.path).status == 404)
+        #expect(try client.call("GET", Self.path).status == 429)
+        try client.send(client.request("GET", Self.path))
+        edge.loop.advanceTime(by: .milliseconds(99))
+        #expect(try client.received().isEmpty)
+        edge.loop.advanceTime(by: .milliseconds(1))
+        #expect(try client.received().map(\.status) == [429])
+        #expect(try edge.connect().call("GET", "/version").status == 200, "others are served")
+    }
+
+    @Test func bytesCountBothWays() throws {
+        let edge = try TestEdge { $0.keyRate = 16 }
+        edge.loop.advanceTime(by: .seconds(5))
+        let value = #"{"value":""# + String(repeating: "x", count: 4 * HTTPEdge.bytesPerToken) + #""}"#
+        // One for the request, four for its body, four for the answer, which has the value too.
+        #expect(try edge.call("POST", Self.path, value).status == 200)
+        #expect(try edge.call("GET", Self.path).status == 200)
+        let small = try (0..<3).map { _ in try edge.call("GET", "/project/demo/cache/c/p/a").status }
+        #expect(small == [404, 404, 429], "nine and five of sixteen are gone")
     }
 
     @Test func wrongCredentialsUseUpNobodysRate() throws {

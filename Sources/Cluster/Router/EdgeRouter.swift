@@ -59,6 +59,8 @@ struct EdgeRouter {
     private var division: UInt64 = 0
     private var held: HeldBudget
     private let quotas: QuotaBook
+    /// How long what comes in now may have waited to be read.
+    var unreadMs: UInt64 = 0
 
     /// Taken by the loop after each step.
     var dispatches: [Dispatch] = []
@@ -132,7 +134,7 @@ struct EdgeRouter {
             token: token, counter: nextCounter, shard: record.shard, object: object, operation: operation,
             id: id, project: project, minimumIndex: minimumIndex, byteCount: byteCount,
             deadlineMs: nowMs + settings.requestDeadlineMs,
-            knownIndex: shards[record.shard]?.knownCommit ?? 0, isCounted: isCounted)
+            knownIndex: shards[record.shard]?.knownCommit ?? 0, unreadMs: unreadMs, isCounted: isCounted)
         operations.append(pending)
         shards[record.shard, default: EdgeShard()].pending.append(pending)
         if isCounted { held.take(project: project, bytes: byteCount) }
@@ -283,7 +285,7 @@ struct EdgeRouter {
                 shards[pending.shard]?.knownCommit = outcome.commitIndex
             }
             held.answered(
-                afterMs: nowMs >= pending.lastSentMs ? nowMs - pending.lastSentMs : 0,
+                afterMs: pending.unreadMs + (nowMs >= pending.lastSentMs ? nowMs - pending.lastSentMs : 0),
                 isWrite: pending.operation.isWrite)
             if answer.replayed { counters.replayedOperations += 1 }
             finish(pending, with: answer, outcome, ownerName)

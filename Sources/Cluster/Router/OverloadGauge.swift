@@ -5,8 +5,8 @@
 /// has none. While the least is above the target, as much may be under way as was finished within one target
 /// (Little's law), so the queue shrinks to the target and the rest is refused on arrival: the newest first.
 ///
-/// Counted from the last send: a wait for a new owner is no overload. Reads and writes are told apart, since only
-/// writes wait for disks.
+/// Counted from the last send, since a wait for a new owner is no overload, and with the time that the operation may
+/// have waited to be read (`TurnClock`). Reads and writes are told apart, since only writes wait for disks.
 struct OverloadGauge {
     static let intervalMs: UInt64 = 100
     /// So much may always be under way: less is no queue, but latency.

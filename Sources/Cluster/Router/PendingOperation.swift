@@ -17,6 +17,8 @@ final class PendingOperation {
     let deadlineMs: UInt64
     /// The shard's commit index as the edge knew it before the first try (O10).
     let knownIndex: UInt64
+    /// How long it may have waited before anybody read it.
+    let unreadMs: UInt64
 
     /// Sends that may still be executed or may have been: neither answered nor refused (O11).
     private(set) var openSends: [UInt64] = []
@@ -31,7 +33,7 @@ final class PendingOperation {
     init(
         token: RequestToken, counter: UInt64, shard: ShardID, object: ObjectID, operation: Operation,
         id: OperationID?, project: String, minimumIndex: UInt64, byteCount: Int, deadlineMs: UInt64,
-        knownIndex: UInt64, isCounted: Bool
+        knownIndex: UInt64, unreadMs: UInt64, isCounted: Bool
     ) {
         self.token = token
         self.counter = counter
@@ -44,6 +46,7 @@ final class PendingOperation {
         self.byteCount = byteCount
         self.deadlineMs = deadlineMs
         self.knownIndex = knownIndex
+        self.unreadMs = unreadMs
         self.isCounted = isCounted
     }
 

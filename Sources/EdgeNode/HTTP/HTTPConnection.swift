@@ -48,7 +48,7 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler {
     private static let countedAnswerBytes = 32 << 10
 
     private var rate = TokenBucket()
-    /// Refused for overload: its turn comes later.
+    /// Refused for overload, or for a rate: its turn comes later.
     private var isPaused = false
     private var isServing = false
     /// Number of the request being served: an answer to another one is ignored.
@@ -242,7 +242,7 @@ extension HTTPConnection {
         case .request(var request):
             if let waitNs = excess() {
                 return finish(
-                    edge.refusedByConnectionRate(waitNs: waitNs).response, framing: turn.framing, serial: serial)
+                    edge.paced(edge.refusedByConnectionRate(waitNs: waitNs)), framing: turn.framing, serial: serial)
             }
             // A system call: only for what is written into the audit.
             if request.uri.hasPrefix("/admin/") { request.clientAddress = context?.remoteAddress }
@@ -258,7 +258,7 @@ extension HTTPConnection {
     }
 
     private func finish(_ response: HTTPResponse, framing: ResponseFraming, serial: UInt64) {
-        if let pauseMs = response.pauseMs { pause(ms: pauseMs) }
+        if let pauseMs = response.pauseMs { pause(ms: pauseMs) } else { edge.pacing.answered() }
         guard isServing, self.serial == serial, case .open = phase, let context else { return }
         isServing = false
         edge.statistics.countAnswer(status: response.status)

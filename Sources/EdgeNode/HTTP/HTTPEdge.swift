@@ -168,6 +168,7 @@ public final class HTTPEdge {
         // A copy: a connection that closes takes itself off the list.
         for connection in connections { connection.checkDeadlines(now: now) }
         sockets.sweep()
+        pacing.adapt()
         publishStatistics()
     }
 }

@@ -17,7 +17,7 @@ struct HTTPResponse {
     /// Where in the object's history this answer stands; object calls only.
     var position: HistoryPosition?
     var retryAfterMs: UInt64?
-    /// Refused for overload: nothing more of this connection is looked at for so long.
+    /// Refused for overload or a rate: nothing more of this connection is looked at for so long.
     var pauseMs: UInt64?
     /// Methods that the path knows, for 405.
     var allow: String?

@@ -20,7 +20,7 @@ extension HTTPEdge {
             }
             try dispatch(request, port: port, answer: answer)
         } catch {
-            answer(error.response)
+            answer(paced(error))
         }
     }
 
@@ -77,7 +77,8 @@ extension HTTPEdge {
         let caller = try authenticator.caller(
             authorization: request.headers.authorization, origin: request.headers.origin,
             project: route.project, view: gateway.view, nowMs: gateway.wallMs())
-        try checkRates(caller, objectClass: route.objectClass, objectID: route.objectID)
+        let payers = Payers(caller, objectClass: route.objectClass, objectID: route.objectID)
+        try checkRates(payers, bytes: request.body?.readableBytes ?? 0)
         try caller.grant.checkObject(objectClass: route.objectClass, id: route.objectID)
         try caller.grant.require(route.call.scope)
         try checkIDSignature(
@@ -93,16 +94,22 @@ extension HTTPEdge {
         let name = CallName(call.operation)
         gateway.submit(call) { result in
             self.statistics.record(name, ns: self.nanoseconds(since: request))
-            answer(self.response(result))
+            let response = self.response(result)
+            self.charge(payers, bytes: response.body.count)
+            answer(response)
         }
     }
 
+    /// Who is refused for overload, or for a rate, comes back in its turn.
     private func response(_ answer: ClientAnswer) -> HTTPResponse {
-        guard case .refused(.overloaded) = answer.reply else { return HTTPResponse(answer) }
+        guard case .refused(let refusal) = answer.reply else { return HTTPResponse(answer) }
+        let isOverload = refusal == .overloaded
+        guard isOverload || (refusal.status == 429 && answer.retryAfterMs != nil) else { return HTTPResponse(answer) }
+        let pauseMs = pacing.pause()
         var paced = answer
-        paced.retryAfterMs = pacing.pause()
+        paced.retryAfterMs = isOverload ? pauseMs : max(answer.retryAfterMs ?? 0, pauseMs)
         var response = HTTPResponse(paced)
-        response.pauseMs = paced.retryAfterMs
+        response.pauseMs = pauseMs
         return response
     }
 

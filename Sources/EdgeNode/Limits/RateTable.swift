@@ -23,6 +23,15 @@ struct RateTable {
         return shared.take(perSecond: perSecond, nowNs: nowNs)
     }
 
+    /// For what the subject was let in with (`TokenBucket.charge`). Whoever has no place here pays from what is shared.
+    mutating func charge(_ subject: Subject, tokens: UInt64, perSecond: UInt64, nowNs: UInt64) {
+        if buckets[subject] != nil {
+            buckets[subject]?.charge(tokens, perSecond: perSecond, nowNs: nowNs)
+        } else {
+            shared.charge(tokens, perSecond: perSecond, nowNs: nowNs)
+        }
+    }
+
     private mutating func hasRoom(nowNs: UInt64) -> Bool {
         if buckets.count < Self.subjectsMax { return true }
         guard nowNs >= sweptNs + Self.sweepEveryNs else { return false }

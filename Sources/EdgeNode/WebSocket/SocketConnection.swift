@@ -125,7 +125,7 @@ extension SocketConnection {
 
     private func takeText(_ text: [UInt8]) {
         // Junk is ignored, and so is what nobody knows.
-        guard isWithinRates(), let frame = ClientFrame.parse(text) else { return }
+        guard isWithinRates(bytes: text.count), let frame = ClientFrame.parse(text) else { return }
         switch frame.event {
         case .ping: tell(.ping)
         case .resume(let connectionID, let after): tell(.resume(connectionID: connectionID, after: after))
@@ -140,14 +140,15 @@ extension SocketConnection {
     }
 
     /// Who goes on for a second's worth of frames after being told is closed.
-    private func isWithinRates() -> Bool {
+    private func isWithinRates(bytes: Int) -> Bool {
         guard let group else { return true }
         do throws(HTTPFault) {
             let perSecond = edge.settings.connectionRate
             if perSecond > 0, let waitNs = rate.take(perSecond: perSecond, nowNs: edge.now.uptimeNanoseconds) {
                 throw edge.http.refusedByConnectionRate(waitNs: waitNs)
             }
-            try edge.http.checkRates(group.name.caller, objectClass: group.name.objectClass, objectID: objectID)
+            try edge.http.checkRates(
+                Payers(group.name.caller, objectClass: group.name.objectClass, objectID: objectID), bytes: bytes)
             refusedFrames = 0
             return true
         } catch {

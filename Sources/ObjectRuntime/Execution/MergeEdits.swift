@@ -3,54 +3,52 @@
 struct MergeEdits {
     /// What the argument brings, in order of first appearance.
     private struct Incoming {
-        var name: [UInt8]
-        /// The name as it was sent, with its quotes.
-        var nameText: [UInt8]
-        var value: [UInt8]
+        let name: ItemName
+        /// Where the name, with its quotes, and the value lie in the argument.
+        let nameRange: Range<Int>
+        var value: Range<Int>
     }
 
+    private let members: [UInt8]
     private var incoming: [Incoming] = []
-    private var positions: [[UInt8]: Int] = [:]
+    /// By name.
+    private var positions: [ItemName: Int] = [:]
 
     static func merge(_ members: [UInt8], into text: JSONText) throws(Refusal) -> [TextEdit] {
         guard text.kind == .object else { throw .wrongType("merge", wants: "an object", found: text.kind) }
-        var merge = MergeEdits()
-        try merge.read(members)
-        return try merge.edits(of: text)
+        return try MergeEdits(members).edits(of: text)
     }
 
-    private mutating func read(_ members: [UInt8]) throws(Refusal) {
-        let found = try ValueEdits.scan(JSONText(members)) { (scanner) throws(JSONFault) in
-            var found: [Incoming] = []
+    private init(_ members: [UInt8]) throws(Refusal) {
+        self.members = members
+        (incoming, positions) = try ValueEdits.scan(members) { (scanner) throws(JSONFault) in
             guard JSONKind(firstByte: members.first ?? 0) == .object else {
                 throw JSONFault(reason: "an object is expected", offset: 0)
             }
+            var incoming: [Incoming] = []
+            var positions: [ItemName: Int] = [:]
             var cursor = JSONMemberCursor(scanner, objectAt: 0)
             while let member = try cursor.next() {
-                found.append(
-                    Incoming(
-                        name: scanner.unescaped(member.name).bytes, nameText: Array(members[member.name]),
-                        value: Array(members[member.value])))
+                let name = scanner.memberName(member.name)
+                if let position = positions[name] {
+                    incoming[position].value = member.value
+                } else {
+                    positions[name] = incoming.count
+                    incoming.append(Incoming(name: name, nameRange: member.name, value: member.value))
+                }
             }
-            return found
-        }
-        for member in found {
-            if let position = positions[member.name] {
-                incoming[position].value = member.value
-            } else {
-                positions[member.name] = incoming.count
-                incoming.append(member)
-            }
+            return (incoming, positions)
         }
     }
 
     private func edits(of text: JSONText) throws(Refusal) -> [TextEdit] {
         var places: [Range<Int>?] = Array(repeating: nil, count: incoming.count)
-        let end = try ValueEdits.scan(text) { (scanner) throws(JSONFault) in
+        let bytes = text.bytes
+        let end = try ValueEdits.scan(bytes) { (scanner) throws(JSONFault) in
             var cursor = JSONMemberCursor(scanner, objectAt: 0)
             var end: Int?
             while let member = try cursor.next() {
-                if let position = self.position(of: member.name, scanner) { places[position] = member.value }
+                if let position = positions[scanner.memberName(member.name)] { places[position] = member.value }
                 end = member.value.upperBound
             }
             return end
@@ -59,15 +57,19 @@ struct MergeEdits {
         var appended: [UInt8] = []
         for (position, member) in incoming.enumerated() {
             if let place = places[position] {
-                edits.append(TextEdit(offset: place.lowerBound, removed: place.count, inserted: member.value))
+                edits.append(
+                    TextEdit(
+                        offset: place.lowerBound, removed: place.count, inserted: Array(members[member.value])))
             } else {
                 if end != nil || !appended.isEmpty { appended.append(JSONByte.comma) }
-                appended += member.nameText + [JSONByte.colon] + member.value
+                appended += members[member.nameRange]
+                appended.append(JSONByte.colon)
+                appended += members[member.value]
             }
         }
         edits.sort { $0.offset < $1.offset }
         if !appended.isEmpty { edits.append(TextEdit(offset: end ?? 1, removed: 0, inserted: appended)) }
-        return edits.count > Self.fewEdits ? Self.gathered(edits, over: text.bytes) : edits
+        return edits.count > Self.fewEdits ? Self.gathered(edits, over: bytes) : edits
     }
 
     /// Up to so many stay as they are.
@@ -89,12 +91,5 @@ struct MergeEdits {
             gathered[gathered.count - 1].removed += between.count + edit.removed
         }
         return gathered
-    }
-
-    private func position(of name: Range<Int>, _ scanner: JSONScanner) -> Int? {
-        if incoming.count <= 8 {
-            return incoming.firstIndex { scanner.string(name, equals: $0.name) }
-        }
-        return positions[scanner.unescaped(name).bytes]
     }
 }

@@ -58,8 +58,14 @@ enum ValueEdits {
     static func scan<Result>(
         _ text: JSONText, _ body: (JSONScanner) throws(JSONFault) -> Result
     ) throws(Refusal) -> Result {
+        try scan(text.bytes, body)
+    }
+
+    static func scan<Result>(
+        _ bytes: [UInt8], _ body: (JSONScanner) throws(JSONFault) -> Result
+    ) throws(Refusal) -> Result {
         do throws(JSONFault) {
-            return try text.withBytes { (bytes) throws(JSONFault) in try body(JSONScanner(bytes)) }
+            return try bytes.withUnsafeBufferPointer { (bytes) throws(JSONFault) in try body(JSONScanner(bytes)) }
         } catch {
             throw .invalid("item.value", "The stored value is no JSON that can be changed: \(error).")
         }

@@ -72,6 +72,13 @@ public struct ItemName: Sendable, Hashable {
         left.high == right.high && left.low == right.low && left.long == right.long
     }
 
+    /// The long ones in one piece: an array would be hashed byte by byte.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(high)
+        hasher.combine(low)
+        long?.withUnsafeBytes { hasher.combine(bytes: $0) }
+    }
+
     func encode(into writer: inout ByteWriter) {
         writer.writeVariable(count)
         append(to: &writer.bytes)

@@ -11,6 +11,8 @@ extension JSONScanner {
     /// What a (valid, quoted) string stands for. A surrogate without its other half becomes the three
     /// bytes that UTF-8 would give it, and is told, because such a text is no Unicode.
     func unescaped(_ range: Range<Int>) -> (bytes: [UInt8], hasLoneSurrogate: Bool) {
+        let content = bytes[range.lowerBound + 1..<range.upperBound - 1]
+        guard content.contains(JSONByte.backslash) else { return (Array(content), false) }
         var output: [UInt8] = []
         output.reserveCapacity(range.count)
         var hasLoneSurrogate = false
@@ -31,6 +33,12 @@ extension JSONScanner {
             }
         }
         return (output, hasLoneSurrogate)
+    }
+
+    /// What a (valid, quoted) string stands for, as a name.
+    func memberName(_ range: Range<Int>) -> ItemName {
+        let content = UnsafeBufferPointer(rebasing: bytes[range.lowerBound + 1..<range.upperBound - 1])
+        return content.contains(JSONByte.backslash) ? ItemName(unescaped(range).bytes) : ItemName(utf8: content)
     }
 
     private func simpleEscape(_ letter: UInt8) -> UInt8 {

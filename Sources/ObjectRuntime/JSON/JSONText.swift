@@ -93,13 +93,6 @@ public struct JSONText: Sendable {
     /// Texts are never empty: they are valid JSON.
     public var kind: JSONKind { count == 0 ? .null : JSONKind(firstByte: self[0]) }
 
-    /// Lends the bytes in one piece.
-    func withBytes<Result, Failure: Error>(
-        _ body: (UnsafeBufferPointer<UInt8>) throws(Failure) -> Result
-    ) throws(Failure) -> Result {
-        try bytes.withUnsafeBufferPointer(body)
-    }
-
     /// The text after the edits, which are in order of offset, do not overlap and count offsets in
     /// the text before. Nil if they do not fit.
     public func applying(_ edits: [TextEdit]) -> JSONText? {

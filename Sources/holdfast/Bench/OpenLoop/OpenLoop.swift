@@ -39,7 +39,7 @@ struct OpenLoopCounts: Sendable {
 /// Requests by a schedule, whatever the answers: as many independent clients send. One event loop's part of it.
 ///
 /// A request that finds no idle connection waits for one, and its wait counts: nothing is left out because the
-/// cluster is slow (no coordinated omission). Used on its loop only, which makes it `Sendable`.
+/// cluster is slow (no coordinated omission). A connection that is refused with a time rests until then. Used on its loop only, which makes it `Sendable`.
 final class OpenLoop: @unchecked Sendable {
     /// Requests that wait for a connection; what is due beyond is counted and not sent.
     private static let waitingMax = 20_000
@@ -146,7 +146,11 @@ final class OpenLoop: @unchecked Sendable {
         _ connection: OpenLoopConnection, _ result: Result<HTTPResponse, HTTPFailure>, due: NIODeadline,
         sent: NIODeadline
     ) {
-        count(result, due, sent)
+        guard let restMs = count(result, due, sent) else { return release(connection) }
+        eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(Int64(restMs))) { self.release(connection) }
+    }
+
+    private func release(_ connection: OpenLoopConnection) {
         idle.append(connection)
         sendWaiting()
     }
@@ -156,26 +160,30 @@ final class OpenLoop: @unchecked Sendable {
         return due >= measuredFrom && measuredTo.map { due < $0 } ?? true
     }
 
-    private func count(_ result: Result<HTTPResponse, HTTPFailure>, _ due: NIODeadline, _ sent: NIODeadline) {
+    /// Answers for how many milliseconds its client is to stay away.
+    private func count(
+        _ result: Result<HTTPResponse, HTTPFailure>, _ due: NIODeadline, _ sent: NIODeadline
+    ) -> Int? {
         let isMeasured = isMeasured(due)
         if case .success(let response) = result {
             if response.isSuccess {
                 counts.allSucceeded += 1
-                guard isMeasured else { return }
+                guard isMeasured else { return nil }
                 counts.succeeded += 1
                 let now = NIODeadline.now()
                 counts.latencies.record(UInt64(max(1, (now - due).nanoseconds)))
                 counts.answerTimes.record(UInt64(max(1, (now - sent).nanoseconds)))
-                return
+                return nil
             }
             let failure = HoldfastError(answer: response, isWrite: true)
             if failure.applied == .no {
                 if isMeasured { counts.refused["\(response.status) \(failure.code ?? "")", default: 0] += 1 }
-                return
+                return failure.retryAfterMs
             }
         }
         counts.allUnknown += 1
         if isMeasured { counts.unknown += 1 }
+        return nil
     }
 }
 

@@ -1,0 +1,37 @@
+import Testing
+
+@testable import EdgeNode
+
+struct RefusalPacingTests {
+    private var pacing = RefusalPacing()
+
+    private mutating func refuse(_ count: Int) -> UInt64 {
+        var pauseMs: UInt64 = 0
+        for _ in 0..<count { pauseMs = pacing.pause() }
+        return pauseMs
+    }
+
+    @Test mutating func whoComesLaterWaitsLonger() {
+        #expect(refuse(1) == 100)
+        #expect(refuse(999) == 500, "the thousandth of 2,000 a second")
+        #expect(refuse(20_000) == 5_000, "nobody waits longer")
+    }
+
+    @Test mutating func refusalsAreAQuarterOfTheAnswers() {
+        _ = refuse(1)
+        for _ in 0..<4_000 { pacing.answered() }
+        pacing.adapt()
+        #expect(refuse(499) == 500, "1,000 a second")
+        pacing.adapt()
+        #expect(refuse(1) == 5_000, "nothing is answered: a hundred a second")
+    }
+
+    @Test mutating func whenNobodyWaitsTheNextIsBackSoon() {
+        pacing.adapt()
+        #expect(refuse(200) == 100)
+        for _ in 0..<200 { pacing.resume() }
+        pacing.adapt()
+        #expect(refuse(200) == 100)
+        #expect(pacing.waiting == 200)
+    }
+}
