@@ -179,7 +179,7 @@ struct BenchCommand: ClusterVerb {
 
     private func socketBench(_ token: String, _ group: MultiThreadedEventLoopGroup) throws -> SocketBench {
         let endpoints = try access.cluster.endpoints()
-        let node = try access.cluster.localCluster()?.nodes.first { $0.endpoint == endpoints[0] }
+        let node = try access.cluster.localCluster()?.nodes.first { $0.endpoint.isAt(endpoints[0]) }
         return SocketBench(
             endpoints: endpoints, project: try access.projectName(), token: token,
             loops: Array(group.makeIterator()), firstPid: node.flatMap { $0.pid > 0 ? $0.pid : nil },
@@ -189,8 +189,9 @@ struct BenchCommand: ClusterVerb {
 
     /// Only when the load goes to the nodes of the cluster file.
     private func serverPids() throws -> [Int32] {
+        let endpoints = try access.cluster.endpoints()
         guard let local = try access.cluster.localCluster(),
-            try Set(access.cluster.endpoints()).isSubset(of: local.nodes.map(\.endpoint))
+            endpoints.allSatisfy({ endpoint in local.nodes.contains { $0.endpoint.isAt(endpoint) } })
         else { return [] }
         return local.nodes.map(\.pid).filter { $0 > 0 }
     }
@@ -210,4 +211,9 @@ struct BenchCommand: ClusterVerb {
         for line in BenchReport.errorLines(medians) { print("error: \(line)") }
         for figures in figures { print(figures.text) }
     }
+}
+
+extension Endpoint {
+    /// The same port of the same machine, whatever is spoken there.
+    fileprivate func isAt(_ other: Endpoint) -> Bool { host == other.host && port == other.port }
 }
