@@ -220,7 +220,7 @@ enum NodeServer {
                         try channel.pipeline.syncOperations.addHandler(AcceptPacing())
                     }
                 }
-                .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+                .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .childChannelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
                         guard let loop = node.loops.first(where: { $0.eventLoop === channel.eventLoop }) else {
