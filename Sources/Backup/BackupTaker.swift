@@ -13,6 +13,8 @@ public struct BackupOptions: Sendable {
     public var timeout = TimeAmount.seconds(10)
     /// How long it goes on without getting a single file.
     public var patience = TimeAmount.seconds(120)
+    /// The files are sealed under the newest of these; without any they are plain.
+    public var keys: DataKeys?
 
     public init(endpoints: [Endpoint], token: String?) {
         self.endpoints = endpoints
@@ -63,7 +65,7 @@ public struct BackupTaker: Sendable {
         try await coverKeySpace()
         let placement = try await fetchPlacement()
         try BackupFiles.write(
-            placement.bytes, to: directory + "/" + BackupManifest.placementFile, in: directory)
+            try options.keys?.sealedFile(placement.bytes) ?? placement.bytes, to: directory + "/" + BackupManifest.placementFile, in: directory)
         let manifest = BackupManifest(
             cluster: placement.state.genesis.clusterID, version: nodes.nodes.first?.version ?? "",
             startedAtMs: startedAtMs, finishedAtMs: BackupFiles.nowMs(),
@@ -172,7 +174,8 @@ public struct BackupTaker: Sendable {
     private func fetch(
         _ id: UInt64, bytes: UInt64, hash: UInt64, shard: UInt32, from node: ClusterNodes.Node
     ) async throws -> VerifiedSnapshot {
-        let intake = try SnapshotDirectory(directory).intake(title: "shard-\(shard)", byteCount: bytes, hash: hash)
+        let intake = try SnapshotDirectory(directory, keys: options.keys)
+            .intake(title: "shard-\(shard)", byteCount: bytes, hash: hash)
         do {
             while !intake.isComplete {
                 let offset = intake.received
@@ -182,7 +185,7 @@ public struct BackupTaker: Sendable {
                 _ = try intake.append(piece, at: offset)
             }
             let snapshot = try intake.finish()
-            try SnapshotReader.checkObjects(try SnapshotFile(path: snapshot.path))
+            try SnapshotReader.checkObjects(try SnapshotFile(path: snapshot.path, keys: options.keys))
             return snapshot
         } catch {
             // Asked for again, it is another file.

@@ -9,12 +9,15 @@ public struct OpenedBackup: Sendable {
     public let directory: String
     public let manifest: BackupManifest
     public let placement: PlacementState
+    private let keys: DataKeys?
 
     /// `path` is a backup, or a directory with backups, of which the newest whole one is taken.
-    public init(at path: String) throws(BackupFailure) {
+    /// - Parameter keys: for one whose files are sealed.
+    public init(at path: String, keys: DataKeys? = nil) throws(BackupFailure) {
+        self.keys = keys
         directory = try Self.find(path)
         manifest = try BackupManifest(try BackupFiles.read(directory + "/" + BackupManifest.fileName))
-        let bytes = try BackupFiles.read(directory + "/" + BackupManifest.placementFile)
+        let bytes = try Self.content(of: directory + "/" + BackupManifest.placementFile, keys)
         guard UInt64(bytes.count) == manifest.placementBytes, contentHash(bytes) == manifest.placementHash else {
             throw BackupFailure("\(directory)/\(BackupManifest.placementFile) is not the file that the manifest names")
         }
@@ -23,6 +26,19 @@ public struct OpenedBackup: Sendable {
         } catch {
             throw BackupFailure("\(directory)/\(BackupManifest.placementFile) cannot be read: \(error)")
         }
+    }
+
+    private static let placementBytesMax: UInt64 = 1 << 30
+
+    private static func content(of path: String, _ keys: DataKeys?) throws(BackupFailure) -> [UInt8] {
+        let file: SnapshotFile
+        do throws(StoreError) {
+            file = try SnapshotFile(path: path, keys: keys)
+            if file.byteCount <= placementBytesMax { return try file.read(at: 0, count: Int(file.byteCount)) }
+        } catch {
+            throw BackupFailure(error)
+        }
+        throw BackupFailure("\(path) has \(file.byteCount) bytes, more than any placement state")
     }
 
     private static func find(_ path: String) throws(BackupFailure) -> String {
@@ -39,7 +55,7 @@ public struct OpenedBackup: Sendable {
     public func verify(_ shard: BackupShard) throws(BackupFailure) {
         let path = directory + "/" + shard.file
         do throws(StoreError) {
-            let file = try SnapshotFile(path: path)
+            let file = try SnapshotFile(path: path, keys: keys)
             let verified = try SnapshotReader.verify(file, expectedHash: shard.hash)
             if BackupShard(verified) == shard { return try SnapshotReader.checkObjects(file) }
         } catch {
@@ -53,7 +69,7 @@ public struct OpenedBackup: Sendable {
     }
 
     public func objects(of shard: BackupShard) throws(BackupFailure) -> BackupObjects {
-        try BackupObjects(path: directory + "/" + shard.file)
+        try BackupObjects(path: directory + "/" + shard.file, keys: keys)
     }
 
     /// The shard that has a key.
@@ -85,10 +101,10 @@ public struct BackupObjects {
     /// Versions of removed items in the shard were at most this.
     public let versionFloor: UInt64
 
-    init(path: String) throws(BackupFailure) {
+    init(path: String, keys: DataKeys?) throws(BackupFailure) {
         self.path = path
         do throws(StoreError) {
-            reader = try SnapshotReader(try SnapshotFile(path: path))
+            reader = try SnapshotReader(try SnapshotFile(path: path, keys: keys))
         } catch {
             throw BackupFailure(error)
         }

@@ -25,6 +25,13 @@ struct BackupCommand: ClusterVerb {
     @Option(name: .long, help: ArgumentHelp("Shards fetched at the same time.", valueName: "number"))
     var parallel = 4
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Encrypt the files under the first data key in here; else under that of HOLDFAST_DATA_KEY, if there is one.",
+            valueName: "file"))
+    var dataKeyFile: String?
+
     @OptionGroup var admin: AdminAccess
     @OptionGroup var output: OutputOptions
 
@@ -35,6 +42,7 @@ struct BackupCommand: ClusterVerb {
     func execute() async throws {
         var options = BackupOptions(endpoints: try admin.cluster.endpoints(), token: try admin.token())
         options.parallel = parallel
+        options.keys = try dataKeys(file: dataKeyFile)
         options.timeout = .milliseconds(Int64(admin.cluster.timeout * 1_000))
         let (directory, manifest) = try await BackupTaker.take(
             to: to, options, on: MultiThreadedEventLoopGroup.singleton.any())

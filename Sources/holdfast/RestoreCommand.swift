@@ -45,7 +45,7 @@ struct RestoreCommand: ClusterVerb {
 
     @Option(
         name: .long,
-        help: ArgumentHelp("Keys of archives that are encrypted; or HOLDFAST_DATA_KEY.", valueName: "file"))
+        help: ArgumentHelp("Keys of a backup or archive that is encrypted; or HOLDFAST_DATA_KEY.", valueName: "file"))
     var dataKeyFile: String?
 
     @Option(name: .long, help: ArgumentHelp("The object's state after this entry.", valueName: "epoch/index"))
@@ -74,7 +74,7 @@ struct RestoreCommand: ClusterVerb {
     }
 
     func execute() async throws {
-        let backup = try OpenedBackup(at: from)
+        let backup = try OpenedBackup(at: from, keys: try dataKeys(file: dataKeyFile))
         if let object { return try await restoreOne(try Self.name(object), of: backup) }
         try backup.verifyAll()
         let restorer = try restorer()

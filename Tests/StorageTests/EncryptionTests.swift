@@ -1,3 +1,4 @@
+import Binary
 import Crypto
 import Glibc
 import Testing
@@ -122,6 +123,38 @@ func dataKeys(_ digits: Character...) throws -> DataKeys {
         journal = try open(keys).0
         journal.close()
         #expect(!hasMarker())
+    }
+
+    private func entry(_ index: UInt64) -> JournalRecord {
+        JournalRecord(kind: 1, group: 1, term: 1, index: index, payload: Self.marker)
+    }
+
+    private func append(_ records: [JournalRecord], to journal: Journal) {
+        let done = Outcomes()
+        journal.append(records, durable: done.callback(0))
+        #expect(done.wait(1).allSatisfy { $0.error == nil })
+    }
+
+    /// The journal moves on as far as somebody asks for it, and forgets what is covered.
+    @Test func theFormerKeyIsNeededUntilItsSegmentsAreCovered() throws {
+        let first = try open(try dataKeys("a")).0
+        append((1...5).map(entry), to: first)
+        first.close()
+        let journal = try open(try dataKeys("b", "a")).0
+        #expect(journal.statistics.formerSegments == 1)
+        #expect(journal.retireFormerSegments() == [], "nothing holds it but that it is written to")
+        append([entry(6)], to: journal)
+        #expect(journal.retireFormerSegments() == [1])
+        append([JournalRecord(kind: JournalKind.covered, group: 1, term: 1, index: 6, payload: [])], to: journal)
+        #expect(journal.statistics.formerSegments == 1)
+        #expect(journal.retireFormerSegments() == [])
+        // The segment goes behind the first batch of the next one.
+        append([entry(7)], to: journal)
+        append([entry(8)], to: journal)
+        #expect(journal.statistics.formerSegments == 0)
+        journal.close()
+        let (_, records) = try open(try dataKeys("b"))
+        #expect(records.last?.index == 8)
     }
 
     @Test func refusesWithoutTheKeyAndChangesNothing() throws {

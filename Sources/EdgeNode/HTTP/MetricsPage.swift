@@ -236,6 +236,9 @@ struct MetricsPage {
             "holdfast_journal_fsync_duration_seconds", "Each fdatasync of the journal.",
             [([:], journal.syncDurations)])
         gauge("holdfast_journal_live_segments", "Segments that are there.", [([:], "\(journal.liveSegments)")])
+        gauge(
+            "holdfast_journal_former_segments", "Segments that an earlier process wrote to.",
+            [([:], "\(journal.formerSegments)")])
         gauge("holdfast_journal_live_bytes", "The size of their files.", [([:], "\(journal.liveBytes)")])
         counter(
             "holdfast_journal_dropped_segments_total", "Segments that were needed no more.", journal.droppedSegments)
@@ -257,6 +260,16 @@ struct MetricsPage {
         counter(
             "holdfast_store_snapshots_installed_total", "Snapshots of shards that took the place of the state here.",
             counters.snapshotsInstalled)
+        guard !store.dataKeys.isEmpty else { return }
+        gauge(
+            "holdfast_data_keys", "Data keys that this node has; what is written is encrypted under the newest.",
+            store.dataKeys.enumerated().map { (["key": $1, "newest": $0 == 0 ? "yes" : "no"], "1") })
+        counter(
+            "holdfast_store_resealed_records_total", "Records that were written anew for the newest data key.",
+            store.resealed)
+        gauge(
+            "holdfast_store_reseal_pending", "1 until all records have been looked at since the start.",
+            [([:], store.isResealing ? "1" : "0")])
     }
 }
 

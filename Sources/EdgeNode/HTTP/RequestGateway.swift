@@ -59,6 +59,7 @@ public struct JournalReport: Sendable {
     /// What is there now: segments, and the size of their files.
     public var liveSegments = 0
     public var liveBytes = 0
+    public var formerSegments = 0
     /// Segments that were needed no more.
     public var droppedSegments: UInt64 = 0
     public var archivedSegments: UInt64 = 0
@@ -81,6 +82,11 @@ public struct StoreReport: Sendable {
     /// Commits that failed for want of space.
     public var refusedForSpace: UInt64 = 0
     public var snapshotsMade: UInt64 = 0
+    /// The names of the data keys, newest first; none, and nothing is encrypted.
+    public var dataKeys: [String] = []
+    /// Records written anew for the newest of them, and whether the pass that does it goes on.
+    public var resealed: UInt64 = 0
+    public var isResealing = false
 
     public init() {}
 }

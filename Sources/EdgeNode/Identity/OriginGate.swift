@@ -25,7 +25,7 @@ final class OriginGate {
     func crossing(uri: String, origin: String?) -> Crossing {
         remember()
         guard !bound.isEmpty, let segments = RequestTarget(uri)?.segments, segments.count > 1,
-            segments[0] == "project", let origins = bound[segments[1]]
+            segments[0] == "project", !OpenDoor.isOpen(.closedProject), let origins = bound[segments[1]]
         else { return .everybody }
         guard let origin else { return .nobody }
         return origins.contains { $0.isText(origin) } ? .origin(origin) : .refused

@@ -39,12 +39,15 @@ final class BackupShelf: @unchecked Sendable {
     static let pieceBytesMax = 4 << 20
 
     private let directory: String
+    /// Until a file is fetched it lies here under these.
+    let keys: DataKeys?
     private var places: [UInt64: Place] = [:]
     private var underWay = 0
     private var nextID: UInt64
 
-    init(directory: String, firstID: UInt64) {
+    init(directory: String, firstID: UInt64, keys: DataKeys?) {
         self.directory = directory
+        self.keys = keys
         nextID = firstID
         // What an earlier process made is asked for anew.
         mkdir(directory, 0o700)
@@ -67,7 +70,7 @@ final class BackupShelf: @unchecked Sendable {
 
     func keep(_ id: UInt64, _ snapshot: VerifiedSnapshot, nowMs: UInt64) throws -> BackupFile {
         underWay -= 1
-        places[id] = Place(file: try SnapshotFile(path: snapshot.path), usedAtMs: nowMs)
+        places[id] = Place(file: try SnapshotFile(path: snapshot.path, keys: keys), usedAtMs: nowMs)
         return BackupFile(
             id: id, manifest: snapshot.manifest, byteCount: snapshot.byteCount, hash: snapshot.hash)
     }

@@ -33,7 +33,11 @@ struct Housekeeping {
     }
 
     private mutating func pressJournal(_ node: NodeShared) {
-        let groups = node.journal.pressure(aboveBytes: Self.journalBytes).map(GroupID.init)
+        var groups = node.journal.pressure(aboveBytes: Self.journalBytes).map(GroupID.init)
+        // Whoever has a former data key, or has just begun to encrypt, wants to be rid of what was before.
+        if node.store.isEncrypted, node.journal.statistics.formerSegments > 0 {
+            groups += node.journal.retireFormerSegments().map(GroupID.init)
+        }
         if groups.contains(.placement) { node.tellBrain(.journalPressure) }
         let shards = groups.compactMap(\.shard)
         guard !shards.isEmpty || wasPressed else { return }

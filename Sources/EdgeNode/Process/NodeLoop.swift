@@ -260,6 +260,7 @@ extension NodeLoop: RequestGateway {
             bytesWritten: statistics.bytes)
         report.liveSegments = statistics.liveSegments
         report.liveBytes = statistics.liveBytes
+        report.formerSegments = statistics.formerSegments
         report.droppedSegments = statistics.droppedSegments
         report.archivedSegments = statistics.archivedSegments
         report.archiveLagSegments = statistics.archiveLagSegments

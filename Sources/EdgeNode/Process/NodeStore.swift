@@ -61,7 +61,7 @@ final class NodeStore: @unchecked Sendable {
         let found = store.heads.filter { !lost.contains($0.shard) }.map(StoredReplica.init)
         return NodeStore(
             store: store, found: found, damaged: lost.sorted().map { ShardID(rawValue: $0) }, directory: directory,
-            space: space, logger: logger)
+            keys: keys, space: space, logger: logger)
     }
 
     /// Kept for whoever wants to look at it; the shards come back from the other replicas.
@@ -73,16 +73,16 @@ final class NodeStore: @unchecked Sendable {
     }
 
     private init(
-        store: ObjectStore, found: [StoredReplica], damaged: [ShardID], directory: String, space: SpaceWatch,
-        logger: Logger
+        store: ObjectStore, found: [StoredReplica], damaged: [ShardID], directory: String, keys: DataKeys?,
+        space: SpaceWatch, logger: Logger
     ) {
         self.store = store
         self.found = found
         self.damaged = damaged
         self.logger = logger
         self.space = space
-        files = SnapshotFiles(incoming: store.snapshots, outgoingDirectory: directory + "/outgoing")
-        shelf = BackupShelf(directory: directory + "/backup", firstID: SystemRandom.number() >> 12)
+        files = SnapshotFiles(incoming: store.snapshots, outgoingDirectory: directory + "/outgoing", keys: keys)
+        shelf = BackupShelf(directory: directory + "/backup", firstID: SystemRandom.number() >> 12, keys: keys)
         pool.start()
         scrubPool.start()
     }
@@ -91,6 +91,8 @@ final class NodeStore: @unchecked Sendable {
     func makeObjects() throws -> LoopObjects { LoopObjects(try store.makeReader()) }
 
     func close() { store.close() }
+
+    var isEncrypted: Bool { shelf.keys != nil }
 
     /// Any thread.
     func report() -> StoreReport {
@@ -101,6 +103,9 @@ final class NodeStore: @unchecked Sendable {
         report.writtenBytes = statistics.valueBytes
         report.refusedForSpace = statistics.refusedForSpace
         report.snapshotsMade = snapshotsMade.load(ordering: .relaxed)
+        report.dataKeys = shelf.keys?.fingerprints ?? []
+        report.resealed = statistics.resealed
+        report.isResealing = statistics.isResealing
         return report
     }
 
@@ -286,7 +291,7 @@ extension NodeStore {
             guard let (id, path) = self.shelf.begin(nowMs: Self.nowMs) else { return answer(.failure(.busy)) }
             do {
                 let view = try self.store.makeView()
-                _ = SnapshotWriter(shard: shard.rawValue, of: view, to: path) { result in
+                _ = SnapshotWriter(shard: shard.rawValue, of: view, to: path, keys: self.shelf.keys) { result in
                     self.pool.submit { _ in answer(self.shelve(id, result)) }
                 }
             } catch {

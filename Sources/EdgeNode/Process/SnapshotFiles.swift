@@ -9,14 +9,17 @@ import Storage
 final class SnapshotFiles: @unchecked Sendable {
     private let incoming: SnapshotDirectory
     private let outgoingDirectory: String
+    /// What this node sends lies on its disk under these meanwhile.
+    private let keys: DataKeys?
     /// By content hash.
     private var intakes: [UInt64: SnapshotIntake] = [:]
     private var staged: [UInt64: VerifiedSnapshot] = [:]
     private var offers: [ShardID: (hash: UInt64, path: String, file: SnapshotFile)] = [:]
     private var nextNumber = 0
 
-    init(incoming: SnapshotDirectory, outgoingDirectory: String) {
+    init(incoming: SnapshotDirectory, outgoingDirectory: String, keys: DataKeys?) {
         self.incoming = incoming
+        self.keys = keys
         self.outgoingDirectory = outgoingDirectory
         // What an earlier process sent is asked for anew.
         mkdir(outgoingDirectory, 0o700)
@@ -31,13 +34,13 @@ final class SnapshotFiles: @unchecked Sendable {
     ) {
         nextNumber += 1
         let path = "\(outgoingDirectory)/\(shard.rawValue)-\(nextNumber).snapshot"
-        _ = SnapshotWriter(shard: shard.rawValue, of: view, to: path, done: done)
+        _ = SnapshotWriter(shard: shard.rawValue, of: view, to: path, keys: keys, done: done)
     }
 
     /// The newest takes the place of the one before, which is then no longer sent.
     func offer(_ shard: ShardID, _ snapshot: VerifiedSnapshot) {
         release(shard)
-        guard let file = try? SnapshotFile(path: snapshot.path) else { return }
+        guard let file = try? SnapshotFile(path: snapshot.path, keys: keys) else { return }
         offers[shard] = (snapshot.hash, snapshot.path, file)
     }
 

@@ -113,6 +113,10 @@ public final class Journal: Sendable {
         worker.ledger { $0.pressure(aboveBytes: bytes) }
     }
 
+    /// For whoever wants to be rid of what earlier processes wrote: answers the groups that have to be covered first,
+    /// and moves on, with the next appends, as far as that helps. To be repeated until there are no former segments.
+    public func retireFormerSegments() -> [UInt64] { worker.retireFormerSegments() }
+
     /// For each group that still needs a segment, the oldest one that it needs, by group.
     public func oldestNeeded() -> [(group: UInt64, segment: UInt64)] { worker.ledger { $0.oldestNeeded() } }
 }

@@ -132,11 +132,11 @@ struct JournalLedger: Sendable {
     }
 
     /// The groups whose entries hold segments that would have to go for the journal to have no more than
-    /// `bytes`, by number. A segment goes when the journal moves on.
-    func pressure(aboveBytes bytes: Int) -> [UInt64] {
+    /// `bytes`, and none up to that of the sequence `through`, by number. A segment goes when the journal moves on.
+    func pressure(aboveBytes bytes: Int, through: UInt64 = 0) -> [UInt64] {
         var excess = liveBytes - bytes
         var holding: Set<UInt64> = []
-        for segment in segments.dropLast() where excess > 0 {
+        for segment in segments.dropLast() where excess > 0 || segment.sequence <= through {
             for (group, highest) in segment.highest where highest > groups[group]?.covered ?? 0 {
                 holding.insert(group)
             }

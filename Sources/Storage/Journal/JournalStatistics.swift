@@ -14,6 +14,8 @@ public struct JournalStatistics: Equatable, Sendable {
     /// Segments that are there, the one being written to included, and the size of their files.
     public var liveSegments = 0
     public var liveBytes = 0
+    /// Those of them that an earlier process has written to: they may need former data keys.
+    public var formerSegments = 0
     /// Segments that were needed no more.
     public var droppedSegments: UInt64 = 0
     /// Segments copied into the archive; those that wait for it; and what is wrong with it, if anything: a gap, too.

@@ -26,12 +26,15 @@ final class JournalWorker: @unchecked Sendable {
     private var ending: Ending?
     private var hasEnded = false
     private var isToldToRetry = false
+    private var isToldToMoveOn = false
     private var statistics = JournalStatistics()
     private var thread: WorkerThread?
 
     /// Guards the ledger alone: the journal's thread changes it, anybody may ask.
     private let ledgerMonitor = Monitor()
     private var ledger: JournalLedger
+    /// The last segment that was written to before this one opened the journal.
+    private let formerSequence: UInt64
 
     // The journal's thread only.
     private var writer: JournalWriter
@@ -59,6 +62,7 @@ final class JournalWorker: @unchecked Sendable {
         writer = start.writer
         file = start.file
         ledger = start.ledger
+        formerSequence = start.ledger.segments.last { $0.hasRecords }?.sequence ?? 0
         self.gauge = gauge
         spares = SparePreparer(files: files, gauge: gauge, retryMs: options.retryMs)
         let sequence = start.writer.segment.sequence
@@ -76,10 +80,28 @@ final class JournalWorker: @unchecked Sendable {
         var statistics = monitor.locked { self.statistics }
         ledgerMonitor.locked {
             statistics.liveSegments = ledger.segments.count
+            statistics.formerSegments = ledger.segments.count { $0.sequence <= formerSequence }
             statistics.liveBytes = ledger.liveBytes
         }
         archiver?.read(into: &statistics)
         return statistics
+    }
+
+    func retireFormerSegments() -> [UInt64] {
+        let (isThere, holding, isWrittenTo) = ledgerMonitor.locked {
+            (
+                ledger.segments.first.map { $0.sequence <= formerSequence } ?? false,
+                ledger.pressure(aboveBytes: .max, through: formerSequence),
+                ledger.segments.last.map { $0.sequence <= formerSequence } ?? false
+            )
+        }
+        if isThere, isWrittenTo || holding.isEmpty {
+            monitor.locked {
+                isToldToMoveOn = true
+                monitor.signal()
+            }
+        }
+        return holding
     }
 
     func ledger<Value>(_ read: (JournalLedger) -> Value) -> Value { ledgerMonitor.locked { read(ledger) } }
@@ -126,6 +148,7 @@ final class JournalWorker: @unchecked Sendable {
         var taken: [JournalAppend] = []
         while waitForWork(&taken) {
             sealForArchive()
+            moveOnIfTold()
             var rest = taken[...]
             while !rest.isEmpty {
                 let batch = takeBatch(from: &rest)
@@ -149,7 +172,7 @@ final class JournalWorker: @unchecked Sendable {
     /// Moves all that is queued to `taken`. False at the end: closed with nothing left to do, or abandoned.
     private func waitForWork(_ taken: inout [JournalAppend]) -> Bool {
         monitor.locked {
-            while queue.isEmpty && ending == nil {
+            while queue.isEmpty && ending == nil && !isToldToMoveOn {
                 isWaiting = true
                 guard let archive = options.archive else {
                     monitor.wait()
@@ -358,6 +381,20 @@ final class JournalWorker: @unchecked Sendable {
         }
     }
 
+    private func moveOnIfTold() {
+        let isTold = monitor.locked {
+            defer { isToldToMoveOn = false }
+            return isToldToMoveOn
+        }
+        // One that has nothing yet begins with an anchor anyway.
+        guard isTold, failure == nil, ledger.segments.last?.hasRecords == true else { return }
+        do throws(JournalError) {
+            try moveOn(for: JournalBatch(appends: [], bodyBytes: 0, recordCount: 0))
+        } catch {
+            failure = error
+        }
+    }
+
     /// What the archive still has to copy stays, up to a bound: then the journal goes on and the archive has a gap.
     private func archiveLimit() -> UInt64 {
         guard let archiver, let archive = options.archive else { return .max }
@@ -380,7 +417,9 @@ final class JournalWorker: @unchecked Sendable {
         let dropped = ledgerMonitor.locked { ledger.drop(below: floor) }
         let wanted = options.capacity(of: writer.segment.sequence + 1)
         for segment in dropped {
-            if segment.bytes >= wanted, try spares.offer(segment.sequence, bytes: segment.bytes) { continue }
+            // What was written before there were keys, or under former ones, does not stay in a spare.
+            let isOurs = sealer == nil || segment.sequence > formerSequence
+            if isOurs, segment.bytes >= wanted, try spares.offer(segment.sequence, bytes: segment.bytes) { continue }
             try files.remove(segment.sequence)
         }
         if !dropped.isEmpty { try files.syncDirectory() }

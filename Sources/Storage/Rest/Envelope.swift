@@ -13,13 +13,13 @@ enum Envelope {
     static let saltBytes = 16
     static let headBytes = 8 + saltBytes + 8
     static let overheadBytes = headBytes + AES256GCM.tagByteCount
-    fileprivate static let info = Array("holdfast data at rest 1".utf8)
+    private static let info = Array("holdfast data at rest 1".utf8)
 
-    fileprivate static func nonce(_ counter: UInt64) -> [UInt8] {
+    static func nonce(_ counter: UInt64) -> [UInt8] {
         withUnsafeBytes(of: counter.littleEndian) { [0, 0, 0, 0] + $0 }
     }
 
-    fileprivate static func cipher(_ key: DataKeys.Key, salt: [UInt8]) throws(CryptographyFailure) -> AES256GCM {
+    static func cipher(_ key: DataKeys.Key, salt: [UInt8]) throws(CryptographyFailure) -> AES256GCM {
         var bytes = try HKDFSHA256.derive(secret: key.bytes, salt: salt, info: info, count: AES256GCM.keyByteCount)
         defer { erase(&bytes) }
         return try AES256GCM(key: bytes)

@@ -15,6 +15,12 @@ enum SealedValue {
         value.count >= headBytes && value[4] == format
     }
 
+    /// The name of the data key that a value is sealed under; nil if it is not sealed.
+    static func fingerprint(_ value: UnsafeRawBufferPointer) -> UInt64? {
+        guard isSealed(value), value.count >= headBytes + Envelope.overheadBytes else { return nil }
+        return UInt64(littleEndian: value.loadUnaligned(fromByteOffset: headBytes, as: UInt64.self))
+    }
+
     static func seal(_ value: [UInt8], _ key: RecordKey, by sealer: EnvelopeSealer) throws(StoreError) -> [UInt8] {
         do {
             let envelope = try sealer.seal(value, context: context(key))

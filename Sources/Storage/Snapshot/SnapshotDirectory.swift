@@ -4,15 +4,18 @@ import Glibc
 /// whole and durable, then `*.snapshot`.
 public struct SnapshotDirectory: Sendable {
     public let path: String
+    /// What arrives is sealed under these.
+    let keys: DataKeys?
 
     static let suffix = ".snapshot"
     static let partialSuffix = ".partial"
 
     /// Made if it does not exist; its parent must.
-    public init(_ path: String) throws(StoreError) {
+    public init(_ path: String, keys: DataKeys? = nil) throws(StoreError) {
         let made = SystemDisk.makeDirectory(path)
         guard made == 0 else { throw .systemCall("mkdir", made, path: path) }
         self.path = path
+        self.keys = keys
     }
 
     /// The names of whole snapshots, to be installed or removed by whoever knows what they are for.
@@ -24,7 +27,7 @@ public struct SnapshotDirectory: Sendable {
 
     /// Begins, or goes on, to take in a snapshot of so many bytes and that hash. `title` becomes part of a name.
     public func intake(title: String, byteCount: UInt64, hash: UInt64) throws(StoreError) -> SnapshotIntake {
-        try SnapshotIntake(directory: path, title: title, byteCount: byteCount, hash: hash)
+        try SnapshotIntake(directory: path, title: title, byteCount: byteCount, hash: hash, keys: keys)
     }
 
     public func remove(_ name: String) {
@@ -42,8 +45,9 @@ public struct SnapshotDirectory: Sendable {
         guard let plan = marker.plan else { return StoreJob(marker, source: nil) }
         let file: SnapshotFile
         do throws(StoreError) {
-            file = try SnapshotFile(path: path(of: plan.name))
+            file = try SnapshotFile(path: path(of: plan.name), keys: keys)
         } catch {
+            if error.kind == .sealed { throw error }
             throw .damaged("the snapshot cannot be opened: \(error.what)", place: error.place, shard: marker.shard)
         }
         guard file.byteCount == plan.byteCount, try SnapshotReader.storedHash(file) == plan.hash else {

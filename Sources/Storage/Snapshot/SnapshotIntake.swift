@@ -14,8 +14,12 @@ public final class SnapshotIntake: @unchecked Sendable {
     /// How many bytes are here: the next one that is wanted.
     public private(set) var received: UInt64 = 0
     private var finished: VerifiedSnapshot?
+    private let keys: DataKeys?
+    private var writer: RestingFileWriter
 
-    init(directory: String, title: String, byteCount: UInt64, hash: UInt64) throws(StoreError) {
+    init(
+        directory: String, title: String, byteCount: UInt64, hash: UInt64, keys: DataKeys?
+    ) throws(StoreError) {
         precondition(!title.contains("/"), "a title leads out of its directory")
         self.byteCount = byteCount
         self.hash = hash
@@ -26,6 +30,8 @@ public final class SnapshotIntake: @unchecked Sendable {
         let file = Glibc.open(partialPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw .systemCall("open", errno, path: partialPath) }
         self.file = file
+        self.keys = keys
+        writer = try RestingFileWriter(file, path: partialPath, keys: keys)
         try resume()
     }
 
@@ -35,7 +41,7 @@ public final class SnapshotIntake: @unchecked Sendable {
 
     /// Looks at what an earlier intake of the same snapshot has left.
     private func resume() throws(StoreError) {
-        if access(path, R_OK) == 0, let file = try? SnapshotFile(path: path), file.byteCount == byteCount,
+        if access(path, R_OK) == 0, let file = try? SnapshotFile(path: path, keys: keys), file.byteCount == byteCount,
             let verified = try? SnapshotReader.verify(file, expectedHash: hash)
         {
             finished = verified
@@ -43,11 +49,14 @@ public final class SnapshotIntake: @unchecked Sendable {
             unlink(partialPath)
             return
         }
+        // What is sealed goes on in no other intake than its own.
+        guard keys == nil else { return try restart() }
         let partial = try SnapshotFile(path: partialPath)
         guard partial.byteCount <= byteCount else { return try restart() }
         while received < partial.byteCount {
             note(try partial.read(at: received, count: Int(min(1 << 20, partial.byteCount - received))))
         }
+        writer = try RestingFileWriter(file, path: partialPath, keys: nil, offset: Int(received))
     }
 
     /// Bytes at an offset. What is here already is passed over, and what leaves a gap is not taken: the answer is
@@ -57,8 +66,7 @@ public final class SnapshotIntake: @unchecked Sendable {
         let known = received - offset
         guard known < UInt64(bytes.count) else { return received }
         let fresh = bytes[Int(known)...].prefix(Int(min(byteCount - received, UInt64(bytes.count))))
-        let code = fresh.withUnsafeBytes { SystemDisk().write($0, to: file, at: Int(received)) }
-        guard code == 0 else { throw .systemCall("pwrite", code, path: partialPath) }
+        try writer.append(fresh)
         note(fresh)
         return received
     }
@@ -76,7 +84,8 @@ public final class SnapshotIntake: @unchecked Sendable {
     public func finish() throws(StoreError) -> VerifiedSnapshot {
         if let finished { return finished }
         precondition(isComplete, "a snapshot that is not whole is not finished")
-        let partial = try SnapshotFile(path: partialPath)
+        try writer.finish()
+        let partial = try SnapshotFile(path: partialPath, keys: keys)
         guard whole.value == hash, try SnapshotReader.storedHash(partial) == hash else {
             try restart()
             throw .damaged("what arrived is another snapshot than was promised", place: partialPath)
@@ -103,5 +112,6 @@ public final class SnapshotIntake: @unchecked Sendable {
         guard ftruncate(file, 0) == 0 else { throw .systemCall("ftruncate", errno, path: partialPath) }
         received = 0
         whole = BlockHash()
+        writer = try RestingFileWriter(file, path: partialPath, keys: keys)
     }
 }

@@ -1,5 +1,6 @@
 import Binary
 import Glibc
+import Synchronization
 
 /// Bytes that a snapshot is read from.
 public protocol SnapshotBytes: Sendable {
@@ -9,24 +10,37 @@ public protocol SnapshotBytes: Sendable {
     func read(at offset: UInt64, count: Int) throws(StoreError) -> [UInt8]
 }
 
-/// A file that is only read, in any order: what is sent to another node, chunk by chunk.
+/// A file that is only read, in any order: what is sent to another node, chunk by chunk. Any thread.
 public final class SnapshotFile: SnapshotBytes {
     public let name: String
+    /// Of the content, in the clear.
     public let byteCount: UInt64
+    private let fileBytes: UInt64
     private let file: Int32
+    private let sealed: Mutex<SealedFileOpener?>
 
-    public init(path: String) throws(StoreError) {
+    /// - Parameter keys: needed for a file that is sealed; `.sealed` if its key is not among them.
+    public init(path: String, keys: DataKeys? = nil) throws(StoreError) {
         let file = Glibc.open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { throw .systemCall("open", errno, path: path) }
-        var status = stat()
-        guard fstat(file, &status) == 0 else {
-            let code = errno
+        do throws(StoreError) {
+            var status = stat()
+            guard fstat(file, &status) == 0 else { throw .systemCall("fstat", errno, path: path) }
+            fileBytes = UInt64(max(0, status.st_size))
+            let head = Int(min(fileBytes, UInt64(SealedFile.headBytes)))
+            let opener = try SealedFileOpener(
+                head: try Self.read(file, at: 0, count: head, path), path: path, keys: keys)
+            guard let count = opener == nil ? fileBytes : SealedFile.contentBytes(ofFile: fileBytes) else {
+                throw .damaged("the file ends too early", place: path)
+            }
+            byteCount = count
+            sealed = Mutex(opener)
+        } catch {
             close(file)
-            throw .systemCall("fstat", code, path: path)
+            throw error
         }
         self.file = file
         name = path
-        byteCount = UInt64(max(0, status.st_size))
     }
 
     deinit { close(file) }
@@ -35,6 +49,42 @@ public final class SnapshotFile: SnapshotBytes {
         guard offset <= byteCount, UInt64(count) <= byteCount - offset else {
             throw .damaged("the file ends too early", place: name)
         }
+        let opened = sealed.withLock { opener -> Result<[UInt8], StoreError>? in
+            guard opener != nil else { return nil }
+            do throws(StoreError) {
+                return .success(try open(&opener, at: offset, count: count))
+            } catch {
+                return .failure(error)
+            }
+        }
+        if let opened { return try opened.get() }
+        return try Self.read(file, at: offset, count: count, name)
+    }
+
+    private func open(
+        _ opener: inout SealedFileOpener?, at offset: UInt64, count: Int
+    ) throws(StoreError) -> [UInt8] {
+        var content: [UInt8] = []
+        content.reserveCapacity(count)
+        while content.count < count {
+            let (number, start) = (offset + UInt64(content.count))
+                .quotientAndRemainder(dividingBy: UInt64(SealedFile.blockBytes))
+            let block = try opener?.block(number) { () throws(StoreError) in
+                let place = UInt64(SealedFile.headBytes) + number * UInt64(SealedFile.sealedBlockBytes)
+                let bytes = min(UInt64(SealedFile.sealedBlockBytes), fileBytes - min(fileBytes, place))
+                return try Self.read(file, at: place, count: Int(bytes), name)
+            }
+            guard let part = block?.dropFirst(Int(start)), !part.isEmpty else {
+                throw .damaged("the file ends too early", place: name)
+            }
+            content += part.prefix(count - content.count)
+        }
+        return content
+    }
+
+    private static func read(
+        _ file: Int32, at offset: UInt64, count: Int, _ name: String
+    ) throws(StoreError) -> [UInt8] {
         var code: Int32 = 0
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
             let target = UnsafeMutableRawBufferPointer(start: buffer.baseAddress, count: count)

@@ -16,7 +16,7 @@ public final class SnapshotWriter: Sendable {
     /// Begins to write `path`. `done` is called on the writer's thread. Nothing but a whole, durable file ever has
     /// that name.
     public init(
-        shard: UInt32, of view: StoreView, to path: String,
+        shard: UInt32, of view: StoreView, to path: String, keys: DataKeys? = nil,
         done: @escaping @Sendable (Result<VerifiedSnapshot, StoreError>) -> Void
     ) {
         let state = Cancellation()
@@ -24,7 +24,7 @@ public final class SnapshotWriter: Sendable {
         thread = WorkerThread(name: "snapshot") {
             done(
                 Result { () throws(StoreError) in
-                    try SnapshotWriter.write(shard: shard, of: view, to: path) { state.isCancelled }
+                    try SnapshotWriter.write(shard: shard, of: view, to: path, keys: keys) { state.isCancelled }
                 })
         }
         thread.detach()
@@ -36,7 +36,7 @@ public final class SnapshotWriter: Sendable {
     /// The same on the caller's thread. `isCancelled` is asked after each slice: there a caller may also wait, to
     /// keep to a rate.
     public static func write(
-        shard: UInt32, of view: StoreView, to path: String, isCancelled: () -> Bool = { false }
+        shard: UInt32, of view: StoreView, to path: String, keys: DataKeys? = nil, isCancelled: () -> Bool = { false }
     ) throws(StoreError) -> VerifiedSnapshot {
         guard let head = try view.head(shard) else { throw .refused("the store has no such shard", shard: shard) }
         let partialPath = path + SnapshotDirectory.partialSuffix
@@ -45,7 +45,8 @@ public final class SnapshotWriter: Sendable {
         defer { close(file) }
         do throws(StoreError) {
             let manifest = SnapshotManifest(head: head)
-            var output = Output(file: file, path: partialPath)
+            var output = Output(
+                path: partialPath, writer: try RestingFileWriter(file, path: partialPath, keys: keys))
             let hash = try output.write(manifest, view, isCancelled)
             try publish(file, partialPath, as: path, in: SystemDisk.parent(of: path))
             return VerifiedSnapshot(path: path, byteCount: output.offset, hash: hash, manifest: manifest)
@@ -66,8 +67,8 @@ public final class SnapshotWriter: Sendable {
     }
 
     private struct Output {
-        let file: Int32
         let path: String
+        var writer: RestingFileWriter
         var offset: UInt64 = 0
 
         mutating func write(
@@ -87,13 +88,12 @@ public final class SnapshotWriter: Sendable {
             }
             let end = try encoder.finish()
             try write(end.bytes)
+            try writer.finish()
             return end.hash
         }
 
         private mutating func write(_ bytes: [UInt8]) throws(StoreError) {
-            guard !bytes.isEmpty else { return }
-            let code = bytes.withUnsafeBytes { SystemDisk().write($0, to: file, at: Int(offset)) }
-            guard code == 0 else { throw .systemCall("pwrite", code, path: path) }
+            try writer.append(bytes)
             offset += UInt64(bytes.count)
         }
     }

@@ -18,7 +18,7 @@ public final class ObjectStore: Sendable {
         directory: String, options: StoreOptions = StoreOptions()
     ) throws(StoreError) -> ObjectStore {
         let environment = try StoreEnvironment(directory: directory, options: options)
-        let snapshots = try SnapshotDirectory(directory + "/snapshots")
+        let snapshots = try SnapshotDirectory(directory + "/snapshots", keys: options.keys)
         let writer = StoreWriter(environment, options)
         try StoreOpening.settle(environment, writer)
         let found = try StoreOpening.finish(environment, writer, snapshots)

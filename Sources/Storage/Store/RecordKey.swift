@@ -28,6 +28,8 @@ struct RecordKey: Hashable, Comparable, Sendable {
     }
 
     static let about = RecordKey(.internals, 0, 0)
+    /// None is below it.
+    static let first = about
     static func marker(_ shard: UInt32) -> RecordKey { RecordKey(.internals, 1, UInt64(shard)) }
     static func head(_ shard: UInt32) -> RecordKey { RecordKey(.head, UInt64(shard)) }
     static func object(_ key: StoreKey) -> RecordKey { RecordKey(.object, key.object, key.fingerprint) }

@@ -40,4 +40,7 @@ public struct StoreStatistics: Sendable, Equatable {
     public var refusedForSpace: UInt64 = 0
     /// Times that the map was replaced by a larger one.
     public var growths: UInt64 = 0
+    /// Records that were written anew for the newest data key, and whether any may be left.
+    public var resealed: UInt64 = 0
+    public var isResealing = false
 }

@@ -56,6 +56,16 @@ struct StoreRecords: StoreReading {
         }
     }
 
+    /// All records from a key on, as they stand in the file, until `body` has seen enough.
+    func scanRaw(from start: RecordKey, _ body: (RecordKey, UnsafeRawBufferPointer) -> Bool) throws(StoreError) {
+        var cursor: OpaquePointer?
+        let opened = mdb_cursor_open(handle, database, &cursor)
+        guard opened == 0, let cursor else { throw .database("mdb_cursor_open", opened, path: path) }
+        defer { mdb_cursor_close(cursor) }
+        var from: RecordKey? = start
+        while let (key, value) = try move(cursor, to: from), body(key, value) { from = nil }
+    }
+
     /// The record at or above `key`, or the next one; nil at the end.
     private func move(
         _ cursor: OpaquePointer, to key: RecordKey?

@@ -38,6 +38,7 @@ final class StoreWorker: @unchecked Sendable {
     // The store's thread only.
     private let writer: StoreWriter
     private var jobs: [RunningJob] = []
+    private var reseal: ResealPass?
 
     /// Takes over from whoever opened the store, with the erasures that were not finished.
     init(
@@ -49,7 +50,9 @@ final class StoreWorker: @unchecked Sendable {
         self.options = options
         self.snapshots = snapshots
         jobs = erasures.map { RunningJob(job: StoreJob($0, source: nil), done: nil) }
+        reseal = environment.keys.map { ResealPass($0) }
         statistics = writer.statistics
+        statistics.isResealing = reseal != nil
         thread = WorkerThread(name: "store") { self.run() }
     }
 
@@ -96,9 +99,14 @@ final class StoreWorker: @unchecked Sendable {
     private func run() {
         var taken: [QueuedTransaction] = []
         while waitForWork(&taken) {
+            let isIdle = taken.isEmpty
             process(taken)
             taken.removeAll(keepingCapacity: taken.count <= 1024)
-            if !jobs.isEmpty && !writer.isAbandoned { stepFirstJob() }
+            if !jobs.isEmpty && !writer.isAbandoned {
+                stepFirstJob()
+            } else if isIdle && !writer.isAbandoned {
+                stepReseal()
+            }
         }
         if !writer.isAbandoned && monitor.locked({ ending == .closing }) {
             for running in jobs { running.done?(.failure(.closed(path: environment.path))) }
@@ -112,7 +120,13 @@ final class StoreWorker: @unchecked Sendable {
     /// False at the end.
     private func waitForWork(_ taken: inout [QueuedTransaction]) -> Bool {
         monitor.locked {
-            while queue.isEmpty && jobs.isEmpty && ending == nil && !writer.isAbandoned { monitor.wait() }
+            while queue.isEmpty && jobs.isEmpty && ending == nil && !writer.isAbandoned {
+                if reseal == nil {
+                    monitor.wait()
+                } else if !monitor.wait(milliseconds: ResealPass.pauseMs) {
+                    break
+                }
+            }
             if ending == .abandoned || writer.isAbandoned {
                 // Nobody hears of them again, as after a kill; but a store that stopped by itself says so.
                 ending = .abandoned
@@ -174,7 +188,12 @@ final class StoreWorker: @unchecked Sendable {
     }
 
     private func publishStatistics() {
-        monitor.locked { statistics = writer.statistics }
+        monitor.locked {
+            let resealed = statistics.resealed
+            statistics = writer.statistics
+            statistics.resealed = reseal?.rewritten ?? resealed
+            statistics.isResealing = reseal != nil
+        }
     }
 
     private func marked(_ transaction: StoreTransaction) -> UInt32? {
@@ -200,6 +219,25 @@ final class StoreWorker: @unchecked Sendable {
     }
 
     // MARK: Jobs
+
+    /// A slice of the pass, when the store has nothing else to do. Whatever stops it stops other changes too, or is for
+    /// the scrub to tell.
+    private func stepReseal() {
+        guard var pass = reseal else { return }
+        let goesOn: Bool
+        do throws(StoreError) {
+            try pass.step(environment, writer)
+            goesOn = !pass.isDone
+        } catch {
+            goesOn = error.kind == .noSpace
+        }
+        environment.trimResident()
+        reseal = pass
+        publishStatistics()
+        guard !goesOn else { return }
+        reseal = nil
+        publishStatistics()
+    }
 
     private func finishJobs() {
         while !jobs.isEmpty && !writer.isAbandoned { stepFirstJob() }
