@@ -10,7 +10,9 @@ import Testing
 @Suite struct DrillTests {
     // MARK: May it begin?
 
-    private static func node(_ name: String, _ role: String = "voter", ready: Bool = true, standing: String = "active") -> JSON {
+    private static func node(
+        _ name: String, _ role: String = "voter", ready: Bool = true, standing: String = "active"
+    ) -> JSON {
         [
             "name": .string(name), "role": .string(role), "ready": .bool(ready), "standing": .string(standing),
             "url": .string("http://127.0.0.1:1\(name.dropFirst())"),
@@ -34,7 +36,9 @@ import Testing
 
     private static let three = [node("n1", "leader"), node("n2"), node("n3")]
 
-    private static func health(_ nodes: [JSON], _ shards: [JSON], leader: JSON = "n1", replicas: Int = 3) -> ClusterHealth {
+    private static func health(
+        _ nodes: [JSON], _ shards: [JSON], leader: JSON = "n1", replicas: Int = 3
+    ) -> ClusterHealth {
         ClusterHealth(
             status: ["leader": leader, "nodes": .array(nodes)], shards: ["shards": .array(shards)],
             settings: ["replicasPerShard": .integer(replicas)])
@@ -60,7 +64,8 @@ import Testing
         ("has no owner", shard("1", owner: .null)), ("is not served", shard("1", ("serving", false))),
         ("has 2 replicas of 3", shard("1", replicas: ["n1", "n2"])), ("lost a replica", shard("1", ("lost", ["n2"]))),
         ("changes its replicas", shard("1", ("learners", ["n2"]))),
-        ("changes its replicas", shard("1", ("outgoing", ["n2"]))), ("is about to split", shard("1", ("plan", "split at 5"))),
+        ("changes its replicas", shard("1", ("outgoing", ["n2"]))),
+        ("is about to split", shard("1", ("plan", "split at 5"))),
     ])
     func aShardThatIsNotWholeForbidsIt(text: String, shard: JSON) {
         let faults = Self.health(Self.three, [Self.shard("0"), shard]).faults
@@ -80,8 +85,8 @@ import Testing
     // MARK: What has it seen?
 
     private static func record(
-        _ call: Call, _ outcome: Outcome, at ns: UInt64, item: String = "counter", epoch: UInt64 = 4, error: String? = nil,
-        process: Int = 0
+        _ call: Call, _ outcome: Outcome, at ns: UInt64, item: String = "counter", epoch: UInt64 = 4,
+        error: String? = nil, process: Int = 0
     ) -> LiveRecord {
         LiveRecord(
             RecordedOperation(
@@ -170,8 +175,9 @@ import Testing
         let calls = (0..<1_000).map { _ in plan.next() }
         let pushed = calls.compactMap { if case .push(let value) = $0.call { value } else { nil } }
         #expect(Set(pushed).count == pushed.count && pushed.count == 400)
-        #expect(Set(calls.map(\.item)) .isSubset(of: plan.items))
-        #expect(Dictionary(grouping: calls.filter { $0.item != "counter" }, by: \.item).values.allSatisfy { $0.count <= 100 })
+        #expect(Set(calls.map(\.item)).isSubset(of: plan.items))
+        let lists = Dictionary(grouping: calls.filter { $0.item != "counter" }, by: \.item)
+        #expect(lists.values.allSatisfy { $0.count <= 100 })
     }
 
     // MARK: The command
@@ -181,7 +187,10 @@ import Testing
         #expect(try DrillCommand.target("n1") == .node("n1"))
         #expect(try DrillCommand.target("3.1") == .shard("3.1"))
         #expect(try DrillCommand.target("p/c/i/d") == .object(project: "p", objectClass: "c", id: "i/d"))
-        for words in [["a/b"], [""], ["--kill-command", "ssh n1 kill"], ["--rate", "0"], ["--within", "0"], ["--settle", "0"]] {
+        let wrong = [
+            ["a/b"], [""], ["--kill-command", "ssh n1 kill"], ["--rate", "0"], ["--within", "0"], ["--settle", "0"],
+        ]
+        for words in wrong {
             #expect(throws: (any Error).self, "\(words)") { try Holdfast.parseAsRoot(["drill"] + words) }
         }
         let command = try #require(
@@ -200,8 +209,10 @@ import Testing
     @Test func noForeignProcessIsKilled() throws {
         // A pid that lives and serves nothing from that directory: that of this test.
         let path = "/tmp/drill-test-\(randomIdempotencyKey()).json"
-        try HistoryFile.write(
-            [["nodes": [["name": "n1", "url": "http://127.0.0.1:1", "pid": .integer(getpid()), "data": "/nowhere"]]]], to: path)
+        let node: JSON = [
+            "name": "n1", "url": "http://127.0.0.1:1", "pid": .integer(getpid()), "data": "/nowhere",
+        ]
+        try HistoryFile.write([["nodes": [node]]], to: path)
         defer { unlink(path) }
         let kill = DrillKill.process(clusterFile: path)
         for node in ["n1", "n2"] { #expect(throws: DrillRefusal.self) { _ = try kill.carryOut(node) } }

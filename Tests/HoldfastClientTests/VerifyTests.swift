@@ -6,16 +6,19 @@ import Testing
 @testable import LiveChecks
 @testable import holdfast
 
-/// `holdfast verify` must find each lie, and nothing where there is none.
-@Suite struct VerifyTests {
-    private func verify(_ lie: LyingServer.Lie?) async throws -> (VerifyVerdict, [VerifyInterval], LyingServer, String) {
+/// `holdfast verify` must find each lie, and nothing where there is none. One after the other, for the sake of the
+/// tests beside it that wait for the clock.
+@Suite(.serialized) struct VerifyTests {
+    private func verify(
+        _ lie: LyingServer.Lie?
+    ) async throws -> (VerifyVerdict, [VerifyInterval], LyingServer, String) {
         let server = try await LyingServer(lie)
         var options = VerifyOptions(seed: 7)
-        options.ratePerSecond = 2_000
+        options.ratePerSecond = 800
         options.clients = 4
         options.objects = 2
-        options.intervalSeconds = 0.25
-        options.seconds = 1
+        options.intervalSeconds = 0.4
+        options.seconds = 0.9
         options.historyFile = FileManager.default.temporaryDirectory.appendingPathComponent(
             "verify-\(UUID().uuidString).jsonl"
         ).path
@@ -86,12 +89,11 @@ import Testing
 
 /// The judgement itself, on windows made by hand.
 @Suite struct WindowCheckTests {
-    private static let place = AnswerPlace(epoch: 1, index: 1, owner: "n1")
     private var check = WindowCheck(objects: ["o"])
 
     private func record(
-        _ call: Call, _ outcome: Outcome, _ fromNs: UInt64, _ toNs: UInt64, process: Int = 0, item: String = "counter-0",
-        epoch: UInt64 = 1, index: UInt64? = nil, owner: String = "n1"
+        _ call: Call, _ outcome: Outcome, _ fromNs: UInt64, _ toNs: UInt64, process: Int = 0,
+        item: String = "counter-0", epoch: UInt64 = 1, index: UInt64? = nil, owner: String = "n1"
     ) -> LiveRecord {
         LiveRecord(
             RecordedOperation(

@@ -44,7 +44,9 @@ public enum DrillKill: Sendable, Equatable {
         let words = (try? LocalFile.read("/proc/\(found.pid)/cmdline"))?.split(separator: 0) ?? []
         guard found.pid > 1, !found.dataDirectory.isEmpty,
             words.contains(where: { Array($0) == Array(found.dataDirectory.utf8) })
-        else { throw DrillRefusal("process \(found.pid) is not the one that serves as \(node) in \(found.dataDirectory)") }
+        else {
+            throw DrillRefusal("process \(found.pid) is not the one that serves as \(node) in \(found.dataDirectory)")
+        }
         return found.pid
     }
 }

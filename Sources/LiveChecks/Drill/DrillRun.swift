@@ -87,7 +87,9 @@ public struct DrillRun: Sendable {
     private func confirm(_ scene: DrillScene, _ client: AdminClient) async throws {
         let health = try await client.health()
         let faults = health.faults + health.faults(without: scene.node)
-        guard faults.isEmpty else { throw DrillRefusal("the cluster is not whole any more; nothing was killed", faults) }
+        guard faults.isEmpty else {
+            throw DrillRefusal("the cluster is not whole any more; nothing was killed", faults)
+        }
         let now = try await shard(scene, client)
         guard now.owner == scene.node, now.epoch == scene.shard.epoch else {
             throw DrillRefusal("shard \(now.name) has another owner by now; nothing was killed")

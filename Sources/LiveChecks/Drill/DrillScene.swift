@@ -47,7 +47,8 @@ public struct LiveAdmin: Sendable {
 
 extension AdminClient {
     func health() async throws(HoldfastError) -> ClusterHealth {
-        ClusterHealth(status: try await get("status"), shards: try await get("shards"), settings: try await get("settings"))
+        let (status, shards) = (try await get("status"), try await get("shards"))
+        return ClusterHealth(status: status, shards: shards, settings: try await get("settings"))
     }
 
     /// The object's shard: as the table of the node that answers has it, or with what the nodes tell beside.

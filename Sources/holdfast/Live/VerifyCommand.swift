@@ -9,9 +9,9 @@ struct VerifyCommand: ClusterVerb {
         abstract: "Check the promises of a running cluster by a light load of its own.",
         discussion: """
             Give the endpoints of all nodes. Writes and reads registers, counters and lists of objects in the class \
-            holdfast-verify, through every node, and checks window by window that the answers are linearizable, that \
-            (epoch, index) never goes down, and that an epoch has one owner. Ends with the first violation; its history \
-            goes to a file. Ctrl-C ends it in good order. Its objects are removed.
+            holdfast-verify, through every node, and checks window by window that the answers are linearizable, \
+            that (epoch, index) never goes down, and that an epoch has one owner. Ends with the first violation; \
+            its history goes to a file. Ctrl-C ends it in good order. Its objects are removed.
             Exit codes: 0 no violation, 1 refused, 3 something could not be checked, 4 a promise is broken, 75 no node \
             answers.
             """)

@@ -47,7 +47,8 @@ enum VerifyText {
             "answered": .integer(interval.answered), "conflicts": .integer(interval.conflicts),
             "refused": .integer(interval.refused), "unknown": .integer(interval.unknown),
             "p50Ms": .real(interval.p50Ms), "p99Ms": .real(interval.p99Ms),
-            "silent": .array(interval.silent.map(JSON.string)), "undecided": .array(interval.undecided.map(JSON.string)),
+            "silent": .array(interval.silent.map(JSON.string)),
+            "undecided": .array(interval.undecided.map(JSON.string)),
             "violations": json(interval.violations),
         ]
     }
