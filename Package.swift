@@ -93,7 +93,7 @@ let package = Package(
         .executableTarget(
             name: "holdfast",
             dependencies: nio + [
-                "EdgeNode", "HoldfastClient", "Simulation", "Backup", "Placement", "ObjectRuntime", "Storage", "TLS", "CHoldfast",
+                "EdgeNode", "HoldfastClient", "LiveChecks", "Simulation", "Backup", "Placement", "ObjectRuntime", "Storage", "TLS", "CHoldfast",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ],
@@ -104,9 +104,11 @@ let package = Package(
             name: "Simulation",
             dependencies: ["Cluster", "Placement", "Raft", "ObjectRuntime", "Storage", "StoreBinding", "Binary"],
             swiftSettings: strict),
+        .target(
+            name: "LiveChecks", dependencies: nio + ["HoldfastClient", "Simulation"], swiftSettings: strict),
         .executableTarget(
             name: "chaos",
-            dependencies: nio + ["HoldfastClient", "Simulation", "TLS"],
+            dependencies: nio + ["HoldfastClient", "LiveChecks", "Simulation", "TLS"],
             path: "chaos/Runner",
             resources: [.embedInCode("Report/report.html")],
             swiftSettings: strict),
@@ -142,7 +144,7 @@ let package = Package(
         .testTarget(
             name: "HoldfastClientTests",
             dependencies: nio + webSocket + [
-                "HoldfastClient", "holdfast", "chaos", "EdgeNode", "TLS", "Simulation",
+                "HoldfastClient", "LiveChecks", "holdfast", "chaos", "EdgeNode", "TLS", "Simulation",
                 .product(name: "NIOEmbedded", package: "swift-nio"),
             ],
             swiftSettings: strict),

@@ -27,7 +27,8 @@ public final class ConnectionPool: @unchecked Sendable {
 
     /// Sends until there is an answer or the time is over. A request that is not `isRepeatable` is sent
     /// again only when the last attempt certainly had no effect. Every HTTP status is an answer, save
-    /// that a 503 saying `applied: no` is tried again while there is time.
+    /// that a 503 saying `applied: no` is tried again while there is time, and that a refusal to let a write in
+    /// leaves it open when an earlier attempt had been sent.
     public func send(_ request: HTTPRequest, isRepeatable: Bool) async -> Result<HTTPResponse, HTTPFailure> {
         let deadline = NIODeadline.now() + timeout
         var attempt = 0
@@ -38,7 +39,11 @@ public final class ConnectionPool: @unchecked Sendable {
             var pauseMs = pauseMs(after: attempt)
             switch result {
             case .success(let response):
-                guard let wishMs = Self.retryWishMs(response) else { return result }
+                guard let wishMs = Self.retryWishMs(response) else {
+                    // It speaks of this attempt; an earlier one may have had its effect.
+                    if let wasSent, request.method != "GET", Self.isRefusedUnread(response) { return .failure(wasSent) }
+                    return result
+                }
                 pauseMs = max(pauseMs, wishMs)
             case .failure(let failure):
                 if !failure.wasNeverSent {
@@ -75,6 +80,11 @@ public final class ConnectionPool: @unchecked Sendable {
         let rounds = attempts / endpoints.count
         guard rounds > 0, attempts % endpoints.count == 0 else { return 0 }
         return min(Self.pauseMsMax, 50 << min(rounds - 1, 5))
+    }
+
+    /// Nobody has looked whether the request had been there before.
+    private static func isRefusedUnread(_ response: HTTPResponse) -> Bool {
+        [401, 403, 429].contains(response.status)
     }
 
     private static func retryWishMs(_ response: HTTPResponse) -> Int? {

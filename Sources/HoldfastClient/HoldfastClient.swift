@@ -44,6 +44,7 @@ public struct HoldfastClient: Sendable {
     public let project: String
     private let pool: ConnectionPool
     private let authorization: String
+    private var observer: (@Sendable (HTTPResponse) -> Void)?
 
     public init(pool: ConnectionPool, project: String, credentials: Credentials) {
         self.pool = pool
@@ -57,6 +58,14 @@ public struct HoldfastClient: Sendable {
     ) {
         let pool = ConnectionPool(endpoints: endpoints, on: eventLoop, timeout: timeout)
         self.init(pool: pool, project: project, credentials: credentials)
+    }
+
+    /// A copy that shows `body` each answer as it came, before it is read: for who checks the cluster itself.
+    /// `body` may be called on any thread.
+    public func observing(_ body: @escaping @Sendable (HTTPResponse) -> Void) -> HoldfastClient {
+        var copy = self
+        copy.observer = body
+        return copy
     }
 
     public func close() async {
@@ -276,6 +285,7 @@ extension HoldfastClient {
         switch await pool.send(request, isRepeatable: isRepeatable) {
         case .failure(let failure): throw HoldfastError(failure: failure, isWrite: isWrite)
         case .success(let response):
+            observer?(response)
             if response.isSuccess || (response.status == 404 && response.body.readableBytes == 0) {
                 return response
             }

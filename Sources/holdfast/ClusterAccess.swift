@@ -2,6 +2,7 @@ import ArgumentParser
 import CHoldfast
 import Glibc
 import HoldfastClient
+import LiveChecks
 import NIOCore
 import NIOPosix
 
@@ -68,8 +69,13 @@ struct ClusterAccess: ParsableArguments {
     }
 
     /// With whom they trust, as far as they use TLS.
-    func endpoints() throws -> [Endpoint] {
-        var endpoints = try namedEndpoints()
+    func endpoints() throws -> [Endpoint] { try secured(namedEndpoints()) }
+
+    /// Of other addresses, with the same trust.
+    func endpoints(_ texts: [String]) throws -> [Endpoint] { try secured(texts.map(Self.endpoint)) }
+
+    private func secured(_ plain: [Endpoint]) throws -> [Endpoint] {
+        var endpoints = plain
         guard endpoints.contains(where: \.usesTLS) else { return endpoints }
         let file = try authorityFile ?? environment("HOLDFAST_CA") ?? localCluster()?.authorityFile
         let own = try ownCertificate()
@@ -103,12 +109,14 @@ struct ClusterAccess: ParsableArguments {
             }
             return endpoints
         }
-        return try texts.map { text in
-            guard let endpoint = Endpoint(text) else {
-                throw ValidationError("'\(text)' is not an endpoint of the form http://host:port or https://host:port.")
-            }
-            return endpoint
+        return try texts.map(Self.endpoint)
+    }
+
+    private static func endpoint(_ text: String) throws -> Endpoint {
+        guard let endpoint = Endpoint(text) else {
+            throw ValidationError("'\(text)' is not an endpoint of the form http://host:port or https://host:port.")
         }
+        return endpoint
     }
 
     func pool(waitingSeconds: Double = 0) throws -> ConnectionPool {
@@ -144,7 +152,21 @@ struct AdminAccess: ParsableArguments {
 /// Access to one project's objects.
 struct ProjectAccess: ParsableArguments {
     @OptionGroup var cluster: ClusterAccess
+    @OptionGroup var key: ProjectKey
 
+    func client() throws -> HoldfastClient {
+        HoldfastClient(pool: try cluster.pool(), project: try projectName(), credentials: try credentials())
+    }
+
+    func projectName() throws -> String { try key.project(in: cluster) }
+
+    func credentials() throws -> HoldfastClient.Credentials { try key.credentials(in: cluster) }
+
+    func live() throws -> LiveAccess { try key.live(in: cluster) }
+}
+
+/// A project and what opens it.
+struct ProjectKey: ParsableArguments {
     @Option(name: .long, help: "Project; else HOLDFAST_PROJECT, else the cluster file.")
     var project: String?
 
@@ -160,11 +182,7 @@ struct ProjectAccess: ParsableArguments {
     )
     var apiSecretFile: String?
 
-    func client() throws -> HoldfastClient {
-        HoldfastClient(pool: try cluster.pool(), project: try projectName(), credentials: try credentials())
-    }
-
-    func projectName() throws -> String {
+    func project(in cluster: ClusterAccess) throws -> String {
         guard let name = try project ?? environment("HOLDFAST_PROJECT") ?? cluster.localCluster()?.project
         else {
             throw ValidationError("Which project? Give --project or HOLDFAST_PROJECT.")
@@ -172,7 +190,7 @@ struct ProjectAccess: ParsableArguments {
         return name
     }
 
-    func credentials() throws -> HoldfastClient.Credentials {
+    func credentials(in cluster: ClusterAccess) throws -> HoldfastClient.Credentials {
         if let token = environment("HOLDFAST_TOKEN"), apiKey == nil { return .token(token) }
         let local = try cluster.localCluster()
         let secretText = try apiSecretFile.map { trimmed(try LocalFile.readText($0)) }
@@ -184,6 +202,13 @@ struct ProjectAccess: ParsableArguments {
             )
         }
         return .key(key, secret: secret)
+    }
+
+    /// For commands that check the cluster from outside.
+    func live(in cluster: ClusterAccess) throws -> LiveAccess {
+        LiveAccess(
+            endpoints: try cluster.endpoints(), project: try project(in: cluster),
+            credentials: try credentials(in: cluster), timeout: .milliseconds(Int64(cluster.timeout * 1_000)))
     }
 }
 

@@ -19,7 +19,8 @@ struct Holdfast: ParsableCommand {
         version: holdfastVersion,
         subcommands: [
             ServeCommand.self, ClusterCommand.self, MemberCommand.self, DrainCommand.self, UndrainCommand.self,
-            MoveCommand.self, ExplainCommand.self, DoctorCommand.self, ObjectCommand.self,
+            MoveCommand.self, ExplainCommand.self, DoctorCommand.self, VerifyCommand.self, DrillCommand.self,
+            ObjectCommand.self,
             ProjectCommand.self, KeyCommand.self, ClassCommand.self, TokenCommand.self, CapabilityCommand.self,
             AdminCommand.self, AuditCommand.self, BackupCommand.self,
             RestoreCommand.self, ScrubCommand.self, TLSCommand.self, SecretsCommand.self,

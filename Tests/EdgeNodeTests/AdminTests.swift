@@ -261,6 +261,11 @@ struct ClusterPageTests {
         #expect(history[0]["owner"]?.text == "n1")
         #expect(history[0]["cause"]?.text == "obituary")
         #expect(history[0]["pauseMs"] == .number(14))
+        // The table alone, for who asks often.
+        let shard = try #require(answer["name"]?.text)
+        let bare = try #require(try edge.admin("GET", "/explain?shard=\(shard)&reports=none").json)
+        #expect(bare["owner"]?.text == "n2" && bare["epoch"] == .number(2) && bare["cause"]?.text == "obituary")
+        #expect(bare["leaseRemainingMs"] == nil && bare["history"]?.elements?.first?["pauseMs"] == nil)
     }
 
     @Test func explainWantsAnObject() throws {

@@ -25,6 +25,20 @@ import Testing
         request.split(separator: "\r\n").first { $0.hasPrefix("Idempotency-Key: ") }
     }
 
+    /// Its answer got lost, and the next try is refused before anybody looks whether it was made before.
+    @Test(arguments: [401, 403, 429])
+    func aRefusalAfterALostAnswerSaysNothingOfTheFirstTry(status: Int) async throws {
+        let refusal = ScriptedServer.json(status, #"{"message":"no","applied":"no"}"#)
+        let server = try await ScriptedServer([.hangUp, refusal, .hangUp, refusal])
+        let client = client([server.endpoint])
+        let error = await #expect(throws: HoldfastError.self) { try await client.increment("i", of: Self.object) }
+        #expect(error?.applied == .unknown && error?.kind == .outcomeUnknown)
+        // A read has no effect: it is told why.
+        let readError = await #expect(throws: HoldfastError.self) { try await client.getItem("i", of: Self.object) }
+        #expect(readError?.applied == .no && readError?.status == status)
+        try await server.close()
+    }
+
     @Test func encodesPathsAndSendsCredentials() async throws {
         let server = try await ScriptedServer([ScriptedServer.json(200, Self.item)])
         let item = try await client([server.endpoint]).getItem("a/é", of: Self.object)

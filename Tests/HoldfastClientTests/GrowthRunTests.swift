@@ -1,4 +1,5 @@
 import HoldfastClient
+import LiveChecks
 import Testing
 
 @testable import chaos

@@ -20,6 +20,7 @@
 
 import Glibc
 import HoldfastClient
+import LiveChecks
 
 @main
 struct Chaos {

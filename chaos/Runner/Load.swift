@@ -1,4 +1,5 @@
 import HoldfastClient
+import LiveChecks
 import NIOCore
 import NIOPosix
 import Simulation

@@ -1,5 +1,6 @@
 import Glibc
 import HoldfastClient
+import LiveChecks
 import NIOCore
 import NIOPosix
 
@@ -8,9 +9,6 @@ final class LocalCluster {
     struct Unusable: Error, CustomStringConvertible {
         let description: String
     }
-
-    /// More than a run ever has open.
-    private static let descriptorsMax: Int32 = 8_192
 
     let directory: String
     private(set) var file: ClusterFile
@@ -144,25 +142,12 @@ final class LocalCluster {
     func hasFinished(_ pid: pid_t) throws -> Bool { try Self.hasFinished(pid, script) }
 
     private static func hasFinished(_ pid: pid_t, _ script: String) throws -> Bool {
-        var status: Int32 = 0
-        if waitpid(pid, &status, WNOHANG) == 0 { return false }
-        guard status == 0 else { throw Unusable(description: "\(script) failed") }
+        guard let isGood = ChildProcess.outcome(pid) else { return false }
+        guard isGood else { throw Unusable(description: "\(script) failed") }
         return true
     }
 
     private func spawn(_ arguments: [String]) throws -> pid_t { try Self.spawn(arguments) }
 
-    private static func spawn(_ arguments: [String]) throws -> pid_t {
-        var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
-        pointers.append(nil)
-        defer { for pointer in pointers { free(pointer) } }
-        var pid: pid_t = 0
-        // Nodes must not hold what this process has open: a connection of the proxy's would never end for its peer.
-        for descriptor in 3..<descriptorsMax { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
-        let failure = posix_spawnp(&pid, arguments[0], nil, nil, pointers, environ)
-        guard failure == 0 else {
-            throw Unusable(description: "\(arguments[0]): \(String(cString: strerror(failure)))")
-        }
-        return pid
-    }
+    private static func spawn(_ arguments: [String]) throws -> pid_t { try ChildProcess.start(arguments) }
 }

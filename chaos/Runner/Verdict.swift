@@ -1,4 +1,5 @@
 import HoldfastClient
+import LiveChecks
 import Simulation
 
 /// What a run comes to.
@@ -24,7 +25,7 @@ struct LoadFindings {
         self.failures = failures
         report = LinearizabilityChecker().check(history)
         miscounts = ExactlyOnce.check(history, final: final.items)
-        tally = Tally(history, final)
+        tally = Tally(history, final: final.items)
     }
 
     /// No promise is broken.
@@ -110,58 +111,5 @@ struct Verdict: RunVerdict {
         let sorted = values.sorted()
         let middle = sorted.count / 2
         return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
-    }
-}
-
-/// Plain counts, by rules simple enough to need no trust.
-struct Tally {
-    var operations = 0
-    var acknowledged = 0
-    var conflicts = 0
-    var refused = 0
-    var unknown = 0
-    /// Acknowledged pushes that are not in their list, and what counters lack.
-    var lost = 0
-    /// Pushes that are in their list more than once, and what counters have too much.
-    var doubled = 0
-
-    init(_ history: History, _ final: FinalState) {
-        var added: [String: (acknowledged: Int, open: Int)] = [:]
-        var pushed: [String: [UInt64]] = [:]
-        for operation in history.operations {
-            operations += 1
-            switch operation.outcome {
-            case .answered: acknowledged += 1
-            case .conflict: conflicts += 1
-            case .refused: refused += 1
-            case .unknown: unknown += 1
-            }
-            let isAnswered = if case .answered = operation.outcome { true } else { false }
-            if case .push(let element) = operation.call, isAnswered {
-                pushed[operation.object, default: []].append(element)
-            }
-            guard case .increment = operation.call else { continue }
-            if isAnswered { added[operation.object, default: (0, 0)].acknowledged += 1 }
-            if operation.outcome == .unknown { added[operation.object, default: (0, 0)].open += 1 }
-        }
-        for entry in final.items {
-            compare(entry.shows, added[entry.object] ?? (0, 0), pushed[entry.object] ?? [])
-        }
-    }
-
-    private mutating func compare(
-        _ shows: Observation, _ added: (acknowledged: Int, open: Int), _ pushed: [UInt64]
-    ) {
-        switch shows {
-        case .number(let number):
-            lost += max(0, added.acknowledged - Int(number))
-            doubled += max(0, Int(number) - added.acknowledged - added.open)
-        case .list(let list):
-            let present = Set(list)
-            lost += pushed.filter { !present.contains($0) }.count
-            doubled += list.count - present.count
-        case .absent: lost += added.acknowledged + pushed.count
-        case .value, .nothing: break
-        }
     }
 }

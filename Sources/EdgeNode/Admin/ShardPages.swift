@@ -18,10 +18,13 @@ extension AdminCall {
         let state = try state()
         let place = try explainedPlace(state)
         let leader = edge.gateway.view.leader
-        edge.gateway.clusterReport { reports in
+        let show = { (reports: [NodeReport]) in
             let pages = ClusterPages(state: state, reports: reports, leader: leader)
             self.answer(.json(pages.explain(place.record, key: place.key)))
         }
+        // For who asks often: what this node's table says now, without the word of any other node.
+        if target.parameter("reports") == "none" { return show([]) }
+        edge.gateway.clusterReport(show)
     }
 
     private func explainedPlace(_ state: PlacementState) throws(HTTPFault) -> (record: ShardRecord, key: UInt64?) {

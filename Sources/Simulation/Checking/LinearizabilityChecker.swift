@@ -88,6 +88,12 @@ public struct Violation: Sendable, Equatable {
     public var object: String
     public var item: String
     public var message: String
+
+    public init(object: String, item: String, message: String) {
+        self.object = object
+        self.item = item
+        self.message = message
+    }
 }
 
 extension RecordedOperation {

@@ -1,5 +1,5 @@
 /// For an object, (epoch, index) never goes down from one answer to the next, whoever gives them.
-struct AnswerOrder {
+public struct AnswerOrder: Sendable {
     private struct Answered {
         var returnedNs: UInt64
         var epoch: UInt64
@@ -9,12 +9,17 @@ struct AnswerOrder {
     /// By object: the highest so far, at each return that raised it.
     private var highest: [[Answered]]
 
-    init(objectCount: Int) {
+    public init(objectCount: Int) {
         highest = [[Answered]](repeating: [], count: objectCount)
     }
 
+    /// When nothing is under way: of each object only the highest is of use from here on.
+    public mutating func settle() {
+        highest = highest.map { $0.suffix(1) }
+    }
+
     /// A complaint, if the answer stands below one that had returned before the operation was called.
-    mutating func observe(
+    public mutating func observe(
         object: Int, invokedNs: UInt64, returnedNs: UInt64, epoch: UInt64, index: UInt64, isWrite: Bool,
         isReplay: Bool
     ) -> String? {

@@ -1,4 +1,5 @@
 import HoldfastClient
+import LiveChecks
 
 /// A run whose load and subscribers meet at one object, the room: every write to it is an event at each of them.
 final class RoomRun {

@@ -1,5 +1,5 @@
-import Glibc
 import HoldfastClient
+import LiveChecks
 import Simulation
 
 /// A transcript as JSON lines: who it is of, then one operation, event or list each. The operations look as
@@ -11,12 +11,7 @@ enum TranscriptFile {
     }
 
     static func write(_ transcript: Transcript, to path: String) throws {
-        guard let file = fopen(path, "w") else { throw TextFile.failure(path) }
-        defer { fclose(file) }
-        for line in lines(transcript) {
-            let bytes = line.bytes + [UInt8(ascii: "\n")]
-            guard fwrite(bytes, 1, bytes.count, file) == bytes.count else { throw TextFile.failure(path) }
-        }
+        try HistoryFile.write(lines(transcript), to: path)
     }
 
     static func read(_ path: String) throws -> Transcript {

@@ -3,21 +3,33 @@ import HoldfastClient
 import Simulation
 
 /// The history as JSON lines, one operation each.
-enum HistoryFile {
-    static func write(_ history: History, to path: String) throws {
-        guard let file = fopen(path, "w") else {
-            throw LocalCluster.Unusable(description: "\(path): \(String(cString: strerror(errno)))")
-        }
-        defer { fclose(file) }
-        for operation in history.operations {
-            let line = json(operation).bytes + [UInt8(ascii: "\n")]
-            guard fwrite(line, 1, line.count, file) == line.count else {
-                throw LocalCluster.Unusable(description: "\(path): \(String(cString: strerror(errno)))")
-            }
-        }
+public enum HistoryFile {
+    public struct Unwritable: Error, CustomStringConvertible {
+        public let description: String
     }
 
-    static func json(_ operation: RecordedOperation) -> JSON {
+    /// Each operation is a line; a file that is there is replaced.
+    public static func write(_ history: History, to path: String) throws(Unwritable) {
+        try write(history.operations.map(json), to: path)
+    }
+
+    /// Any lines. A file that is there is replaced.
+    public static func write(_ lines: [JSON], to path: String) throws(Unwritable) {
+        guard let file = fopen(path, "w") else { throw failure(path) }
+        defer { fclose(file) }
+        for line in lines {
+            let bytes = line.bytes + [UInt8(ascii: "\n")]
+            guard fwrite(bytes, 1, bytes.count, file) == bytes.count else { throw failure(path) }
+        }
+        guard fflush(file) == 0 else { throw failure(path) }
+    }
+
+    private static func failure(_ path: String) -> Unwritable {
+        Unwritable(description: "\(path): \(String(cString: strerror(errno)))")
+    }
+
+    /// One operation as its line has it.
+    public static func json(_ operation: RecordedOperation) -> JSON {
         [
             "client": .integer(operation.process), "object": .string(operation.object),
             "item": .string(operation.item), "call": json(operation.call),
@@ -50,7 +62,8 @@ enum HistoryFile {
         }
     }
 
-    static func json(_ shown: Observation) -> JSON {
+    /// What an answer showed, as a line has it.
+    public static func json(_ shown: Observation) -> JSON {
         switch shown {
         case .absent: "absent"
         case .nothing: .null

@@ -3,7 +3,8 @@ import Simulation
 
 /// Reads what `HistoryFile` writes. Nothing is guessed: what it does not know is a fault of the file.
 extension RecordedOperation {
-    init?(_ json: JSON) {
+    /// A line of a history; `nil` if it is none.
+    public init?(_ json: JSON) {
         guard let client = json["client"]?.int, let object = json["object"]?.text, let item = json["item"]?.text,
             let call = json["call"].flatMap(Call.init), let outcome = json["outcome"].flatMap(Outcome.init),
             let invokedNs = json["invokedNs"].flatMap(UInt64.init(json:))
@@ -17,7 +18,8 @@ extension RecordedOperation {
 }
 
 extension UInt64 {
-    init?(json: JSON) {
+    /// `nil` for anything but a whole number from 0 on.
+    public init?(json: JSON) {
         guard let number = json.int, number >= 0 else { return nil }
         self = UInt64(number)
     }
@@ -62,7 +64,8 @@ extension Outcome {
 }
 
 extension Observation {
-    init?(_ json: JSON) {
+    /// `nil` if `json` is not what `HistoryFile.json` writes.
+    public init?(_ json: JSON) {
         if json.text == "absent" {
             self = .absent
         } else if json == .null {
