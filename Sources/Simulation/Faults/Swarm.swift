@@ -3,8 +3,10 @@ import Cluster
 /// One run's circumstances, all drawn from its seed: how many nodes and shards, how slow and unreliable
 /// what is, which misfortunes happen and how often. Most runs have only some kinds of faults: with all of
 /// them at once, few would get far.
-struct Swarm {
+struct Swarm: Equatable {
     let seed: UInt64
+    /// Another course of chance under the same circumstances and misfortunes.
+    var luck: UInt64 = 0
     var machines = 3
     var loops: [Int] = [1, 1, 1]
     var shards = 4

@@ -1,7 +1,7 @@
 /// How messages fare between machines: delays, losses, copies, cuts. Knows nothing of what they say.
 struct VirtualNetwork {
     /// What the weather is like. Drawn per run, worse for a while under faults.
-    struct Quality {
+    struct Quality: Equatable {
         var minimumDelayNs: UInt64 = 50_000
         var meanExtraDelayNs: UInt64 = 100_000
         var dropChance = 0.0

@@ -7,12 +7,20 @@ import Raft
 extension World {
     func inject(_ event: FaultEvent) {
         guard faults.isOn else { return }
+        let misfortune = faults.next()
         schedule(.fault(.next), afterNs: faults.nextDelayNs())
-        guard let kind = faults.nextKind() else { return }
-        statistics.faults += 1
-        trace.mix(UInt64(kind.rawValue))
-        note("fault: \(kind)")
-        inject(kind)
+        if let misfortune, plan.faults.happens(misfortune) { inject(misfortune) }
+    }
+
+    /// With chance of its own: it hits the same machines for as long, whatever happened before.
+    private func inject(_ misfortune: Misfortune) {
+        statistics.misfortunes += 1
+        trace.mix(UInt64(misfortune.number))
+        note("misfortune \(misfortune.number): \(misfortune.kind.rawValue)")
+        let own = random
+        random = misfortune.random
+        inject(misfortune.kind)
+        random = own
     }
 
     private func inject(_ kind: FaultInjector.Kind) {
@@ -26,7 +34,7 @@ extension World {
             .flapLinks, .slowLink:
             injectCut(kind)
         case .slowDisk, .stallDisk, .fullDisk, .slowTurns: injectSlowness(kind)
-        case .jumpWall, .slewClock, .drift: injectClockFault(kind)
+        case .jumpWall, .slewClock, .driftClock: injectClockFault(kind)
         case .changeLease: changeLease()
         case .planSplit, .planMerge, .drainNode: injectGrowth(kind)
         }
@@ -252,7 +260,7 @@ extension World {
                 bootPpm: random.pick([-100_000, 80_000, 100_000]), rawPpm: clock.rawPpm, trueNs: nowNs)
             schedule(
                 .endOfFault(.clock(machine: machine)), afterNs: random.exponential(meanNs: 4_000_000_000))
-        case .drift:
+        case .driftClock:
             let ppm = random.pick([-10_000, 10_000] as [Int64])
             machines[machine].clock.setRates(bootPpm: ppm, rawPpm: ppm, trueNs: nowNs)
         default: break

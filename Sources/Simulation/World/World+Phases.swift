@@ -37,6 +37,7 @@ extension World {
     func runAll() {
         form()
         guard failure == nil else { return }
+        formedNs = nowNs
         startLoad()
         startFaults()
         run(untilNs: nowNs + plan.safetyNs)
