@@ -21,6 +21,8 @@ public final class NodeCore {
     private var forming: (genesis: Genesis, batch: BatchID?)?
 
     var placement: ElectedReplica?
+    /// Who votes and who listens in the placement group, as far as this node knows.
+    public var placementConfiguration: Configuration? { placement?.configuration }
     var state: PlacementState?
     /// The newest entry of the placement log that is in `state`.
     var placementApplied = LogIndex.zero

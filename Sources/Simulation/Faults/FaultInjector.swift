@@ -34,6 +34,7 @@ struct FaultInjector {
         case fullDisk = "full-disk"
         case slowTurns = "slow-turns"
         case slowLink = "slow-link"
+        case clogLink = "clog-link"
         case jumpWall = "jump-wall"
         case slewClock = "slew-clock"
         case driftClock = "drift-clock"
@@ -43,6 +44,9 @@ struct FaultInjector {
         case planSplit = "plan-split"
         case planMerge = "plan-merge"
         case drainNode = "drain-node"
+        case orderMove = "order-move"
+        case addNode = "add-node"
+        case removeNode = "remove-node"
     }
 
     struct Plan: Equatable {
@@ -55,8 +59,10 @@ struct FaultInjector {
         var omitted: Set<Kind> = []
         var skipped: Set<Int> = []
 
-        /// Drawn last, so that the draws before are those of earlier versions.
-        private static let later: [Kind] = [.damageStore, .wipeDisk, .planSplit, .planMerge, .drainNode]
+        /// Drawn with what they need (`Swarm`).
+        private static let later: [Kind] = [
+            .damageStore, .wipeDisk, .planSplit, .planMerge, .drainNode, .addNode, .removeNode,
+        ]
 
         init() {}
 

@@ -60,8 +60,7 @@ extension Swarm {
 
     mutating func limitMachines(to count: Int) {
         machines = count
-        loops = Array(loops.prefix(count))
-        driftPpm = Array(driftPpm.prefix(count))
+        founders = founders.map { min($0, count) }
     }
 }
 

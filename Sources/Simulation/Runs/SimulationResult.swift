@@ -9,8 +9,8 @@ public struct SimulationResult: Sendable, Equatable {
     /// When the phase with faults began.
     public var formedNs: UInt64 = 0
 
-    /// Of a run that ended with its process, or that was ended.
-    public init(recipe: Recipe, failure: Failure) {
+    /// All that is known of a run that ended with its process, or that was ended.
+    public init(recipe: Recipe, failure: Failure?) {
         self.recipe = recipe
         self.failure = failure
     }

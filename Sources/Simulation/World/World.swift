@@ -24,7 +24,7 @@ final class World {
     /// Every socket there ever was, by number.
     var socketsByNumber: [UInt64: VirtualSocket] = [:]
     var ledger: EventLedger
-    var presence = PresenceJudge()
+    var presence: PresenceJudge
     /// Lists of presence that were asked for, and what came.
     var listAnswers: [RequestToken: [UInt8]?] = [:]
     /// Objects that are to die by themselves, and the requests that made them.
@@ -54,8 +54,12 @@ final class World {
         workload = Workload(plan: plan.workload, random: random.split())
         answerOrder = AnswerOrder(objectCount: workload.objects.count)
         faults = FaultInjector(plan: plan.faults, seed: plan.seed)
+        presence = PresenceJudge(driftMaxPpm: plan.driftMaxPpm.magnitude)
         ledger = EventLedger(names: plan.sockets.objectNames(hotObjects: plan.workload.hotObjects))
-        for number in 0..<plan.machines { machines.append(makeMachine(number)) }
+        for number in 0..<plan.machines {
+            machines.append(makeMachine(number))
+            machines[number].isInService = number < plan.founders ?? plan.machines
+        }
         makeTalkers()
         clients = (0..<plan.workload.clients).map { VirtualClient(number: $0, home: $0 % plan.machines) }
     }
@@ -144,6 +148,7 @@ final class World {
         case .endOfFault(let end): endFault(end)
         case .mortal: makeMortal()
         case .audit: audit()
+        case .departure(let machine): goOnLeaving(machine)
         }
     }
 
