@@ -55,7 +55,7 @@ public final class Minimizer {
     private func shorten() {
         while best.recipe.milliseconds > 100 {
             let now = best.recipe.milliseconds
-            let shorter = [now / 8, now / 4, now / 2, now * 3 / 4]
+            let shorter = [now / 8, now / 4, now / 2, now * 3 / 4, now * 7 / 8]
             guard attempt(shorter.map { length in recipe { $0.milliseconds = length } }) != nil else { break }
         }
         told("time")
@@ -101,7 +101,8 @@ public final class Minimizer {
     private func lessen() {
         for quantity in Quantity.allCases {
             let now = quantity.value(in: plan)
-            let fewer = [quantity.least, quantity.least + 1, now / 2, now - 1].filter { $0 >= quantity.least && $0 < now }
+            let fewer = [quantity.least, quantity.least + 1, quantity.least + 2, now / 2, now * 3 / 4, now - 1]
+                .filter { $0 >= quantity.least && $0 < now }
             _ = attempt(Array(Set(fewer)).sorted().map { most in recipe { $0.atMost[quantity.rawValue] = most } })
         }
         told("numbers")

@@ -61,8 +61,9 @@ extension World {
         wait(atMostNs: World.healLimitNs, for: "clients to end") {
             self.clients.allSatisfy { $0.current == nil }
         }
-        settleTalkers()
+        // Whose node goes comes back elsewhere.
         wait(atMostNs: World.healLimitNs, for: "nodes to be removed") { !self.machines.contains(where: \.isLeaving) }
+        settleTalkers()
         probe()
         checkSockets()
         wait(atMostNs: World.healLimitNs, for: "replicas to be replaced") { self.isWhole }
