@@ -72,24 +72,25 @@ public struct SimulationProgram {
             return ExitCode.usage
         }
         guard let trialsMax = options.minimizingTrialsMax else { return Campaign(options, surroundings).run(runner) }
-        return minimize(options.recipe, trialsMax: trialsMax, runner, surroundings)
+        return minimize(options, trialsMax: trialsMax, runner, surroundings)
     }
 
     private static func minimize(
-        _ recipe: Recipe, trialsMax: Int, _ runner: any RecipeRunner, _ surroundings: Surroundings
+        _ options: Options, trialsMax: Int, _ runner: any RecipeRunner, _ surroundings: Surroundings
     ) -> Int32 {
-        var queue = [recipe]
+        var queue = [options.recipe]
         var first: SimulationResult?
         runner.run(next: { queue.popLast() }) { result in
             first = result
             return true
         }
         guard let first, let failure = first.failure else {
-            surroundings.print("seed \(recipe.seed) does not fail: there is nothing to make small")
+            surroundings.print("seed \(options.recipe.seed) does not fail: there is nothing to make small")
             return ExitCode.clean
         }
         surroundings.print(first.description)
-        let minimizer = Minimizer(first, trialsMax: trialsMax, runner: runner, print: surroundings.print)
+        let minimizer = Minimizer(
+            first, trialsMax: trialsMax, plantedBug: options.plantedBug, runner: runner, print: surroundings.print)
         _ = minimizer.shrink()
         return ExitCode.of(failure.kind)
     }

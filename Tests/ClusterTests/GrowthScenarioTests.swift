@@ -163,7 +163,7 @@ struct GrowthScenarioTests {
     }
 
     /// The log has replaced it, and the table does not know yet: by the table the new replica may not own the shard.
-    @Test func anOwnerThatItsLogHasReplacedTellsTheTableAndHandsOverO2() throws {
+    @Test func anOwnerThatItsLogHasReplacedHandsOverToOneWhomTheTableKnowsO2() throws {
         let cluster = TestCluster.serving(shards: 4, nodes: 4) {
             $0.balanceIntervalMs = 1_000_000
             $0.splitsByLoad = false
@@ -198,7 +198,8 @@ struct GrowthScenarioTests {
         }
         let isReplaced = cluster.advance(upToMs: 2_000) {
             let raft = cluster.nodes[owner].loop.replicas[record.shard]?.raft
-            return raft?.configuration.voters.sorted() == target && raft?.configuration.isJoint == false && raft?.commit == raft?.lastIndex
+            return raft?.configuration.voters.sorted() == target && raft?.configuration.isJoint == false
+                && raft?.commit == raft?.lastIndex
         }
         let process = try #require(record.owner)
         #expect(isReplaced && isLearnerKnown)

@@ -8,7 +8,8 @@ private struct JudgedRunner: RecipeRunner {
 
     func run(next: () -> Recipe?, take: (SimulationResult) -> Bool) {
         while let recipe = next() {
-            guard take(SimulationResult(recipe: recipe, failure: verdict(Swarm(recipe: recipe), recipe))) else { return }
+            let failure = verdict(Swarm(recipe: recipe), recipe)
+            guard take(SimulationResult(recipe: recipe, failure: failure)) else { return }
         }
     }
 }

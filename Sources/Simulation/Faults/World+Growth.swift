@@ -66,7 +66,9 @@ extension World {
     private func orderMove() {
         guard let state = newestView?.state else { return }
         let record = random.pick(state.table.records)
-        let targets = state.registry.nodes.compactMap(\.newestLive).filter { record.isMember($0.node) && $0 != record.owner }
+        let targets = state.registry.nodes.compactMap(\.newestLive).filter {
+            record.isMember($0.node) && $0 != record.owner
+        }
         guard let owner = record.owner, !targets.isEmpty,
             let process = machines[random.below(machines.count)].process
         else { return }

@@ -58,7 +58,8 @@ final class Campaign {
     /// Exit code, kind, how to see it again, and the first line of what went wrong, with tabs between.
     private static func keptLine(_ failure: Failure, _ recipe: Recipe) -> String {
         let what = failure.message.prefix { $0 != "\n" }
-        return "\(SimulationProgram.ExitCode.of(failure.kind))\t\(failure.kind.rawValue)\tholdfast simulate \(recipe)\t\(what)"
+        let exitCode = SimulationProgram.ExitCode.of(failure.kind)
+        return "\(exitCode)\t\(failure.kind.rawValue)\tholdfast simulate \(recipe)\t\(what)"
     }
 }
 

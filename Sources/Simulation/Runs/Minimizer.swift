@@ -7,6 +7,8 @@ public final class Minimizer {
     private let runner: any RecipeRunner
     private let trialsMax: Int
     private let print: (String) -> Void
+    /// What the command line needs beside the recipe.
+    private let replaySuffix: String
     private let signature: String
     /// The smallest so far that fails.
     private var best: SimulationResult
@@ -18,7 +20,8 @@ public final class Minimizer {
 
     /// `failing`: the result to begin with. `trialsMax` bounds how many runs are made.
     public init(
-        _ failing: SimulationResult, trialsMax: Int, runner: any RecipeRunner, print: @escaping (String) -> Void
+        _ failing: SimulationResult, trialsMax: Int, plantedBug: String? = nil, runner: any RecipeRunner,
+        print: @escaping (String) -> Void
     ) {
         precondition(failing.failure != nil, "a clean run cannot be shrunk")
         signature = failing.failure?.signature ?? ""
@@ -26,6 +29,7 @@ public final class Minimizer {
         self.trialsMax = trialsMax
         self.runner = runner
         self.print = print
+        replaySuffix = plantedBug.map { " --plant \($0)" } ?? ""
     }
 
     /// The smallest result that was found. Says on the way how far it is, and at the end what is left.
@@ -41,10 +45,11 @@ public final class Minimizer {
         } while best.recipe != before && trials < trialsMax
         tidy()
         confirm()
-        for line in MinimizedText.lines(of: best, trials: trials) { print(line) }
         for (signature, recipe) in otherFailures.sorted(by: { $0.key < $1.key }) {
-            print("on the way there was another failure, \(signature): holdfast simulate \(recipe)")
+            print("on the way there was another failure, \(signature): holdfast simulate \(recipe)\(replaySuffix)")
         }
+        for line in MinimizedText.lines(of: best, trials: trials) { print(line) }
+        print("replay: holdfast simulate \(best.recipe)\(replaySuffix) --trace")
         return best
     }
 
@@ -195,11 +200,12 @@ enum MinimizedText {
         }
         lines.append("  " + size(of: result.recipe))
         for (afterNs, misfortune) in plan.schedule() {
-            lines.append("  misfortune \(misfortune.number) after \(afterNs / 1_000_000) ms: \(misfortune.kind.rawValue)")
+            let (number, kind) = (misfortune.number, misfortune.kind.rawValue)
+            lines.append("  misfortune \(number) after \(afterNs / 1_000_000) ms: \(kind)")
         }
         let circumstances = Circumstance.inForce(plan)
-        lines.append("  with: " + (circumstances.isEmpty ? "nothing else" : circumstances.map(\.rawValue).joined(separator: ", ")))
-        lines.append("replay: holdfast simulate \(result.recipe) --trace")
+        let names = circumstances.map(\.rawValue).joined(separator: ", ")
+        lines.append("  with: " + (names.isEmpty ? "nothing else" : names))
         return lines
     }
 }

@@ -32,7 +32,8 @@ public struct Recipe: Hashable, Sendable, CustomStringConvertible {
         if !without.isEmpty { words += ["--without", without.sorted().joined(separator: ",")] }
         if !skipped.isEmpty { words += ["--skip-misfortunes", NumberList.text(skipped)] }
         if !atMost.isEmpty {
-            words += ["--at-most", atMost.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")]
+            let limits = atMost.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+            words += ["--at-most", limits.joined(separator: ",")]
         }
         return words
     }
@@ -75,7 +76,8 @@ public enum NumberList {
                 ranges.append(number...number)
             }
         }
-        return ranges.map { $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound)" }.joined(separator: ",")
+        let texts = ranges.map { $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound)" }
+        return texts.joined(separator: ",")
     }
 
     /// Nil if it is no such list, or one of more than a million numbers.

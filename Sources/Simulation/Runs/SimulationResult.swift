@@ -26,9 +26,12 @@ public struct SimulationResult: Sendable, Equatable {
     }
 
     public var description: String {
+        guard statistics.events > 0 || failure == nil else {
+            return "seed \(recipe.seed): \(failure?.kind.rawValue ?? "")\n  \(failure?.message ?? "")"
+        }
         guard let failure else { return "seed \(recipe.seed): clean, trace \(trace); \(sums)" }
-        return "seed \(recipe.seed): \(failure.kind.rawValue) at \(failure.atNs / 1000) µs, trace \(trace); \(sums)\n  "
-            + failure.message
+        let beginning = "seed \(recipe.seed): \(failure.kind.rawValue) at \(failure.atNs / 1000) µs, trace \(trace)"
+        return "\(beginning); \(sums)\n  \(failure.message)"
     }
 
     private var sums: String {

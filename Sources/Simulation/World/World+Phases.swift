@@ -106,7 +106,8 @@ extension World {
     }
 
     var isServedEverywhere: Bool {
-        guard machines.allSatisfy({ !$0.isExpected || $0.process?.view?.process != nil }), let table = newestView?.state?.table
+        guard machines.allSatisfy({ !$0.isExpected || $0.process?.view?.process != nil }),
+            let table = newestView?.state?.table
         else { return false }
         return table.records.allSatisfy { record in
             inspections(of: record.shard).contains { $0.shard.isServing && $0.shard.epoch == record.epoch }
@@ -248,7 +249,8 @@ extension World {
     func audit() {
         schedule(.audit, afterNs: 500_000_000)
         // By the slowest clock.
-        let limitNs = (plan.settings.requestDeadlineMs * 1_000_000 / (1_000_000 - 3 * plan.driftMaxPpm.magnitude) + 1_500) * 1_000_000
+        let slowest = 1_000_000 - 3 * plan.driftMaxPpm.magnitude
+        let limitNs = (plan.settings.requestDeadlineMs * 1_000_000 / slowest + 1_500) * 1_000_000
         for machine in machines.indices where machines[machine].standstill == nil {
             guard let process = machines[machine].process, machines[machine].turnDelayNs == 0 else {
                 continue

@@ -46,7 +46,7 @@ extension World {
             machine == 0 && host.lives == 1
             ? .bootstrap(
                 initialNodes: plan.founders ?? plan.machines, shards: plan.shards, leaseDurationMs: plan.leaseDurationMs)
-            : .join(machines.indices.filter { $0 != machine && machines[$0].isInService }.map { machines[$0].address })
+            : .join(machines.filter { $0.isInService && $0.address != host.address }.map(\.address))
         let node = NodeCore(
             identity: identity, membership: membership, recovered: recovered.logs, settings: settings,
             seed: random.next(), now: clocks)

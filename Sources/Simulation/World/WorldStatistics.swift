@@ -25,7 +25,7 @@ public struct WorldStatistics: Sendable, Equatable {
     public init() {}
 
     static let counts: [WritableKeyPath<WorldStatistics, UInt64> & Sendable] = [
-        \.events, \.messages, \.syncs, \.starts, \.misfortunes, \.answered, \.refused, \.edgeFailures, \.unknown, \.replayed, \.readChecks,
-        \.sockets, \.resumes, \.socketEvents, \.socketMessages, \.gaps,
+        \.events, \.messages, \.syncs, \.starts, \.misfortunes, \.answered, \.refused, \.edgeFailures, \.unknown,
+        \.replayed, \.readChecks, \.sockets, \.resumes, \.socketEvents, \.socketMessages, \.gaps,
     ]
 }

@@ -9,10 +9,12 @@ struct RecipeOptions: ParsableArguments {
     @Option(name: .long, help: "Another course of chance under the same circumstances and misfortunes.")
     var luck: UInt64 = 0
 
-    @Option(name: .long, help: ArgumentHelp("Switch off circumstances and kinds of misfortunes.", valueName: "name,…"))
+    @Option(
+        name: .long, help: ArgumentHelp("Switch off circumstances and kinds of misfortunes.", valueName: "name,…"))
     var without: String?
 
-    @Option(name: .long, help: ArgumentHelp("Leave out misfortunes by their numbers in the schedule.", valueName: "0-3,7"))
+    @Option(
+        name: .long, help: ArgumentHelp("Leave out misfortunes by their numbers in the schedule.", valueName: "0-3,7"))
     var skipMisfortunes: String?
 
     @Option(name: .long, help: ArgumentHelp("Less of something than is drawn.", valueName: "nodes=3,clients=2,…"))

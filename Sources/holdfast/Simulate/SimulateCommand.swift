@@ -26,7 +26,7 @@ struct SimulateCommand: ParsableCommand {
     @Option(name: .long, help: "The first seed of --hours; drawn if it is not given.")
     var from: UInt64?
 
-    @Option(name: .long, help: "How many seeds run at a time, each in a process of its own. By default one per processor.")
+    @Option(name: .long, help: "How many seeds run at a time, in processes of their own. By default one per processor.")
     var jobs: Int?
 
     @Option(name: .long, help: "Add a line for each failing seed to this file.")
@@ -130,7 +130,8 @@ private func monotonicNs() -> UInt64 {
 private func openForAppending(_ path: String) throws -> Int32 {
     let file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
     guard file >= 0 else {
-        throw CommandFailure(message: "cannot write \(path): \(String(cString: strerror(errno)))", exitStatus: ExitStatus.usage)
+        let reason = String(cString: strerror(errno))
+        throw CommandFailure(message: "cannot write \(path): \(reason)", exitStatus: ExitStatus.usage)
     }
     return file
 }

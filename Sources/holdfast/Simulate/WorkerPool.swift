@@ -1,8 +1,8 @@
 import Glibc
 import Simulation
 
-/// Runs recipes in processes of their own, so that a broken precondition costs one run and names it. Each world stays in
-/// one thread of one process: what a seed does depends on nothing else.
+/// Runs recipes in processes of their own, so that a broken precondition costs one run and names it. Each world stays
+/// in one thread of one process: what a seed does depends on nothing else.
 ///
 /// To be used from one thread.
 final class WorkerPool: RecipeRunner {
