@@ -315,7 +315,7 @@ public final class NodeCore {
         // themselves, and those it knows from the genesis, of whom none may be left.
         guard nowMs % 500 < settings.tickMs, let state else { return }
         for address in joinAddresses { effects.toAddresses.append((address, .join(request))) }
-        let first = state.genesis.members.map(\.node)
+        let first = state.genesis.members.map(\.node).filter { $0 != identity.nodeID }
         for node in first + introducers.filter({ !first.contains($0) }) { send(.join(request), to: node) }
     }
 
@@ -323,7 +323,10 @@ public final class NodeCore {
     /// lost with the leader who took it in.
     private var isOutside: Bool {
         guard let placement, !placement.configuration.isEmpty else { return placement != nil }
-        return placement.leader == nil && state?.registry.record(of: identity.nodeID) == nil
+        guard placement.leader == nil, let state else { return false }
+        // A first member belongs by the genesis.
+        return !state.genesis.members.contains { $0.node == identity.nodeID }
+            && state.registry.record(of: identity.nodeID) == nil
     }
 
     /// Every loop has been heard of lately: the node as a whole is alive (O2).

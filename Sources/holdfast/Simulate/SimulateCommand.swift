@@ -72,10 +72,7 @@ struct SimulateCommand: ParsableCommand {
         let file = try keep.map(openForAppending)
         let surroundings = SimulationProgram.Surroundings(
             realNs: monotonicNs,
-            print: { line in
-                print(line)
-                fflush(nil)
-            },
+            print: printAtOnce,
             keep: { line in if let file { writeAll(Array((line + "\n").utf8), to: file) } },
             isInterrupted: { Interruption.isWanted })
         if hours != nil { surroundings.print("seeds from \(options.recipe.seed) on") }
@@ -86,7 +83,7 @@ struct SimulateCommand: ParsableCommand {
     private func runner(_ options: SimulationProgram.Options) -> any RecipeRunner {
         if seed != nil, !minimize {
             CrashNote.install()
-            let narrate: ((String) -> Void)? = trace ? { line in print(line) } : nil
+            let narrate: ((String) -> Void)? = trace ? printAtOnce : nil
             return SerialRunner(begin: { recipe in CrashNote.seed = recipe.seed }, narrate: narrate)
         }
         Interruption.install()
@@ -117,6 +114,12 @@ struct SimulateCommand: ParsableCommand {
         }
         return (first, last - first + 1)
     }
+}
+
+/// What was printed must not be lost when a precondition ends the process.
+private func printAtOnce(_ line: String) {
+    print(line)
+    fflush(nil)
 }
 
 private func processorCount() -> Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
