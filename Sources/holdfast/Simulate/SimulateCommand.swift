@@ -83,7 +83,7 @@ struct SimulateCommand: ParsableCommand {
     private func runner(_ options: SimulationProgram.Options) -> any RecipeRunner {
         if seed != nil, !minimize {
             CrashNote.install()
-            let narrate: ((String) -> Void)? = trace ? printAtOnce : nil
+            let narrate: ((String) -> Void)? = trace ? { line in printAtOnce(line) } : nil
             return SerialRunner(begin: { recipe in CrashNote.seed = recipe.seed }, narrate: narrate)
         }
         Interruption.install()
