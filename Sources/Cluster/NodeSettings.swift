@@ -3,7 +3,7 @@ import Placement
 import Raft
 
 /// Figures that bound what a node does. All of them stand in `docs/limits.md`.
-public struct NodeSettings: Sendable {
+public struct NodeSettings: Sendable, Equatable {
     /// How often `tick` is fed, in milliseconds. Every timer of the core is a multiple of it.
     public var tickMs: UInt64 = 10
     public var loops = 1

@@ -21,6 +21,9 @@
 //   `MachineClock`     two monotonic clocks per machine, each with its own way of being wrong (O5), and a wall clock
 //   `MachineDisk`      the journal's twin from Storage: same bytes, same recovery, and crashes in between
 //   `Swarm`            one run's circumstances, drawn from the seed; `FaultInjector` chooses what goes wrong next
+//   `World+Members`    nodes that come and go for good; `World+Core` the part of a cluster that is healed first
+//   `Runs`             a `Recipe` is a seed and what is left out of it; `Campaign` goes through many, `Minimizer` makes
+//                      a failing one small
 //   `VirtualClient`    clients that retry as real ones do; `Workload` what they ask for
 //   `Talker`           clients with sockets, what they do and hear (`Sockets`)
 //   `EventLedger`      what was committed, by the entries on their way to disks; `HearingCheck` holds what a socket
@@ -30,5 +33,5 @@
 //   `Checking`         histories and the linearizability checker, also used by the chaos runs
 //
 // **Left out**, on purpose: WebSocket framing and HTTP, the real file system, threads, fork and signals. They have
-// tests of their own, and chaos runs with real processes. A clock never drifts beyond ρ here, and no majority of one
-// log is ever lost for good: what the design assumes, the world grants.
+// tests of their own, and chaos runs with real processes. A clock drifts beyond ρ only where reads go by quorum, and no
+// majority of one log is ever lost for good: what the design assumes, the world grants.

@@ -1,24 +1,44 @@
 import Binary
 
-/// What `holdfast simulate` does: runs seeds, says what it finds, and how to see it again.
+/// What `holdfast simulate` does: runs seeds, says what it finds and how to see it again, and makes failures small.
 public struct SimulationProgram {
     public struct Options: Sendable {
-        public var seeds: ClosedRange<UInt64>
-        /// Virtual seconds of the phase with faults.
-        public var seconds: Double
+        /// What each run is made from; its seed is the first one.
+        public var recipe: Recipe
+        /// How many seeds; nil: until time is up.
+        public var count: UInt64?
+        /// Real time after which no further seed is begun.
+        public var realLimitNs: UInt64?
         /// Active in this run; only builds that have planted bugs know any.
         public var plantedBug: String?
-        /// A line for each event.
-        public var isTracing: Bool
+        /// So many runs may be spent on making a failing seed small; nil: it is not made small.
+        public var minimizingTrialsMax: Int?
+
+        public init(recipe: Recipe, count: UInt64? = 1) {
+            self.recipe = recipe
+            self.count = count
+        }
+    }
+
+    /// What the program needs of the process that it runs in.
+    public struct Surroundings {
+        /// Nanoseconds of real time since any moment, for speeds and limits.
+        public var realNs: () -> UInt64
+        /// One line for whoever looks on.
+        public var print: (String) -> Void
+        /// One line for the file of failing seeds.
+        public var keep: (String) -> Void
+        /// Whether somebody wants it to end.
+        public var isInterrupted: () -> Bool
 
         public init(
-            seeds: ClosedRange<UInt64>, seconds: Double = 20, plantedBug: String? = nil,
-            isTracing: Bool = false
+            realNs: @escaping () -> UInt64, print: @escaping (String) -> Void,
+            keep: @escaping (String) -> Void = { _ in }, isInterrupted: @escaping () -> Bool = { false }
         ) {
-            self.seeds = seeds
-            self.seconds = seconds
-            self.plantedBug = plantedBug
-            self.isTracing = isTracing
+            self.realNs = realNs
+            self.print = print
+            self.keep = keep
+            self.isInterrupted = isInterrupted
         }
     }
 
@@ -30,40 +50,53 @@ public struct SimulationProgram {
         public static let correctness: Int32 = 4
         /// The planted bug was looked for and not found.
         public static let bugNotFound: Int32 = 5
-        /// A precondition of the cores was broken; whoever runs the program turns the signal into this.
+        /// A precondition of the cores was broken.
         public static let crash: Int32 = 6
-    }
 
-    /// Runs the seeds and answers the exit code. `begin` hears each seed before anything happens, since a
-    /// broken precondition ends the process; `realNs` reads a clock, for the speed in the report.
-    public static func run(
-        options: Options, begin: (UInt64) -> Void, realNs: () -> UInt64, print: @escaping (String) -> Void
-    ) -> Int32 {
-        if let bug = options.plantedBug, !activate(bug) {
-            let known = PlantedBug.allCases.map(\.rawValue).joined(separator: ", ")
-            print("this build has no planted bug '\(bug)'; builds by scripts/planted-bugs have: \(known)")
-            return ExitCode.usage
-        }
-        let startNs = realNs()
-        var tally = Tally()
-        for seed in options.seeds {
-            begin(seed)
-            let result = SimulationRun.run(
-                seed: seed, seconds: options.seconds, narrate: options.isTracing ? print : nil)
-            tally.add(result)
-            if options.seeds.count == 1 || result.failure != nil { print(result.description) }
-            if let bug = options.plantedBug, result.failure != nil {
-                print("planted bug \(bug) found by seed \(seed)")
-                return ExitCode.clean
+        static func of(_ kind: Failure.Kind) -> Int32 {
+            switch kind {
+            case .correctness: correctness
+            case .liveness: liveness
+            case .crash: crash
             }
         }
-        print(tally.summary(realNs: realNs() - startNs))
-        guard let bug = options.plantedBug else { return tally.exitCode }
-        print("planted bug \(bug) was not found")
-        return ExitCode.bugNotFound
     }
 
-    private static func activate(_ name: String) -> Bool {
+    /// Runs what the options say and answers the exit code.
+    public static func run(
+        _ options: Options, runner: any RecipeRunner, surroundings: Surroundings
+    ) -> Int32 {
+        if let bug = options.plantedBug, !plant(bug) {
+            let known = PlantedBug.allCases.map(\.rawValue).joined(separator: ", ")
+            surroundings.print("this build has no planted bug '\(bug)'; builds by scripts/planted-bugs have: \(known)")
+            return ExitCode.usage
+        }
+        guard let trialsMax = options.minimizingTrialsMax else { return Campaign(options, surroundings).run(runner) }
+        return minimize(options, trialsMax: trialsMax, runner, surroundings)
+    }
+
+    private static func minimize(
+        _ options: Options, trialsMax: Int, _ runner: any RecipeRunner, _ surroundings: Surroundings
+    ) -> Int32 {
+        var queue = [options.recipe]
+        var first: SimulationResult?
+        runner.run(next: { queue.popLast() }) { result in
+            first = result
+            return true
+        }
+        guard let first, let failure = first.failure else {
+            surroundings.print("seed \(options.recipe.seed) does not fail: there is nothing to make small")
+            return ExitCode.clean
+        }
+        surroundings.print(first.description)
+        let minimizer = Minimizer(
+            first, trialsMax: trialsMax, plantedBug: options.plantedBug, runner: runner, print: surroundings.print)
+        _ = minimizer.shrink()
+        return ExitCode.of(failure.kind)
+    }
+
+    /// Activates a planted bug in this process; false if this build does not have it.
+    public static func plant(_ name: String) -> Bool {
         #if PLANTED_BUGS
         guard let bug = PlantedBug(rawValue: name) else { return false }
         PlantedBug.active = bug
@@ -71,84 +104,5 @@ public struct SimulationProgram {
         #else
         return false
         #endif
-    }
-}
-
-/// Sums over many runs.
-private struct Tally {
-    var seeds: UInt64 = 0
-    var failed: [SimulationResult] = []
-    var virtualNs: UInt64 = 0
-    var operations = 0
-    var events: UInt64 = 0
-    var storage = StorageStatistics()
-
-    mutating func add(_ result: SimulationResult) {
-        seeds += 1
-        if result.failure != nil { failed.append(result) }
-        virtualNs += result.virtualNs
-        operations += result.operations
-        events += result.statistics.events
-        storage.add(result.statistics.storage)
-    }
-
-    func summary(realNs: UInt64) -> String {
-        let realSeconds = Double(max(realNs, 1)) / 1e9
-        let speed = Int(Double(virtualNs) / 1e9 / realSeconds)
-        let verdict = failed.isEmpty ? "no violation" : "\(failed.count) failed: \(failed.map(\.seed))"
-        let tenths = Int(realSeconds * 10)
-        return "\(seeds) seeds, \(verdict); \(operations) operations, \(events) events, "
-            + "\(virtualNs / 1_000_000_000) simulated seconds in \(tenths / 10).\(tenths % 10) s (\(speed) per second)\n  "
-            + storage.description
-    }
-
-    var exitCode: Int32 {
-        if failed.contains(where: { $0.failure?.kind == .correctness }) {
-            return SimulationProgram.ExitCode.correctness
-        }
-        return failed.isEmpty ? SimulationProgram.ExitCode.clean : SimulationProgram.ExitCode.liveness
-    }
-}
-
-/// What became of one seed.
-public struct SimulationResult: Sendable {
-    public var seed: UInt64
-    public var failure: Failure?
-    public var trace: TraceHash
-    public var virtualNs: UInt64
-    public var operations: Int
-    public var statistics: WorldStatistics
-
-    var description: String {
-        let sums =
-            "\(statistics.events) events, \(statistics.messages) messages, \(statistics.syncs) syncs, "
-            + "\(statistics.starts) starts, \(statistics.faults) faults, \(operations) operations "
-            + "(\(statistics.answered) answered, \(statistics.replayed) of them replays, "
-            + "\(statistics.refused) refused), "
-            + "\(statistics.sockets) sockets (\(statistics.resumes) resumed, \(statistics.gaps) gaps), "
-            + "\(statistics.socketEvents) events and \(statistics.socketMessages) messages heard, "
-            + statistics.storage.description
-        guard let failure else { return "seed \(seed): clean, trace \(trace); \(sums)" }
-        return
-            "seed \(seed): \(failure.kind.rawValue) at \(failure.atNs / 1000) µs, trace \(trace); \(sums)\n  "
-            + failure.message
-    }
-}
-
-/// One seed, one world.
-public enum SimulationRun {
-    public static func run(
-        seed: UInt64, seconds: Double, narrate: ((String) -> Void)? = nil
-    ) -> SimulationResult {
-        let world = World(plan: Swarm(seed: seed, safetyNs: UInt64(seconds * 1e9)))
-        world.narrate = narrate
-        world.runAll()
-        return result(of: world)
-    }
-
-    static func result(of world: World) -> SimulationResult {
-        SimulationResult(
-            seed: world.plan.seed, failure: world.failure, trace: world.trace, virtualNs: world.nowNs,
-            operations: world.history.operations.count, statistics: world.statistics)
     }
 }

@@ -162,6 +162,59 @@ struct GrowthScenarioTests {
         #expect(cluster.advance(upToMs: 2_000) { (try? areReplicasEqual(cluster)) == true })
     }
 
+    /// The log has replaced it, and the table does not know yet: by the table the new replica may not own the shard.
+    @Test func anOwnerThatItsLogHasReplacedHandsOverToOneWhomTheTableKnowsO2() throws {
+        let cluster = TestCluster.serving(shards: 4, nodes: 4) {
+            $0.balanceIntervalMs = 1_000_000
+            $0.splitsByLoad = false
+        }
+        // One whose turn to hand over falls on the new replica.
+        var chosen: (record: ShardRecord, heir: NodeID, target: [NodeID])?
+        for record in try table(cluster).records {
+            let outsider = try #require(cluster.nodes.map(\.nodeID).first { !record.isMember($0) })
+            for heir in record.replicas where heir != record.owner?.node {
+                let target = (record.replicas.filter { $0 != heir } + [outsider]).sorted()
+                let turns = target.filter { $0 != record.owner?.node }
+                if turns[Int(record.shard.rawValue) % turns.count] == outsider { chosen = (record, heir, target) }
+            }
+        }
+        let (record, heir, target) = try #require(chosen)
+        let owner = try #require(cluster.owner(of: record.shard))
+        let place = try #require(try table(cluster).records.firstIndex { $0.shard == record.shard })
+        let leader = cluster.other(than: owner)
+        let former = cluster.nodes[try #require(cluster.leader)].core
+        former.placement?.transferLeadership(to: cluster.nodes[leader].nodeID)
+        #expect(cluster.advance(upToMs: 3_000) { cluster.leader == leader })
+        cluster.nodes[owner].loop.step(
+            .message(
+                from: record.replicas[0],
+                .replicas(ReplicaRequest(shard: record.shard, epoch: record.epoch, target: target))),
+            now: cluster.now)
+        var isLearnerKnown: Bool { (try? table(cluster).records[place].replicaSet.learners.isEmpty) == false }
+        #expect(cluster.advance(upToMs: 2_000) { isLearnerKnown })
+        cluster.loses = { letter in
+            guard letter.from == owner, case .propose = letter.message else { return false }
+            return true
+        }
+        let isReplaced = cluster.advance(upToMs: 2_000) {
+            let raft = cluster.nodes[owner].loop.replicas[record.shard]?.raft
+            return raft?.configuration.voters.sorted() == target && raft?.configuration.isJoint == false
+                && raft?.commit == raft?.lastIndex
+        }
+        let process = try #require(record.owner)
+        #expect(isReplaced && isLearnerKnown)
+        cluster.crash(owner)
+        cluster.loses = { _ in false }
+        let candidate = try #require(cluster.nodes.first { $0.nodeID == heir }?.view?.process)
+        propose(.fence(process, candidates: [candidate], cause: .obituary), in: cluster)
+        let isHandedOver = cluster.advance(upToMs: 3_000) {
+            guard let owner = cluster.owner(of: record.shard) else { return false }
+            return target.contains(cluster.nodes[owner].nodeID)
+        }
+        let now = try table(cluster).records[place]
+        #expect(isHandedOver && now.replicas.sorted() == target && now.replicaSet.isSettled, "\(now)")
+    }
+
     @Test func aReplicaThatWasAwayForLongGetsASnapshot() throws {
         let cluster = TestCluster.serving {
             $0.checkpointIntervalMs = 100

@@ -201,6 +201,26 @@ struct BadPeerTests {
         #expect(core.flush(now: .zero).toAddresses.contains { $0.0 == "a:1" })
     }
 
+    /// It was taken in by a leader whose entry was lost with it: by its own log it belongs to the cluster, and nobody else
+    /// knows of it.
+    @Test func aNodeThatWasTakenInByALostEntryAsksAgain() throws {
+        let founder = node(.bootstrap(initialNodes: 1, shards: 1, leaseDurationMs: 2_000))
+        founder.step(.tick, now: .zero)
+        let learner = Configuration(voters: [NodeID(rawValue: 1)], learners: [NodeID(rawValue: 9)])
+        var logs = RecoveredLogs()
+        for record in founder.flush(now: .zero).persist?.records ?? [] {
+            let isOwnConfiguration = record.kind == LogRecord.createdKind && record.group == .placement
+            try logs.visit(isOwnConfiguration ? .created(learner, group: .placement) : record)
+        }
+        try logs.finish()
+        let core = NodeCore(
+            identity: TestNode.identity(8, nonce: 1009), membership: .join(["a:1"]), recovered: logs,
+            settings: NodeSettings(), seed: 2, now: .zero)
+        #expect(core.placement?.configuration == learner)
+        core.step(.tick, now: .zero)
+        #expect(core.flush(now: .zero).toAddresses.contains { $0.0 == "a:1" })
+    }
+
     /// Invited without an address to join by, when no first member is left.
     @Test func anInvitedNodeAsksThoseWhoHaveIntroducedThemselves() throws {
         let founder = node(.bootstrap(initialNodes: 1, shards: 1, leaseDurationMs: 2_000))

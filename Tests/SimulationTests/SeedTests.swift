@@ -5,17 +5,17 @@ import Testing
 @Suite struct `Seeds` {
     @Test(arguments: [2, 13, 21] as [UInt64])
     func `run clean`(seed: UInt64) {
-        let result = SimulationRun.run(seed: seed, seconds: 4)
+        let result = SimulationRun.run(Recipe(seed: seed, seconds: 4))
         #expect(result.failure == nil, "\(result.description)")
         #expect(result.operations > 20)
     }
 
     @Test func `the same seed takes the same way twice`() {
-        let first = SimulationRun.run(seed: 7, seconds: 2)
-        let second = SimulationRun.run(seed: 7, seconds: 2)
+        let first = SimulationRun.run(Recipe(seed: 7, seconds: 2))
+        let second = SimulationRun.run(Recipe(seed: 7, seconds: 2))
         #expect(first.trace == second.trace)
         #expect(first.statistics == second.statistics)
-        #expect(SimulationRun.run(seed: 8, seconds: 2).trace != first.trace)
+        #expect(SimulationRun.run(Recipe(seed: 8, seconds: 2)).trace != first.trace)
     }
 
     @Test func `the generator draws the same numbers everywhere`() {
@@ -33,20 +33,23 @@ import Testing
         var lines: [String] = []
         var clock: UInt64 = 0
         let status = SimulationProgram.run(
-            options: .init(seeds: 1...2, seconds: 1), begin: { _ in },
-            realNs: {
-                clock += 1_000_000_000
-                return clock
-            },
-            print: { lines.append($0) })
+            .init(recipe: Recipe(seed: 1, seconds: 1), count: 2), runner: SerialRunner(),
+            surroundings: .init(
+                realNs: {
+                    clock += 30_000_000_000
+                    return clock
+                },
+                print: { lines.append($0) }))
         #expect(status == SimulationProgram.ExitCode.clean)
         #expect(lines.last?.contains("2 seeds, no violation") == true)
+        #expect(lines.last?.contains("simulated hours per real minute") == true)
     }
 
     @Test func `a planted bug is refused by a build that has none`() {
+        var options = SimulationProgram.Options(recipe: Recipe(seed: 1))
+        options.plantedBug = "vote-twice"
         let status = SimulationProgram.run(
-            options: .init(seeds: 1...1, plantedBug: "vote-twice"), begin: { _ in }, realNs: { 0 },
-            print: { _ in })
+            options, runner: SerialRunner(), surroundings: .init(realNs: { 0 }, print: { _ in }))
         #expect(status == SimulationProgram.ExitCode.usage)
     }
 }

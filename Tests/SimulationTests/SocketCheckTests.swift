@@ -97,7 +97,7 @@ import Testing
         let socket = VirtualSocket(
             id: SocketID(loop: 0, number: 1), talker: talker, machine: 0, generation: 1, hub: 0, greeting: .ping,
             nowNs: 0)
-        var judge = PresenceJudge()
+        var judge = PresenceJudge(driftMaxPpm: 10_000)
         func judged(_ step: EventLedger.Step) -> String? { judge.judge(step, graceMs: 2_000, nowNs: 0) }
         let join = EventLedger.Step.joined(connection, attachment, before: nil, payload: [])
         #expect(judged(join) != nil, "nobody has this socket")

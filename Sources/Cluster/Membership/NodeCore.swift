@@ -21,6 +21,8 @@ public final class NodeCore {
     private var forming: (genesis: Genesis, batch: BatchID?)?
 
     var placement: ElectedReplica?
+    /// Who votes and who listens in the placement group, as far as this node knows.
+    public var placementConfiguration: Configuration? { placement?.configuration }
     var state: PlacementState?
     /// The newest entry of the placement log that is in `state`.
     var placementApplied = LogIndex.zero
@@ -303,18 +305,28 @@ public final class NodeCore {
     }
 
     private func askToJoin(nowMs: UInt64) {
-        guard formation != nil || placement?.configuration.isEmpty == true else { return }
+        guard formation != nil || isOutside else { return }
         let request = joinRequest
         for address in formation?.addressesToAsk(nowMs: nowMs) ?? [] {
             effects.toAddresses.append((address, .join(request)))
         }
         if formation != nil { return form() }
-        // A later member without a configuration: asks by the addresses it was told, those that have introduced
+        // A later member that the cluster does not count yet: asks by the addresses it was told, those that have introduced
         // themselves, and those it knows from the genesis, of whom none may be left.
         guard nowMs % 500 < settings.tickMs, let state else { return }
         for address in joinAddresses { effects.toAddresses.append((address, .join(request))) }
-        let first = state.genesis.members.map(\.node)
+        let first = state.genesis.members.map(\.node).filter { $0 != identity.nodeID }
         for node in first + introducers.filter({ !first.contains($0) }) { send(.join(request), to: node) }
+    }
+
+    /// Nobody leads this node, and it was never registered. Its own log may say that it listens, by an entry that was
+    /// lost with the leader who took it in.
+    private var isOutside: Bool {
+        guard let placement, !placement.configuration.isEmpty else { return placement != nil }
+        guard placement.leader == nil, let state else { return false }
+        // A first member belongs by the genesis.
+        return !state.genesis.members.contains { $0.node == identity.nodeID }
+            && state.registry.record(of: identity.nodeID) == nil
     }
 
     /// Every loop has been heard of lately: the node as a whole is alive (O2).

@@ -20,7 +20,8 @@ extension ShardReplica {
     private var isInConfiguration: Bool { raft.configuration.voters.contains(nodeID) }
 
     func advanceReplicas(nowMs: UInt64) {
-        guard isServing, move == nil else { return }
+        // Once the table knows, the replica of an owner outside ends: it hands over before.
+        guard isServing, move == nil, isInConfiguration else { return }
         guard isConfigurationRecorded else { return reportConfiguration(nowMs: nowMs) }
         reportedAtMs = nil
         guard let wish = replicaWish, !raft.configuration.isJoint else { return }
@@ -59,10 +60,11 @@ extension ShardReplica {
                     configuration: raft.configuration)))
     }
 
-    /// O2: an owner outside the configuration that it adopted hands over to a voter.
+    /// O2: an owner outside the configuration that it adopted hands over to a voter, to one whom the table knows as
+    /// such: it refuses any other.
     func leaveIfOutside(nowMs: UInt64) {
         guard isServing, move == nil, !isInConfiguration, let registry = placement?.registry else { return }
-        let heirs = raft.configuration.voters.compactMap { registry.newestLive(of: $0) }
+        let heirs = raft.configuration.voters.filter(record.heirs.contains).compactMap { registry.newestLive(of: $0) }
         handOver(to: heirs, withinMs: 1_000, nowMs: nowMs)
     }
 }

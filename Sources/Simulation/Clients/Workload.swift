@@ -4,7 +4,7 @@ import ObjectRuntime
 /// What clients ask for: few hot objects and many cold ones, four kinds of items, every written value
 /// unique.
 struct Workload {
-    struct Plan {
+    struct Plan: Equatable {
         var clients = 12
         var hotObjects = 3
         var coldObjects = 20

@@ -70,7 +70,7 @@ public struct CrashScript {
         script.play()
         script.world.heal()
         script.world.conclude()
-        return SimulationRun.result(of: script.world)
+        return SimulationResult(of: script.world, recipe: Recipe(seed: script.world.plan.seed))
     }
 
     // MARK: - What happens

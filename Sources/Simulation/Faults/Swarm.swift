@@ -3,15 +3,22 @@ import Cluster
 /// One run's circumstances, all drawn from its seed: how many nodes and shards, how slow and unreliable
 /// what is, which misfortunes happen and how often. Most runs have only some kinds of faults: with all of
 /// them at once, few would get far.
-struct Swarm {
+struct Swarm: Equatable {
     let seed: UInt64
+    /// Another course of chance under the same circumstances and misfortunes.
+    var luck: UInt64 = 0
+    /// Places for nodes.
     var machines = 3
+    /// Nodes that make the cluster, if not all: the others come later.
+    var founders: Int?
     var loops: [Int] = [1, 1, 1]
     var shards = 4
     var leaseDurationMs: UInt64 = 900
     var settings = NodeSettings()
-    /// How fast each machine's oscillator runs: at most ρ off (O5).
+    /// How fast each machine's oscillator runs: at most `driftMaxPpm` off.
     var driftPpm: [Int64] = [0, 0, 0]
+    /// ρ (O5), or more where reads go by quorum and rest on no clock.
+    var driftMaxPpm: Int64 = Swarm.rhoPpm
     var network = VirtualNetwork.Quality()
     /// How often, and for how long, time passes between the steps of a turn and its flush.
     var gapChance = 0.02
@@ -34,8 +41,13 @@ struct Swarm {
     var replaceAfterMs: UInt64 = 600_000
     /// How often an object is made that is to go by itself; 0: never.
     var mortalMeanNs: UInt64 = 0
+    /// After the faults one node stays away, and the others must come right without it.
+    var healsCoreFirst = false
     /// How long the safety phase lasts.
     var safetyNs: UInt64 = 20_000_000_000
+
+    static let machinesMax = 7
+    static let rhoPpm: Int64 = 10_000
 
     /// A quiet cluster: the ground for scenarios.
     init(calmWithSeed seed: UInt64) {
@@ -50,10 +62,19 @@ struct Swarm {
         drawSurroundings(&random)
         drawWorkload(&random)
         faults = FaultInjector.Plan(drawnFrom: &random)
-        // Last, so that the draws above are those of earlier versions.
         settings.hibernateAfterMs = random.pick([0, 20, 20, 200, 10_000])
         drawSockets(&random)
         drawStorage(&random)
+        drawMembers(&random)
+        healsCoreFirst = random.chance(0.5)
+    }
+
+    /// Nodes that come and go.
+    private mutating func drawMembers(_ random: inout SeededGenerator) {
+        guard random.chance(0.3) else { return }
+        founders = random.within(3...machines)
+        if machines == 3 { machines = 4 }
+        faults.kinds += [.addNode, .addNode, .removeNode]
     }
 
     /// How eagerly shards are written to the store, and how little memory there is for objects.
@@ -79,8 +100,8 @@ struct Swarm {
     }
 
     private mutating func drawCluster(_ random: inout SeededGenerator) {
-        machines = random.chance(0.12) ? 5 : 3
-        loops = (0..<machines).map { _ in random.within(1...2) }
+        machines = random.pick([3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 4, 5, 5, 6, 7])
+        loops = (0..<Swarm.machinesMax).map { _ in random.within(1...2) }
         shards = random.pick([1, 2, 3, 4, 6, 8])
         leaseDurationMs = random.pick([400, 600, 900, 1_500])
         settings.requestDeadlineMs = random.pick([1_500, 3_000, 6_000, 10_000])
@@ -88,7 +109,7 @@ struct Swarm {
         settings.balanceQuietMs = random.pick([300, 1_000, 2_000])
         settings.drainTimeoutMs = random.pick([500, 3_000])
         settings.logTailBytes = random.pick([2 << 10, 16 << 10, 512 << 10])
-        settings.readsByQuorum = random.chance(0.05)
+        settings.readsByQuorum = random.chance(0.1)
         // Short and hardly random: elections that collide.
         switch random.below(5) {
         case 0: (settings.raft.electionTimeoutTicks, settings.raft.heartbeatTicks) = (10...20, 2)
@@ -98,12 +119,7 @@ struct Swarm {
     }
 
     private mutating func drawSurroundings(_ random: inout SeededGenerator) {
-        let isDrifting = random.chance(0.7)
-        driftPpm = (0..<machines).map { _ in
-            guard isDrifting else { return 0 }
-            // Half of them at the limit.
-            return random.chance(0.5) ? random.pick([-10_000, 10_000]) : Int64(random.below(20_001)) - 10_000
-        }
+        drawClocks(&random)
         network.minimumDelayNs = random.pick([20_000, 50_000, 500_000])
         network.meanExtraDelayNs = random.pick([20_000, 100_000, 1_000_000, 5_000_000, 20_000_000])
         if random.chance(0.5) { network.dropChance = random.pick([0.001, 0.01, 0.05]) }
@@ -119,6 +135,18 @@ struct Swarm {
         restartMeanNs = random.pick([30_000_000, 150_000_000, 800_000_000])
         noticesCuts = random.chance(0.6)
         encodesMessages = random.chance(0.15)
+    }
+
+    /// Beyond ρ no lease is worth anything, so that only runs without them may have such clocks.
+    private mutating func drawClocks(_ random: inout SeededGenerator) {
+        let isDrifting = random.chance(0.7)
+        if settings.readsByQuorum, random.chance(0.7) { driftMaxPpm = random.pick([30_000, 100_000, 200_000]) }
+        let most = driftMaxPpm
+        driftPpm = (0..<Swarm.machinesMax).map { _ in
+            guard isDrifting else { return 0 }
+            // Half of them at the limit.
+            return random.chance(0.5) ? random.pick([-most, most]) : Int64(random.below(UInt64(2 * most + 1))) - most
+        }
     }
 
     private mutating func drawWorkload(_ random: inout SeededGenerator) {

@@ -10,6 +10,7 @@ extension World {
         case .planSplit: planSplit()
         case .planMerge: planMerge()
         case .drainNode: drainNode()
+        case .orderMove: orderMove()
         default: preconditionFailure("not a kind of growth")
         }
     }
@@ -22,7 +23,7 @@ extension World {
     }
 
     /// As the admin API does it: with an entry in the audit.
-    private func proposeAsOperator(_ command: Command) {
+    func proposeAsOperator(_ command: Command) {
         let note = AuditNote(
             callID: nextToken().rawValue, atMs: nowNs / 1_000_000 / 1_000_000, actor: "operator", role: .operator, address: "-")
         propose(.audited(note, command))
@@ -52,13 +53,32 @@ extension World {
 
     /// Only where the others can take what it has.
     private func drainNode() {
-        guard machines.count > 3 else { return }
-        let node = machines[random.below(machines.count)].nodeID
+        let machine = random.below(machines.count)
+        guard canSpareOne, machines[machine].isInService, !machines[machine].isLeaving else { return }
+        let node = machines[machine].nodeID
         note("\(nodeName(node)) is to be emptied")
         setStanding(.draining, of: node)
         schedule(
             .endOfFault(.drain(node: node)), afterNs: 500_000_000 + random.exponential(meanNs: 3_000_000_000))
     }
+
+    /// Any live node may be told to take over; the owner may decline.
+    private func orderMove() {
+        guard let state = newestView?.state else { return }
+        let record = random.pick(state.table.records)
+        let targets = state.registry.nodes.compactMap(\.newestLive).filter {
+            record.isMember($0.node) && $0 != record.owner
+        }
+        guard let owner = record.owner, !targets.isEmpty,
+            let process = machines[random.below(machines.count)].process
+        else { return }
+        let target = random.pick(targets)
+        note("shard \(record.shard) is to move to \(nodeName(target.node))")
+        give(.order(MoveRequest(shard: record.shard, epoch: record.epoch, from: owner, to: target)), to: process)
+    }
+
+    /// Three nodes are left if one goes.
+    var canSpareOne: Bool { machines.count { $0.isInService && !$0.isLeaving } > 3 }
 
     func setStanding(_ standing: NodeStanding, of node: NodeID) {
         guard newestView?.state?.registry.record(of: node) != nil else { return }

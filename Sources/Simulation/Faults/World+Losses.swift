@@ -49,12 +49,7 @@ extension World {
         for record in records where record.isMember(node) {
             damages[record.shard.homeNumber] = Damage(machine: machine, isNoticed: true)
         }
-        safety.forgetDisk(of: machine)
-        machines[machine].nodeID = NodeID(rawValue: random.next() | 1)
-        machines[machine].lives += 1
-        machines[machine].disk = MachineDisk(segmentBytes: plan.segmentBytes, seed: random.next())
-        machines[machine].store = MachineStore()
-        machines[machine].lostGroup = nil
+        giveNewDisk(machine)
         statistics.storage.wipes += 1
     }
 

@@ -6,9 +6,13 @@ import Raft
 /// Whether what the log says of connections had a cause (O15): who joined has asked to, and nobody leaves
 /// whose client did not leave, whose socket did not close, and whose edge is not over for longer than the grace.
 struct PresenceJudge {
+    /// Clocks may run fast by so much.
+    let driftMaxPpm: UInt64
     private var sockets: [Attachment: VirtualSocket] = [:]
     /// Edge processes that hold or held sockets, and when the first node learnt that they are over.
     private var edges: [(process: NodeProcess, fencedNs: UInt64?)] = []
+
+    init(driftMaxPpm: UInt64) { self.driftMaxPpm = driftMaxPpm }
 
     mutating func note(_ attachment: Attachment, of socket: VirtualSocket, node: NodeID) {
         sockets[attachment] = socket
@@ -46,8 +50,7 @@ struct PresenceJudge {
         }
         let edge = edges.first { $0.process.incarnation.rawValue == attachment.incarnation }
         guard let fencedNs = edge?.fencedNs else { return "\(connection) left, though its socket is there" }
-        // Clocks may run fast by ρ.
-        guard nowNs >= fencedNs + graceMs * 970_000 else {
+        guard nowNs >= fencedNs + graceMs * (1_000_000 - 3 * driftMaxPpm) else {
             return "\(connection) left \((nowNs - fencedNs) / 1_000_000) ms after its edge was fenced"
         }
         return nil

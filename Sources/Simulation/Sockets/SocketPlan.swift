@@ -1,5 +1,5 @@
 /// How many clients with sockets there are, and what they do. None in a quiet world; drawn like all else.
-struct SocketPlan {
+struct SocketPlan: Equatable {
     /// Clients that keep a socket open and come back whenever they lose it.
     var talkers = 0
     /// Objects that nobody writes to: only presence and messages happen there.

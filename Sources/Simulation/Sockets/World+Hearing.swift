@@ -54,7 +54,8 @@ extension World {
         let isKept = id == wanted
         if isKept, claim == .foreign { complain(socket, "somebody else's connection id") }
         // A client that is slower than its greeting is told the past no more.
-        socket.mayBeLate = !socket.announcesResume && nowNs >= socket.openedNs + 245_000_000
+        let greetingNs = 245 * (1_000_000 - UInt64(plan.driftMaxPpm))
+        socket.mayBeLate = !socket.announcesResume && nowNs >= socket.openedNs + greetingNs
         if !isKept, claim != .foreign { complain(socket, "another id than its own") }
         if isKept { statistics.resumes += 1 }
         socket.connection = id

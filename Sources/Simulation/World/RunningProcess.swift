@@ -98,6 +98,14 @@ struct Machine {
     /// Deaths that the parent knows of and the cluster has not confirmed.
     var unburied: [Obituary] = []
     var isStartPlanned = false
+    /// Part of the cluster, or wanted there; otherwise a place where a node can be added.
+    var isInService = true
+    /// It stays off while the others must come right without it.
+    var isAway = false
+    /// It is expected to run once the faults are over.
+    var isExpected: Bool { isInService && !isAway }
+    /// It is to be removed, once it keeps nothing.
+    var isLeaving = false
     /// The log that this disk has lost and does not remember to have lost.
     var lostGroup: GroupID?
 
@@ -125,6 +133,7 @@ enum WorldEvent {
     case endOfFault(FaultEnd)
     case mortal
     case audit
+    case departure(machine: Int)
 }
 
 /// A message on its way between two processes, by machine and generation. An object, so that events stay

@@ -34,21 +34,13 @@ public struct StorageStatistics: Sendable, Equatable {
     }
 
     mutating func add(_ other: StorageStatistics) {
-        checkpoints += other.checkpoints
-        failedCommits += other.failedCommits
-        snapshotsMade += other.snapshotsMade
-        snapshotsInstalled += other.snapshotsInstalled
-        erasures += other.erasures
-        splits += other.splits
-        merges += other.merges
-        droppedSegments += other.droppedSegments
-        evictions += other.evictions
-        loads += other.loads
-        damages += other.damages
-        losses += other.losses
-        wipes += other.wipes
-        moves += other.moves
+        for count in StorageStatistics.counts { self[keyPath: count] += other[keyPath: count] }
     }
+
+    static let counts: [WritableKeyPath<StorageStatistics, UInt64> & Sendable] = [
+        \.checkpoints, \.failedCommits, \.snapshotsMade, \.snapshotsInstalled, \.erasures, \.splits, \.merges,
+        \.droppedSegments, \.evictions, \.loads, \.damages, \.losses, \.wipes, \.moves,
+    ]
 
     var description: String {
         "\(checkpoints) checkpoints (\(failedCommits) failed commits), \(snapshotsMade) snapshots made and "

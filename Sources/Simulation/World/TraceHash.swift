@@ -16,6 +16,8 @@ public struct TraceHash: Sendable, Equatable, CustomStringConvertible {
 
     public var value: UInt64 { state }
 
+    init(value: UInt64) { state = value }
+
     public var description: String {
         let digits = String(state, radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits

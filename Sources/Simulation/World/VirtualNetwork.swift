@@ -1,7 +1,7 @@
 /// How messages fare between machines: delays, losses, copies, cuts. Knows nothing of what they say.
 struct VirtualNetwork {
     /// What the weather is like. Drawn per run, worse for a while under faults.
-    struct Quality {
+    struct Quality: Equatable {
         var minimumDelayNs: UInt64 = 50_000
         var meanExtraDelayNs: UInt64 = 100_000
         var dropChance = 0.0
@@ -18,12 +18,14 @@ struct VirtualNetwork {
     private var cuts: [Bool]
     private var lastArrivalNs: [UInt64]
     private var extraDelayNs: [UInt64]
+    private var clogUntilNs: [UInt64]
 
     init(machineCount: Int) {
         self.machineCount = machineCount
         cuts = [Bool](repeating: false, count: machineCount * machineCount)
         lastArrivalNs = [UInt64](repeating: 0, count: machineCount * machineCount)
         extraDelayNs = [UInt64](repeating: 0, count: machineCount * machineCount)
+        clogUntilNs = extraDelayNs
     }
 
     private func way(_ from: Int, _ to: Int) -> Int { from * machineCount + to }
@@ -38,10 +40,14 @@ struct VirtualNetwork {
 
     mutating func setExtraDelay(from: Int, to: Int, ns: UInt64) { extraDelayNs[way(from, to)] = ns }
 
+    /// Until then nothing arrives that is sent from now on, and then all of it at once.
+    mutating func clog(from: Int, to: Int, untilNs: UInt64) { clogUntilNs[way(from, to)] = untilNs }
+
     mutating func healAll() {
         for position in cuts.indices {
             cuts[position] = false
             extraDelayNs[position] = 0
+            clogUntilNs[position] = 0
         }
     }
 
@@ -61,7 +67,7 @@ struct VirtualNetwork {
     ) -> UInt64 {
         let place = way(from, to)
         var time = nowNs + quality.minimumDelayNs + random.exponential(meanNs: quality.meanExtraDelayNs)
-        time += extraDelayNs[place]
+        time = max(time + extraDelayNs[place], clogUntilNs[place])
         if random.chance(quality.stragglerChance) {
             time += random.exponential(meanNs: quality.stragglerDelayNs)
         }

@@ -7,12 +7,20 @@ import Raft
 extension World {
     func inject(_ event: FaultEvent) {
         guard faults.isOn else { return }
+        let misfortune = faults.next()
         schedule(.fault(.next), afterNs: faults.nextDelayNs())
-        guard let kind = faults.nextKind() else { return }
-        statistics.faults += 1
-        trace.mix(UInt64(kind.rawValue))
-        note("fault: \(kind)")
-        inject(kind)
+        if let misfortune, plan.faults.happens(misfortune) { inject(misfortune) }
+    }
+
+    /// With chance of its own: it hits the same machines for as long, whatever happened before.
+    private func inject(_ misfortune: Misfortune) {
+        statistics.misfortunes += 1
+        trace.mix(UInt64(misfortune.number))
+        note("misfortune \(misfortune.number): \(misfortune.kind.rawValue)")
+        let own = random
+        random = misfortune.random
+        inject(misfortune.kind)
+        random = own
     }
 
     private func inject(_ kind: FaultInjector.Kind) {
@@ -23,19 +31,21 @@ extension World {
         case .pause, .pauseOwner, .suspend: injectStandstill(kind)
         case .isolate, .isolateOwner, .isolateLeader, .cutPair, .cutOneWay, .partialMesh, .cutOwnerFromLeader,
             .lateFence,
-            .flapLinks, .slowLink:
+            .flapLinks, .slowLink, .clogLink:
             injectCut(kind)
         case .slowDisk, .stallDisk, .fullDisk, .slowTurns: injectSlowness(kind)
-        case .jumpWall, .slewClock, .drift: injectClockFault(kind)
+        case .jumpWall, .slewClock, .driftClock: injectClockFault(kind)
         case .changeLease: changeLease()
-        case .planSplit, .planMerge, .drainNode: injectGrowth(kind)
+        case .planSplit, .planMerge, .drainNode, .orderMove: injectGrowth(kind)
+        case .addNode: addNode()
+        case .removeNode: removeNode()
         }
     }
 
     // MARK: - Whom it hits
 
     private var downCount: Int {
-        machines.count { $0.process == nil || $0.standstill != nil }
+        machines.count { $0.isInService && ($0.process == nil || $0.standstill != nil) }
     }
 
     private func isUp(_ machine: Int) -> Bool {
@@ -116,7 +126,7 @@ extension World {
 
     func restartAll() {
         let isPowerCut = random.chance(0.5)
-        for machine in machines.indices {
+        for machine in machines.indices where machines[machine].isInService {
             if isPowerCut {
                 killWithParent(
                     machine, crash: .power,
@@ -166,6 +176,8 @@ extension World {
         case .lateFence: return fenceLate()
         case .flapLinks: return flapLinks(one)
         case .slowLink: return slowDown(from: one, to: other)
+        case .clogLink:
+            return network.clog(from: one, to: other, untilNs: nowNs + random.exponential(meanNs: 1_000_000_000))
         default: return
         }
         for way in ways { network.setCut(from: way.from, to: way.to, true) }
@@ -252,8 +264,8 @@ extension World {
                 bootPpm: random.pick([-100_000, 80_000, 100_000]), rawPpm: clock.rawPpm, trueNs: nowNs)
             schedule(
                 .endOfFault(.clock(machine: machine)), afterNs: random.exponential(meanNs: 4_000_000_000))
-        case .drift:
-            let ppm = random.pick([-10_000, 10_000] as [Int64])
+        case .driftClock:
+            let ppm = random.pick([-plan.driftMaxPpm, plan.driftMaxPpm])
             machines[machine].clock.setRates(bootPpm: ppm, rawPpm: ppm, trueNs: nowNs)
         default: break
         }
@@ -302,13 +314,15 @@ extension World {
         faults.isOn = false
         network.healAll()
         network.quality = VirtualNetwork.Quality()
-        for node in machines.map(\.nodeID) { setStanding(.active, of: node) }
+        for machine in machines where machine.isInService && !machine.isLeaving {
+            setStanding(.active, of: machine.nodeID)
+        }
         findDamage()
         for machine in machines.indices {
             goOn(machine)
             makeRoom(machine)
             for end in [FaultEnd.slowness(machine: machine), .clock(machine: machine)] { endFault(end) }
-            if machines[machine].process == nil {
+            if machines[machine].process == nil, machines[machine].isExpected {
                 planStart(machine, afterNs: random.below(UInt64(200_000_000)))
             }
         }

@@ -10,12 +10,18 @@ extension World {
 
     /// Starts all machines and waits until every shard has a serving owner.
     func form() {
-        for machine in machines.indices {
+        for machine in machines.indices where machines[machine].isInService {
             schedule(.start(machine: machine), afterNs: random.below(UInt64(300_000_000)))
         }
         schedule(.parentRound, afterNs: 100_000_000)
         schedule(.audit, afterNs: 500_000_000)
+        let limitNs = nowNs + World.formLimitNs
+        while failure == nil, !isServedEverywhere, nowNs < limitNs { run(untilNs: nowNs + 20_000_000) }
+        guard !isServedEverywhere else { return }
+        // In the worst weather elections may fail for ever.
+        network.quality = VirtualNetwork.Quality()
         wait(atMostNs: World.formLimitNs, for: "the cluster to form") { self.isServedEverywhere }
+        network.quality = plan.network
     }
 
     func startLoad() {
@@ -37,9 +43,11 @@ extension World {
     func runAll() {
         form()
         guard failure == nil else { return }
+        formedNs = nowNs
         startLoad()
         startFaults()
         run(untilNs: nowNs + plan.safetyNs)
+        if failure == nil { healCore() }
         heal()
         conclude()
     }
@@ -53,6 +61,8 @@ extension World {
         wait(atMostNs: World.healLimitNs, for: "clients to end") {
             self.clients.allSatisfy { $0.current == nil }
         }
+        // Whose node goes comes back elsewhere.
+        wait(atMostNs: World.healLimitNs, for: "nodes to be removed") { !self.machines.contains(where: \.isLeaving) }
         settleTalkers()
         probe()
         checkSockets()
@@ -96,7 +106,8 @@ extension World {
     }
 
     var isServedEverywhere: Bool {
-        guard machines.allSatisfy({ $0.process?.view?.process != nil }), let table = newestView?.state?.table
+        guard machines.allSatisfy({ !$0.isExpected || $0.process?.view?.process != nil }),
+            let table = newestView?.state?.table
         else { return false }
         return table.records.allSatisfy { record in
             inspections(of: record.shard).contains { $0.shard.isServing && $0.shard.epoch == record.epoch }
@@ -237,7 +248,9 @@ extension World {
     /// O11: an edge that runs answers what it has taken within the deadline.
     func audit() {
         schedule(.audit, afterNs: 500_000_000)
-        let limitNs = (plan.settings.requestDeadlineMs * 103 / 100 + 1_500) * 1_000_000
+        // By the slowest clock.
+        let slowest = 1_000_000 - 3 * plan.driftMaxPpm.magnitude
+        let limitNs = (plan.settings.requestDeadlineMs * 1_000_000 / slowest + 1_500) * 1_000_000
         for machine in machines.indices where machines[machine].standstill == nil {
             guard let process = machines[machine].process, machines[machine].turnDelayNs == 0 else {
                 continue

@@ -8,7 +8,7 @@ import Storage
 extension World {
     func start(_ machine: Int) {
         machines[machine].isStartPlanned = false
-        guard machines[machine].process == nil else { return }
+        guard machines[machine].process == nil, machines[machine].isExpected else { return }
         machines[machine].hasParent = true
         machines[machine].generation += 1
         let recovered: RecoveredReplicas
@@ -45,8 +45,8 @@ extension World {
         let membership: Membership =
             machine == 0 && host.lives == 1
             ? .bootstrap(
-                initialNodes: plan.machines, shards: plan.shards, leaseDurationMs: plan.leaseDurationMs)
-            : .join(machines.indices.filter { $0 != machine }.map { machines[$0].address })
+                initialNodes: plan.founders ?? plan.machines, shards: plan.shards, leaseDurationMs: plan.leaseDurationMs)
+            : .join(machines.filter { $0.isInService && $0.address != host.address }.map(\.address))
         let node = NodeCore(
             identity: identity, membership: membership, recovered: recovered.logs, settings: settings,
             seed: random.next(), now: clocks)
@@ -96,7 +96,7 @@ extension World {
     }
 
     func planStart(_ machine: Int, afterNs delayNs: UInt64) {
-        guard !machines[machine].isStartPlanned else { return }
+        guard !machines[machine].isStartPlanned, machines[machine].isExpected else { return }
         machines[machine].isStartPlanned = true
         schedule(.start(machine: machine), afterNs: delayNs)
     }

@@ -24,7 +24,7 @@ final class World {
     /// Every socket there ever was, by number.
     var socketsByNumber: [UInt64: VirtualSocket] = [:]
     var ledger: EventLedger
-    var presence = PresenceJudge()
+    var presence: PresenceJudge
     /// Lists of presence that were asked for, and what came.
     var listAnswers: [RequestToken: [UInt8]?] = [:]
     /// Objects that are to die by themselves, and the requests that made them.
@@ -41,19 +41,25 @@ final class World {
     var failure: Failure?
     /// A line per event, for a person.
     var narrate: ((String) -> Void)?
+    /// When every shard was served for the first time.
+    var formedNs: UInt64 = 0
     private var tokens: UInt64 = 0
 
     init(plan: Swarm) {
         self.plan = plan
-        random = SeededGenerator(seed: plan.seed &* 0x9E37_79B9_7F4A_7C15 &+ 0x00C0_FFEE)
+        random = SeededGenerator(seed: plan.seed &* 0x9E37_79B9_7F4A_7C15 &+ 0x00C0_FFEE &+ plan.luck)
         network = VirtualNetwork(machineCount: plan.machines)
         network.quality = plan.network
         safety = SafetyMonitor(machineCount: plan.machines)
         workload = Workload(plan: plan.workload, random: random.split())
         answerOrder = AnswerOrder(objectCount: workload.objects.count)
-        faults = FaultInjector(plan: plan.faults, random: random.split())
+        faults = FaultInjector(plan: plan.faults, seed: plan.seed)
+        presence = PresenceJudge(driftMaxPpm: plan.driftMaxPpm.magnitude)
         ledger = EventLedger(names: plan.sockets.objectNames(hotObjects: plan.workload.hotObjects))
-        for number in 0..<plan.machines { machines.append(makeMachine(number)) }
+        for number in 0..<plan.machines {
+            machines.append(makeMachine(number))
+            machines[number].isInService = number < plan.founders ?? plan.machines
+        }
         makeTalkers()
         clients = (0..<plan.workload.clients).map { VirtualClient(number: $0, home: $0 % plan.machines) }
     }
@@ -142,6 +148,7 @@ final class World {
         case .endOfFault(let end): endFault(end)
         case .mortal: makeMortal()
         case .audit: audit()
+        case .departure(let machine): goOnLeaving(machine)
         }
     }
 
@@ -158,39 +165,22 @@ final class World {
 
 /// What went wrong, and whether something bad happened or something good did not.
 public struct Failure: Sendable, Equatable {
-    public enum Kind: String, Sendable {
+    public enum Kind: String, Sendable, CaseIterable {
         /// Something that must never happen has happened.
         case correctness
         /// Something that must happen has not, although all faults were over.
         case liveness
+        /// The process that ran the world has died: a precondition of the cores was broken.
+        case crash
     }
 
     public var kind: Kind
     public var message: String
     public var atNs: UInt64
-}
 
-/// Sums of one run, for its report.
-public struct WorldStatistics: Sendable, Equatable {
-    public var events: UInt64 = 0
-    public var messages: UInt64 = 0
-    public var syncs: UInt64 = 0
-    public var starts: UInt64 = 0
-    public var faults: UInt64 = 0
-    public var answered: UInt64 = 0
-    public var refused: UInt64 = 0
-    /// Answers of edges that were no result: not applied, or unknown.
-    public var edgeFailures: UInt64 = 0
-    public var unknown: UInt64 = 0
-    public var replayed: UInt64 = 0
-    public var readChecks: UInt64 = 0
-    public var sockets: UInt64 = 0
-    /// Resumes that kept their connection id.
-    public var resumes: UInt64 = 0
-    public var socketEvents: UInt64 = 0
-    public var socketMessages: UInt64 = 0
-    public var gaps: UInt64 = 0
-    public var storage = StorageStatistics()
-    /// What nodes said that the cluster did not take.
-    public var refusals: [String] = []
+    public init(kind: Kind, message: String, atNs: UInt64) {
+        self.kind = kind
+        self.message = message
+        self.atNs = atNs
+    }
 }
