@@ -51,13 +51,14 @@ byte lg[NN*LMAX]; byte ll[NN]; byte sealed[NN]; bit holds[NN]; bit lost[NN];   /
 byte cl[LMAX]; byte clen; bit wrote; byte cr, lo, ch;
 byte e, r, n, i, j, q, m, a, b; bit same;      /* scratch, zero between steps */
 
-#ifdef COUNT_REMOVED                           /* O9 broken: the replicas before the change still decide */
+#define VOTERS(s,c) ((c==0 && MAJOF(s,CA)) || (c==1 && MAJOF(s,CA) && MAJOF(s,CB)) || (c==2 && MAJOF(s,CB)))
+#ifdef COUNT_REMOVED                           /* O9 broken: an owner goes on counting the replicas of before the change */
 #define QUORUM(s,c) MAJOF(s,CA)
 #else
 #ifdef COUNT_LEARNER                           /* O9 broken: who has answered counts, voter or not */
 #define QUORUM(s,c) (CNT(s)*2 > CNT(CA))
 #else
-#define QUORUM(s,c) ((c==0 && MAJOF(s,CA)) || (c==1 && MAJOF(s,CA) && MAJOF(s,CB)) || (c==2 && MAJOF(s,CB)))
+#define QUORUM(s,c) VOTERS(s,c)
 #endif
 #endif
 #ifdef MINORITY_SEAL                           /* O2 broken: one answer is enough */
@@ -66,7 +67,11 @@ byte e, r, n, i, j, q, m, a, b; bit same;      /* scratch, zero between steps */
 #ifdef TABLE_DECIDES                           /* O2 broken: the table's list counts, not the adopted log's */
 #define SEALQUORUM(s,c) MAJOF(s,CA)
 #else
+#ifdef COUNT_LEARNER
 #define SEALQUORUM(s,c) QUORUM(s,c)
+#else
+#define SEALQUORUM(s,c) VOTERS(s,c)
+#endif
 #endif
 #endif
 
@@ -158,9 +163,6 @@ do
           if :: sealed[r]<e -> sealed[r]=e; resign(r,e) :: else fi;
           holds[r]=1; same = (ll[r]>=j);
           for (i : 0..(LMAX-1)) { if :: i<j && lg[r*LMAX+i]!=G[e*LMAX+i] -> same=0 :: else fi }
-#ifdef CUT_ALWAYS                              /* O2 broken: cuts behind the message, conflict or not */
-          same=0;
-#endif
 #ifndef ACK_BEFORE_DISK                        /* O3 broken: acknowledged, and never written */
           if :: !same -> ll[r]=j;
                for (i : 0..(LMAX-1)) { if :: i<j -> lg[r*LMAX+i]=G[e*LMAX+i] :: else -> lg[r*LMAX+i]=0 fi }
@@ -171,11 +173,7 @@ do
 :: atomic {                                    /* O3: commit what a majority has on disk, counting own entries only */
      if :: e=1 :: ep>1 -> e=2 :: ep>2 -> e=3 fi; if :: j=1 :: j=2 :: LMAX>2 -> j=3 :: LMAX>3 -> j=4 :: LMAX>4 -> j=5 fi;
      if :: e<=ep && (st[e]==2 || st[e]==3) && j<=gl[e] && j>cm[e] &&
-#ifdef COUNT_OLD                               /* O2 broken: entries of earlier epochs are committed by counting */
-          true ->
-#else
           TERM(G[e*LMAX+j-1])==e ->
-#endif
           CONFIG(G, e*LMAX, gl[e], a);
           for (q : 0..(NN-1)) { if :: ak[e*NN+q]>=j -> m=m|BIT(q) :: else fi }
 #ifdef COUNT_ITSELF                            /* O2 broken: an owner outside its configuration counts itself */

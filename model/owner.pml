@@ -51,8 +51,8 @@ byte n, r, i;
 #define LEASE(x) (nl[x]>0)
 #define TIMED true
 #endif
-#ifdef OLD_EPOCH_READS                                        /* O4 by its letter: lease, named by the table, nothing uncommitted */
-#define PASS(x) (up[x] && LEASE(x) && ownN[te[x]]==x && ownI[te[x]]==inc[x] && (ld[x]==3 || te[x]>oe[x]))
+#ifdef READ_WITHOUT_LEASE                        /* O4 broken: whoever has served goes on */
+#define PASS(x) (up[x] && ld[x]==3 && te[x]==oe[x])
 #else
 #define PASS(x) (up[x] && LEASE(x) && ld[x]==3 && te[x]==oe[x])
 #endif
@@ -65,11 +65,6 @@ byte n, r, i;
 #define OBITUARY true
 #else
 #define OBITUARY (!up[ownN[ep]] || ownI[ep]!=inc[ownN[ep]])
-#endif
-#ifdef GRANT_EARLY
-#define OWNTERM true
-#else
-#define OWNTERM noopc
 #endif
 #ifdef MINORITY_SEAL
 #define ENOUGH(x) (x!=0)
@@ -142,7 +137,7 @@ do
    if
    /* ---- O5 */
    :: n<SENDERS && up[n] && rq[n]==0 && !fen[n] -> rq[n]=1; ra[n]=0
-   :: rq[n]==1 && !fen[n] && OWNTERM -> rq[n]=2; rk[n]=cur      /* confirmed: rk leads now */
+   :: rq[n]==1 && !fen[n] && noopc -> rq[n]=2; rk[n]=cur      /* confirmed: rk leads now */
 #ifdef GRANT_UNCONFIRMED
    :: rq[n]==1 -> rq[n]=2; rk[n]=1-cur           /* a deposed leader answers unasked */
 #endif
@@ -157,20 +152,13 @@ do
       oe[n]=te[n]; ld[n]=1; sa[n]=0; best[n]=0; ak[n]=0; cw[n]=0; mw[n]=0
    :: up[n] && ld[n]==1 && sealed[n]<=oe[n] && ENOUGH(sa[n]) ->
       lt[n]=oe[n]; w[n]=best[n]&1; sealed[n]=oe[n]; ak[n]=BIT(n); sa[n]=0; best[n]=0;
-#ifdef NO_BARRIER
-      ld[n]=3; cw[n]=w[n]
-#else
       ld[n]=2
-#endif
    :: up[n] && ld[n]==2 && sealed[n]==oe[n] && MAJ(ak[n]) -> ld[n]=3; cw[n]=w[n]
    /* ---- O3 */
    :: up[n] && ld[n]==3 && !wrote && sealed[n]==oe[n] && lt[n]==oe[n] -> wrote=1; w[n]=1; mw[n]=1; ak[n]=BIT(n)
    :: up[n] && ld[n]==3 && mw[n] && !cw[n] && MAJ(ak[n]) -> cw[n]=1; acked=1; ackE=oe[n]
    /* ---- crash and restart */
-   :: up[n] && cr<CRMAX -> cr++; up[n]=0; volatileLost(n);
-#ifdef FORGET_SEAL
-      sealed[n]=lt[n]
-#endif
+   :: up[n] && cr<CRMAX -> cr++; up[n]=0; volatileLost(n)
    :: !up[n] -> up[n]=1; inc[n]++; fen[n]=0
    :: else
    fi; check() }
