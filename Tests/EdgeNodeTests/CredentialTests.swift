@@ -24,6 +24,22 @@ struct CredentialTests {
         if let code { #expect(answer.code == "authenticationError." + code) }
     }
 
+    /// Its table may be older than the key, or than its end. A 401 would be final; this is not.
+    @Test func aNodeThatHasJustStartedJudgesNoCredentials() throws {
+        let edge = try TestEdge()
+        edge.gateway.startAgain()
+        for credentials in [edge.basic, TestEdge.basic(edge.keyID, "wrong"), TestEdge.basic("unknown", "x"), "Bearer x"] {
+            let answer = try edge.call("GET", "/project/demo/cache/c/o/a", authorization: credentials)
+            #expect(answer.status == 503 && answer.applied == "no", "\(credentials)")
+        }
+        let admin = try edge.connect(admin: true)
+        admin.authorization = "Bearer ada~secret"
+        #expect(try admin.call("GET", "/admin/v1/status").status == 503)
+        edge.gateway.publishView()
+        #expect(try edge.call("GET", "/project/demo/cache/c/o/a").status == 404)
+        #expect(try edge.call("GET", "/project/demo/cache/c/o/a", authorization: "Bearer x").status == 401)
+    }
+
     @Test func basicWorksOnEveryEndpoint() throws {
         let edge = try TestEdge()
         for (method, path, body) in [

@@ -16,6 +16,7 @@ extension HTTPEdge {
         let answer = crossing == .everybody ? answer : { answer($0.crossing(crossing)) }
         do throws(HTTPFault) {
             guard crossing != .refused else {
+                guard gateway.view.process != nil else { throw .notFormed }
                 throw .forbidden("origin.project", "This project is closed to this origin.")
             }
             try dispatch(request, port: port, answer: answer)

@@ -111,7 +111,8 @@ extension Authenticator {
         if verified.observe(view) { projectsOfKeys = nil }
         let name = verified.name(of: authorization)
         if let name, let known = verified[name] { return known }
-        guard let tenants = view.state?.tenants else { throw .notFormed }
+        // Before its process is registered a node may have an old table: it knows neither the newest keys nor which are revoked.
+        guard let tenants = view.state?.tenants, view.process != nil else { throw .notFormed }
         let fresh = try verify(authorization, project: project, tenants: tenants, nowMs: nowMs)
         if let name { verified.remember(fresh, as: name) }
         return fresh
@@ -287,7 +288,7 @@ extension HTTPFault {
     fileprivate static let outdated = unauthenticated(
         "apiKey.version", "The API key has a newer secret; these credentials are of an earlier one.")
 
-    static let notFormed = unavailable("This node does not belong to a cluster yet")
+    static let notFormed = unavailable("This node has not joined its cluster yet")
 }
 
 extension String {

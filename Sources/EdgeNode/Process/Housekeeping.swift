@@ -38,6 +38,9 @@ struct Housekeeping {
         if node.store.isEncrypted, node.journal.statistics.formerSegments > 0 {
             groups += node.journal.retireFormerSegments().map(GroupID.init)
         }
+        if !groups.isEmpty {
+            node.logger.debug("the journal is held back", metadata: ["groups": "\(groups)"])
+        }
         if groups.contains(.placement) { node.tellBrain(.journalPressure) }
         let shards = groups.compactMap(\.shard)
         guard !shards.isEmpty || wasPressed else { return }

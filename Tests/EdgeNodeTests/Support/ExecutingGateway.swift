@@ -127,6 +127,13 @@ final class ExecutingGateway: RequestGateway {
         view = ExecutingGateway.view(state, index: placementIndex)
     }
 
+    /// As a process that has just started sees the table: as far as its disk goes, and without itself.
+    func startAgain() {
+        view = ClusterView(
+            state: state, index: LogIndex(rawValue: placementIndex), nodeID: NodeID(rawValue: 1), nodeName: "n1",
+            process: nil, leader: nil)
+    }
+
     func leaveCluster() {
         view = ExecutingGateway.view(nil, index: placementIndex)
     }
