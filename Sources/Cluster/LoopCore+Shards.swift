@@ -100,7 +100,7 @@ extension LoopCore {
                     recovered.logs.shardLog(shard), recovered.stored[shard],
                     isDamaged: recovered.damaged.contains(shard), range: range, lostRange: lostRange,
                     source: store)
-                restore(record, found)
+                restore(record, found, covered: recovered.logs.shardLog(shard)?.covered.index ?? .zero)
             } catch {
                 preconditionFailure("O12: what is stored of shard \(shard) cannot be read: \(error)")
             }
@@ -113,10 +113,10 @@ extension LoopCore {
             shard: shard, start: recovered.stored[shard]?.range.lowerBound ?? 0, replicas: [identity.nodeID])
     }
 
-    private func restore(_ record: ShardRecord, _ found: ReplicaOrigin.Found) {
+    private func restore(_ record: ShardRecord, _ found: ReplicaOrigin.Found, covered: LogIndex) {
         switch found {
         case .held(let origin):
-            tellJournal(of: origin, record.shard)
+            tellJournal(of: origin, record.shard, covered: covered)
             add(record, origin)
         case .lost(let origin, let isNew):
             if isNew { persist.add(.lost(at: record.configuredAt, group: .shard(record.shard))) }
@@ -127,12 +127,18 @@ extension LoopCore {
     }
 
     /// What follows must be read back from the journal: it has to know what it follows.
-    private func tellJournal(of origin: ReplicaOrigin, _ shard: ShardID) {
+    private func tellJournal(of origin: ReplicaOrigin, _ shard: ShardID, covered: LogIndex) {
         let base = origin.log.snapshot
         if origin.isUnknownToJournal {
             persist.add(.created(base.configuration, at: origin.joinedAt, group: .shard(shard)))
         }
-        if origin.replacesLog { persist.add(.covered(base.position, replacesLog: true, group: .shard(shard))) }
+        if origin.replacesLog {
+            persist.add(.covered(base.position, replacesLog: true, group: .shard(shard)))
+        } else if origin.stored.index > covered {
+            // The process ended between the store's commit and this record. Of an idle shard nobody would say it again,
+            // and its entries would hold the journal for ever.
+            persist.add(.covered(origin.stored, group: .shard(shard)))
+        }
     }
 
     // MARK: - Coming and going

@@ -127,6 +127,16 @@ struct ReplicaOriginTests {
         next.append(Self.entry(last + 1, term: 3))
         let log = try #require(try Self.logs(next).shardLog(Self.shard))
         #expect(log.entries.last?.index.rawValue == last + 1)
+        #expect(log.covered.index.rawValue == given.stored.index, "else an idle shard holds the journal for ever")
+    }
+
+    @Test func whatTheJournalKnowsToBeCoveredIsNotSaidAgain() throws {
+        let disk: [LogRecord] = [
+            .created(Self.configuration, group: Self.group), Self.entry(1), Self.entry(2),
+            .covered(Self.position(2), group: Self.group),
+        ]
+        let written = try Self.firstRecords(disk, stored: [Self.stored(Self.position(2))])
+        #expect(!written.contains { $0.kind == LogRecord.coveredKind })
     }
 
     /// A split has made it, and the process died before the journal said so: what follows must be found again.

@@ -182,7 +182,7 @@ extension Authenticator {
         else {
             throw .unauthenticated("apiKey.revoked", "The API key of these credentials is revoked.")
         }
-        guard key.accepts(version: version, nowMs: nowMs) || OpenDoor.isOpen(.formerSecret) else { throw .outdated }
+        guard key.accepts(version: version, nowMs: nowMs) else { throw .outdated }
         return key
     }
 

@@ -10,7 +10,6 @@ enum OpenDoor: String, CaseIterable, Sendable {
     case anyScope = "any-scope"
     case expired
     case revokedKey = "revoked-key"
-    case formerSecret = "former-secret"
     case anyOrigin = "any-origin"
     case closedProject = "closed-project"
     case unsignedID = "unsigned-id"
