@@ -79,6 +79,18 @@ struct ResealTests {
         #expect(try read(dataKeys("b", "a")) != objects)
     }
 
+    /// Nobody may be told that a key is needed no more because the pass could not go on.
+    @Test func aPassThatFailsIsNotOver() throws {
+        _ = try fill(dataKeys("a"), count: 10)
+        let keys = try dataKeys("b")
+        let environment = try StoreEnvironment(directory: directory.path, options: options(keys))
+        var pass = ResealPass(keys)
+        for _ in 0..<2 {
+            let error = #expect(throws: StoreError.self) { try pass.step(environment, StoreWriter(environment, options(keys))) }
+            #expect(error?.kind == .sealed && !pass.isDone && pass.rewritten == 0)
+        }
+    }
+
     @Test func aPassThatWasCutOffGoesOnAtTheNextOpening() throws {
         let objects = try fill(dataKeys("a"))
         let keys = try dataKeys("b", "a")

@@ -10,8 +10,11 @@ struct ResealPass {
     static let slice = (records: 1_024, bytes: 256 << 10)
     /// Between two slices.
     static let pauseMs = 20
+    /// When there was no room.
+    static let retryMs = 1_000
 
     private let newest: UInt64
+    /// Where the next slice begins; nil behind the last one.
     private var position: RecordKey? = .first
     /// Records that were written anew.
     private(set) var rewritten: UInt64 = 0
@@ -22,10 +25,9 @@ struct ResealPass {
 
     var isDone: Bool { position == nil }
 
-    /// One slice. An error ends the pass: the next opening begins another.
+    /// One slice. One that fails has changed nothing, and may be tried again.
     mutating func step(_ environment: StoreEnvironment, _ writer: StoreWriter) throws(StoreError) {
         guard let from = position else { return }
-        position = nil
         let (stale, next) = try ReadTransaction.begin(environment).read { (records) throws(StoreError) in
             try records.stale(from: from, newest: newest)
         }

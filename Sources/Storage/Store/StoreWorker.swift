@@ -39,6 +39,9 @@ final class StoreWorker: @unchecked Sendable {
     private let writer: StoreWriter
     private var jobs: [RunningJob] = []
     private var reseal: ResealPass?
+    private var isResealStuck = false
+    /// No room when it was tried last.
+    private var isResealHeld = false
 
     /// Takes over from whoever opened the store, with the erasures that were not finished.
     init(
@@ -104,7 +107,7 @@ final class StoreWorker: @unchecked Sendable {
             taken.removeAll(keepingCapacity: taken.count <= 1024)
             if !jobs.isEmpty && !writer.isAbandoned {
                 stepFirstJob()
-            } else if isIdle && !writer.isAbandoned {
+            } else if isIdle && hasResealing && !writer.isAbandoned {
                 stepReseal()
             }
         }
@@ -121,9 +124,9 @@ final class StoreWorker: @unchecked Sendable {
     private func waitForWork(_ taken: inout [QueuedTransaction]) -> Bool {
         monitor.locked {
             while queue.isEmpty && jobs.isEmpty && ending == nil && !writer.isAbandoned {
-                if reseal == nil {
+                if !hasResealing {
                     monitor.wait()
-                } else if !monitor.wait(milliseconds: ResealPass.pauseMs) {
+                } else if !monitor.wait(milliseconds: isResealHeld ? ResealPass.retryMs : ResealPass.pauseMs) {
                     break
                 }
             }
@@ -189,10 +192,9 @@ final class StoreWorker: @unchecked Sendable {
 
     private func publishStatistics() {
         monitor.locked {
-            let resealed = statistics.resealed
             statistics = writer.statistics
-            statistics.resealed = reseal?.rewritten ?? resealed
-            statistics.isResealing = reseal != nil
+            statistics.resealed = reseal?.rewritten ?? 0
+            statistics.isResealing = reseal?.isDone == false
         }
     }
 
@@ -220,24 +222,21 @@ final class StoreWorker: @unchecked Sendable {
 
     // MARK: Jobs
 
-    /// A slice of the pass, when the store has nothing else to do. Whatever stops it stops other changes too, or is for
-    /// the scrub to tell.
+    /// A slice of the pass, when the store has nothing else to do. Without room it is tried again. What else stops it
+    /// is for the scrub or the start to tell: the pass is then not over, and says so until the next opening.
     private func stepReseal() {
-        guard var pass = reseal else { return }
-        let goesOn: Bool
         do throws(StoreError) {
-            try pass.step(environment, writer)
-            goesOn = !pass.isDone
+            try reseal?.step(environment, writer)
+            isResealHeld = false
         } catch {
-            goesOn = error.kind == .noSpace
+            isResealHeld = error.kind == .noSpace
+            isResealStuck = !isResealHeld
         }
         environment.trimResident()
-        reseal = pass
-        publishStatistics()
-        guard !goesOn else { return }
-        reseal = nil
         publishStatistics()
     }
+
+    private var hasResealing: Bool { !isResealStuck && reseal?.isDone == false }
 
     private func finishJobs() {
         while !jobs.isEmpty && !writer.isAbandoned { stepFirstJob() }
