@@ -47,10 +47,6 @@ import Testing
         for index in range { append([entry(index), covered(index)], to: journal) }
     }
 
-    private func wait(for journal: Journal, _ holds: (JournalStatistics) -> Bool) {
-        while !holds(journal.statistics) { usleep(1_000) }
-    }
-
     private func entries(_ run: ArchivedJournal.Run) throws -> [UInt64] {
         var found: [UInt64] = []
         try ArchivedJournal(disk).read(run) { record in
@@ -65,7 +61,7 @@ import Testing
     @Test func archivesWhatItDrops() throws {
         let journal = try open(options())
         fill(journal, 1...40)
-        wait(for: journal) { $0.archiveLagSegments == 0 && $0.archivedSegments > 5 }
+        journal.waitForArchive { $0.archiveLagSegments == 0 && $0.archivedSegments > 5 }
         let statistics = journal.statistics
         #expect(statistics.archiveError == nil)
         #expect(statistics.droppedSegments > 0)
@@ -84,7 +80,7 @@ import Testing
         journal.close()
         journal = try open(options())
         fill(journal, 21...40)
-        wait(for: journal) { $0.archiveLagSegments == 0 && $0.archivedSegments > 2 }
+        journal.waitForArchive { $0.archiveLagSegments == 0 && $0.archivedSegments > 2 }
         journal.close()
         let runs = ArchivedJournal(disk).runs
         #expect(runs.count == 1 && runs[0].first == 1)
@@ -95,7 +91,7 @@ import Testing
     @Test func sealsAQuietSegmentForTheArchive() throws {
         let journal = try open(options(intervalMs: 1))
         append([entry(1)], to: journal)
-        wait(for: journal) { $0.archivedSegments > 0 }
+        journal.waitForArchive { $0.archivedSegments > 0 }
         journal.close()
         #expect(try entries(.init(first: 1, last: 1)) == [1])
     }
@@ -106,12 +102,12 @@ import Testing
         writeFile(archive, [])
         let journal = try open(options(lagBytes: 64 << 10))
         fill(journal, 1...10)
-        wait(for: journal) { $0.archiveError != nil }
+        journal.waitForArchive { $0.archiveError != nil }
         #expect(journal.statistics.droppedSegments == 0)
         fill(journal, 11...80)
         #expect(journal.statistics.droppedSegments > 0)
         unlink(archive)
-        wait(for: journal) { $0.archiveLagSegments == 0 }
+        journal.waitForArchive { $0.archiveLagSegments == 0 }
         journal.close()
         let names = SystemDisk.names(in: disk.directory) ?? []
         let gaps = names.filter { $0.hasSuffix(ArchiveNames.gapSuffix) }
@@ -124,10 +120,35 @@ import Testing
         }
     }
 
+    /// What an earlier process wrote has to go, but the archive holds it: more segments would not help.
+    @Test func whatTheArchiveHoldsDoesNotMakeTheJournalMoveOn() throws {
+        writeFile(archive, [])
+        var journal = try open(options())
+        fill(journal, 1...10)
+        journal.waitForArchive { $0.archiveError != nil }
+        journal.close()
+        journal = try open(options())
+        let before = journal.statistics.liveSegments
+        for index in UInt64(11)...40 {
+            #expect(journal.retireFormerSegments() == [])
+            append([JournalRecord(kind: 0, group: 70_000, term: 1, index: index, payload: []), covered(index)], to: journal)
+        }
+        #expect(journal.statistics.formerSegments > 0)
+        #expect(journal.statistics.liveSegments <= before + 3)
+        unlink(archive)
+        journal.waitForArchive { $0.archiveLagSegments == 0 }
+        for index in UInt64(41)...44 {
+            _ = journal.retireFormerSegments()
+            append([JournalRecord(kind: 0, group: 70_000, term: 1, index: index, payload: []), covered(index)], to: journal)
+        }
+        #expect(journal.statistics.formerSegments == 0)
+        journal.close()
+    }
+
     @Test func anyDamageIsNoticed() throws {
         let journal = try open(options())
         fill(journal, 1...10)
-        wait(for: journal) { $0.archiveLagSegments == 0 && $0.archivedSegments > 0 }
+        journal.waitForArchive { $0.archiveLagSegments == 0 && $0.archivedSegments > 0 }
         journal.close()
         let path = disk.directory + "/" + ArchiveNames.segment(1)
         let whole = readFile(path)

@@ -157,6 +157,24 @@ func dataKeys(_ digits: Character...) throws -> DataKeys {
         #expect(records.last?.index == 8)
     }
 
+    /// A segment that goes may become the next one's spare file, with all that it held.
+    @Test func whatWasInTheClearIsInNoSpareEither() throws {
+        let plain = try open(nil).0
+        for index in UInt64(1)...400 { append([entry(index)], to: plain) }
+        plain.close()
+        #expect(hasMarker())
+        let journal = try open(try dataKeys("a")).0
+        let covered = JournalRecord(kind: JournalKind.covered, group: 1, term: 1, index: 400, payload: [])
+        append([covered], to: journal)
+        for index in UInt64(401)...404 {
+            _ = journal.retireFormerSegments()
+            append([entry(index)], to: journal)
+        }
+        #expect(journal.statistics.formerSegments == 0)
+        journal.close()
+        #expect(!hasMarker())
+    }
+
     @Test func refusesWithoutTheKeyAndChangesNothing() throws {
         let journal = try open(try dataKeys("a")).0
         write(1...5, to: journal)

@@ -107,6 +107,9 @@ public final class Journal: Sendable {
 
     public var statistics: JournalStatistics { worker.currentStatistics }
 
+    /// For tests: blocks until what is told of the archive is so.
+    func waitForArchive(until holds: (JournalStatistics) -> Bool) { worker.waitForArchive(until: holds) }
+
     /// The groups whose entries hold the segments that would have to go for the journal to have no more
     /// than `bytes`, by number: to be covered first. A segment goes when the journal moves on to a new one.
     public func pressure(aboveBytes bytes: Int) -> [UInt64] {

@@ -104,6 +104,8 @@ final class JournalWorker: @unchecked Sendable {
         return holding
     }
 
+    func waitForArchive(until holds: (JournalStatistics) -> Bool) { archiver?.wait(until: holds) }
+
     func ledger<Value>(_ read: (JournalLedger) -> Value) -> Value { ledgerMonitor.locked { read(ledger) } }
 
     func append(_ append: JournalAppend) {
@@ -381,13 +383,17 @@ final class JournalWorker: @unchecked Sendable {
         }
     }
 
+    /// Only where it helps: what an earlier process wrote to is left, or goes with the next anchor. While the archive
+    /// holds a segment, another one would only be one more.
     private func moveOnIfTold() {
         let isTold = monitor.locked {
             defer { isToldToMoveOn = false }
             return isToldToMoveOn
         }
         // One that has nothing yet begins with an anchor anyway.
-        guard isTold, failure == nil, ledger.segments.last?.hasRecords == true else { return }
+        guard isTold, failure == nil, let first = ledger.segments.first, let last = ledger.segments.last, last.hasRecords,
+            last.sequence <= formerSequence || ledger.floor(limit: archiveLimit()) > first.sequence
+        else { return }
         do throws(JournalError) {
             try moveOn(for: JournalBatch(appends: [], bodyBytes: 0, recordCount: 0))
         } catch {

@@ -76,11 +76,24 @@ final class SegmentArchiver: @unchecked Sendable {
         }
     }
 
-    func read(into statistics: inout JournalStatistics) {
+    func read(into statistics: inout JournalStatistics) { monitor.locked { tell(&statistics) } }
+
+    /// Only inside `locked`.
+    private func tell(_ statistics: inout JournalStatistics) {
+        statistics.archivedSegments = archived
+        statistics.archiveLagSegments = sealed + 1 - min(next, sealed + 1)
+        statistics.archiveError = error
+    }
+
+    /// Blocks until what it tells is so: for tests.
+    func wait(until holds: (JournalStatistics) -> Bool) {
         monitor.locked {
-            statistics.archivedSegments = archived
-            statistics.archiveLagSegments = sealed + 1 - min(next, sealed + 1)
-            statistics.archiveError = error
+            var statistics = JournalStatistics()
+            tell(&statistics)
+            while !holds(statistics) {
+                monitor.wait()
+                tell(&statistics)
+            }
         }
     }
 
@@ -115,6 +128,7 @@ final class SegmentArchiver: @unchecked Sendable {
             } catch {
                 monitor.locked {
                     self.error = "\(error)"
+                    monitor.signal()
                     // If it was dropped meanwhile, what comes next is to note the gap.
                     if !isStopped, lost == before { _ = monitor.wait(milliseconds: retryMs) }
                 }
@@ -145,6 +159,7 @@ final class SegmentArchiver: @unchecked Sendable {
                 next = last + 1
                 error = "segments \(first) to \(last) were dropped before they were archived"
             }
+            monitor.signal()
         }
     }
 
