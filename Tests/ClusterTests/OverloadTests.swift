@@ -181,4 +181,20 @@ struct UnreadQueueTests {
         for _ in 0..<9 { edge.submit(.addOne()) }
         #expect(edge.answers().filter { $0.answer.refusal?.status == 503 }.count == 1, "90 and 20 are more than 100")
     }
+
+    /// The loop tells its router how long its turns are.
+    @Test func theLoopsOwnTurnsAreSeen() {
+        let loop = LoopCore(
+            loop: 0, identity: TestNode.identity(0, nonce: 1001), recovered: RecoveredReplicas(), settings: NodeSettings(),
+            seed: 1, store: MemoryObjectSource())
+        func turn(from beganMs: UInt64, to endedMs: UInt64) -> UInt64 {
+            let clocks = { (ms: UInt64) in Clocks(bootNs: ms * 1_000_000, rawNs: ms * 1_000_000, wallMs: ms) }
+            loop.step(.tick, now: clocks(beganMs))
+            _ = loop.flush(now: clocks(endedMs))
+            return loop.router.unreadMs
+        }
+        #expect(turn(from: 1_000, to: 1_300) == 0)
+        #expect(turn(from: 1_301, to: 1_302) == 301)
+        #expect(turn(from: 1_400, to: 1_401) == 0)
+    }
 }

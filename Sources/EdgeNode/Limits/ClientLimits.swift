@@ -79,10 +79,10 @@ extension HTTPEdge {
 
     /// A refusal by which the client is to slow down. It comes back when it is told to, or when its turn is.
     func paced(_ fault: HTTPFault) -> HTTPResponse {
-        guard fault.status == 429 else { return fault.response }
+        guard fault.status == 429, let waitMs = fault.retryAfterMs else { return fault.response }
         var paced = fault
         let pauseMs = pacing.pause()
-        paced.retryAfterMs = max(fault.retryAfterMs ?? 0, pauseMs)
+        paced.retryAfterMs = max(waitMs, pauseMs)
         var response = paced.response
         response.pauseMs = pauseMs
         return response

@@ -1,6 +1,6 @@
-/// When the clients that were refused for overload, or for a rate or quota, may come back. A refusal costs about as much
-/// as a read of a small item, so an event loop makes at most a quarter as many as answers: whoever is refused is told
-/// to wait for its turn behind the others, and its connection is not read from before.
+/// When the clients that were refused for overload, or for a rate or quota, may come back. A refusal costs about as
+/// much as a read of a small item, so an event loop makes at most a quarter as many as answers: whoever is refused is
+/// told to wait for its turn behind the others, and its connection is not read from before.
 struct RefusalPacing {
     static let perSecond: ClosedRange<UInt64> = 100...2_000
     static let pauseMs: ClosedRange<UInt64> = 100...5_000
