@@ -65,7 +65,8 @@ public struct BackupTaker: Sendable {
         try await coverKeySpace()
         let placement = try await fetchPlacement()
         try BackupFiles.write(
-            try options.keys?.sealedFile(placement.bytes) ?? placement.bytes, to: directory + "/" + BackupManifest.placementFile, in: directory)
+            try options.keys?.sealedFile(placement.bytes) ?? placement.bytes,
+            to: directory + "/" + BackupManifest.placementFile, in: directory)
         let manifest = BackupManifest(
             cluster: placement.state.genesis.clusterID, version: nodes.nodes.first?.version ?? "",
             startedAtMs: startedAtMs, finishedAtMs: BackupFiles.nowMs(),

@@ -28,7 +28,7 @@ struct BackupCommand: ClusterVerb {
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "Encrypt the files under the first data key in here; else under that of HOLDFAST_DATA_KEY, if there is one.",
+            "Encrypt the files under the first data key in here; else in HOLDFAST_DATA_KEY, if that is set.",
             valueName: "file"))
     var dataKeyFile: String?
 

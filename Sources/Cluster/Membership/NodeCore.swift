@@ -311,8 +311,8 @@ public final class NodeCore {
             effects.toAddresses.append((address, .join(request)))
         }
         if formation != nil { return form() }
-        // A later member that the cluster does not count yet: asks by the addresses it was told, those that have introduced
-        // themselves, and those it knows from the genesis, of whom none may be left.
+        // A later member that the cluster does not count yet: asks by the addresses it was told, those that have
+        // introduced themselves, and those it knows from the genesis, of whom none may be left.
         guard nowMs % 500 < settings.tickMs, let state else { return }
         for address in joinAddresses { effects.toAddresses.append((address, .join(request))) }
         let first = state.genesis.members.map(\.node).filter { $0 != identity.nodeID }

@@ -47,8 +47,8 @@ final class Authenticator {
         }
         let proof = try proof(authorization, project: project, view: view, nowMs: nowMs)
         // The client's refresh may have failed once, so a little more than the token says.
-        guard nowMs < proof.expiresAtMs || nowMs - proof.expiresAtMs < settings.tokenGraceMs || OpenDoor.isOpen(.expired)
-        else {
+        let isExpired = nowMs >= proof.expiresAtMs && nowMs - proof.expiresAtMs >= settings.tokenGraceMs
+        guard !isExpired || OpenDoor.isOpen(.expired) else {
             throw .unauthenticated("token.expired", "The access token is not valid anymore.")
         }
         guard nowMs < proof.endsAtMs || OpenDoor.isOpen(.expired) else {
@@ -111,7 +111,7 @@ extension Authenticator {
         if verified.observe(view) { projectsOfKeys = nil }
         let name = verified.name(of: authorization)
         if let name, let known = verified[name] { return known }
-        // Before its process is registered a node may have an old table: it knows neither the newest keys nor which are revoked.
+        // Before its process is registered a node may have an old table, without the newest keys and what was revoked.
         guard let tenants = view.state?.tenants, view.process != nil else { throw .notFormed }
         let fresh = try verify(authorization, project: project, tenants: tenants, nowMs: nowMs)
         if let name { verified.remember(fresh, as: name) }

@@ -39,7 +39,8 @@ struct OpenLoopCounts: Sendable {
 /// Requests by a schedule, whatever the answers: as many independent clients send. One event loop's part of it.
 ///
 /// A request that finds no idle connection waits for one, and its wait counts: nothing is left out because the
-/// cluster is slow (no coordinated omission). A connection that is refused with a time rests until then. Used on its loop only, which makes it `Sendable`.
+/// cluster is slow (no coordinated omission). A connection that is refused with a time rests until then.
+/// Used on its loop only, which makes it `Sendable`.
 final class OpenLoop: @unchecked Sendable {
     /// Requests that wait for a connection; what is due beyond is counted and not sent.
     private static let waitingMax = 20_000
