@@ -115,6 +115,13 @@
 // whole. It is made from a view while writes go on, sent by offset, taken in by `SnapshotIntake`, and installed only
 // as a `VerifiedSnapshot`. A backup consists of the same files.
 //
+// ## Encryption at rest
+//
+// With data keys (`DataKeys`) all that clients wrote is sealed under the newest one: the batches of a journal, the
+// values of a store, the files of snapshots and backups in pieces (`SealedFile`), each bound to its place. The others
+// open what is older. `Journal.retireFormerSegments` and `ResealPass` replace what stands under an older key, or
+// in the clear, while the node serves; both say in the metrics when nothing is left of it.
+//
 // ## The twins
 //
 // `MemoryStore` is the object store on an ordered map in memory: `StoreLogic`, `StoreJob`, the formats of records
@@ -137,5 +144,3 @@
 //   is not needed yet.
 // - Repair of a store: what is damaged is fetched anew from the other replicas.
 // - Giving back disk space: pages that are free stay in the store's file and are used again.
-// - Archiving: a segment that somebody still wants to copy would hold the floor down (`limit` of the ledger's
-//   `floor`).

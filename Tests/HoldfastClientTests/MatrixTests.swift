@@ -15,10 +15,17 @@ import Testing
 
     @Test(arguments: [
         ["--nemesis", "kill,flood"], ["--nemesis", ""], ["--workload", "Register"], ["--nodes", "4"], ["--seconds", "1"],
-        ["--seconds", "nan"], ["--rate", "0"], ["--base-port", "65500"], ["--what", "1"], ["--seed"],
+        ["--seconds", "nan"], ["--rate", "0"], ["--base-port", "65500"], ["--jobs", "0"],
+        ["--base-port", "64000", "--jobs", "6"], ["--what", "1"], ["--seed"],
     ])
     func `wrong options are refused`(words: [String]) {
         #expect(throws: Options.UsageFault.self) { try MatrixOptions(Self.needed + words) }
+    }
+
+    @Test func `pairs side by side have ports of their own`() throws {
+        let options = try MatrixOptions(Self.needed + ["--jobs", "3", "--base-port", "9000"])
+        #expect((0..<3).map { options.lane($0).basePort } == [9000, 9200, 9400])
+        #expect(options.pairs.count == NemesisKind.allCases.count * WorkloadKind.allCases.count)
     }
 
     private static func sample(_ fromMs: UInt64, _ toMs: UInt64, isDone: Bool = true) -> Sample {

@@ -24,23 +24,39 @@ enum MatrixCommand {
 
     private static func matrix(_ words: [String]) async throws -> Int32 {
         let options = try MatrixOptions(words)
+        let broken = await brokenPairs(options)
+        if let report = options.report { try ReportPage.write(directory: options.directory, to: report) }
+        print(
+            "\(options.pairs.count) pairs, \(broken.count) with broken promises"
+                + broken.map { "\n    " + $0 }.joined())
+        return broken.isEmpty ? 0 : 1
+    }
+
+    /// Each with why, in the order in which they ended. A pair that has no result is broken; the others are worth their
+    /// time all the same.
+    private static func brokenPairs(_ options: MatrixOptions) async -> [String] {
+        var waiting = options.pairs[...]
         var broken: [String] = []
-        for nemesis in options.nemeses {
-            for workload in options.workloads {
-                let pair = Pair(options, nemesis, workload)
-                do {
-                    if try await !pair.execute() { broken.append(pair.name) }
-                } catch {
-                    // The others are worth their time all the same.
-                    complain("\(pair.name): \(error)")
-                    broken.append("\(pair.name): no result, \(error)")
+        await withTaskGroup(of: (Int, String?).self) { lanes in
+            func fill(_ lane: Int) {
+                guard let (nemesis, workload) = waiting.popFirst() else { return }
+                let pair = Pair(options.lane(lane), nemesis, workload)
+                lanes.addTask {
+                    do {
+                        return (lane, try await pair.execute() ? nil : pair.name)
+                    } catch {
+                        complain("\(pair.name): \(error)")
+                        return (lane, "\(pair.name): no result, \(error)")
+                    }
                 }
             }
+            for lane in 0..<options.jobs { fill(lane) }
+            for await (lane, fault) in lanes {
+                if let fault { broken.append(fault) }
+                fill(lane)
+            }
         }
-        if let report = options.report { try ReportPage.write(directory: options.directory, to: report) }
-        let count = options.nemeses.count * options.workloads.count
-        print("\(count) pairs, \(broken.count) with broken promises" + broken.map { "\n    " + $0 }.joined())
-        return broken.isEmpty ? 0 : 1
+        return broken
     }
 
     private static func check(_ path: String) throws -> Int32 {
