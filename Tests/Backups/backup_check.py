@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "Protocol"))
 
@@ -16,6 +17,7 @@ import rest  # noqa: E402
 
 WRITERS = 4
 OBJECTS_PER_WRITER = 6
+MARKER = "what-a-client-wrote-"
 
 
 class Wrong(Exception):
@@ -73,7 +75,7 @@ class Writer(threading.Thread):
             state.pop(item)
             ms = None
         else:
-            value = {"value": {"count": count, "text": "é" * (count % 40)}}
+            value = {"value": {"count": count, "text": MARKER + "é" * (count % 40)}}
             answer = call(self.cluster, "POST", name, item, value, node=self.number)
             state[item] = answer.json
             ms = answer.json["updatedAt"]
@@ -210,6 +212,8 @@ def run(arguments):
     everything_at(moment, target, writers, made, there, arguments)
     killed(source, tool, arguments)
 
+    look_for_the_marker(arguments.dir)
+
     damage(made["directory"], there, backups)
     say("a damaged file is refused")
 
@@ -293,6 +297,17 @@ def killed(source, tool, arguments):
     taking.join()
     expect(ends and ends[0]["objects"] == 328 - 1, f"a backup while a node died: {ends}")
     say("a backup while a node died has everything")
+
+
+def look_for_the_marker(directory):
+    """What clients wrote is in the files without a data key, and never with one."""
+    is_encrypted = "HOLDFAST_DATA_KEY" in os.environ
+    for name in ("archive", "backups", "later"):
+        files = [file for file in Path(directory, name).rglob("*") if file.is_file()]
+        expect(files, f"nothing in {name}")
+        holding = [file for file in files if MARKER.encode() in file.read_bytes()]
+        expect(bool(holding) != is_encrypted, f"with the marker in {name}: {holding}")
+    say("in the files nothing is in the clear" if is_encrypted else "without a key the files are in the clear")
 
 
 def damage(directory, there, backups):
