@@ -4,20 +4,9 @@
 
 import assert from 'node:assert/strict'
 import { createHmac, randomUUID } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { pathToFileURL } from 'node:url'
+import { bundles, cluster, credentials, run, until, urls } from './scene.mjs'
 
-const [bundle, clusterFile, scheme] = process.argv.slice(2)
-const cluster = JSON.parse(readFileSync(clusterFile, 'utf8'))
-const urls = cluster.nodes.map(({ url }) => url.replace(/^http:/, `${scheme}:`))
-const credentials = { projectId: cluster.project, apiKey: cluster.apiKey, apiSecret: cluster.apiSecret }
-const patienceMs = 20_000
-
-const sdks = await Promise.all(urls.map(async (url, node) => {
-  const sdk = await import(`${pathToFileURL(bundle)}?node=${node}`)
-  Object.getPrototypeOf(Object.getPrototypeOf(sdk.NonLocalStorage)).basePath = url
-  return sdk
-}))
+const sdks = await bundles()
 
 /** A client at a node, of an object that no other check uses unless it is told which. */
 function client (node, options = {}, by = credentials) {
@@ -49,17 +38,6 @@ async function raw (id, item) {
   const authorization = 'Basic ' + Buffer.from(`${cluster.apiKey}:${cluster.apiSecret}`).toString('base64')
   const response = await fetch(`${urls[0]}/project/${cluster.project}/cache/sdk/${id}/${item}`, { headers: { authorization } })
   return (await response.json()).value
-}
-
-const tick = () => new Promise((resolve) => setTimeout(resolve, 10))
-
-/** Waits until it holds; a check that waits for ever is ended by the deadline. */
-async function until (what, holds) {
-  const deadline = Date.now() + patienceMs
-  while (!await holds()) {
-    assert.ok(Date.now() < deadline, `not within ${patienceMs} ms: ${what}`)
-    await tick()
-  }
 }
 
 /** Everything that a client hears of an event. */
@@ -338,17 +316,7 @@ const checks = {
   }
 }
 
-let [passed, failed] = [0, 0]
-for (const [name, check] of Object.entries(checks)) {
-  try {
-    await check()
-    passed += 1
-  } catch (error) {
-    failed += 1
-    console.log(`FAILED: ${name}: ${error?.stack ?? JSON.stringify(error)}`)
-  }
+await run(checks, async () => {
   await Promise.all(opened.map((one) => Promise.resolve(one.disconnect?.()).catch(() => {})))
   opened = []
-}
-console.log(`${passed} passed, ${failed} failed`)
-process.exit(failed ? 1 : 0)
+})
