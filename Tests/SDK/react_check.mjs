@@ -36,10 +36,12 @@ async function pair (useHook, shows = ([value]) => JSON.stringify(value) ?? 'not
   const [id, settings] = [randomUUID(), options()]
   const both = [0, 1].map((node) => mount(node, (bindings) => useHook(bindings, id, settings), shows))
   for (const node of [0, 1]) {
-    await until('it has drawn', () => both[node].now !== undefined)
+    // What it loads at first would be drawn over what is set meanwhile.
+    await until('it has loaded', () => both[node].now && both[node].now.at(-1) !== true)
     const store = copies[node].getNonLocalStorage({ ...settings.instanceOptions, id }, credentials)
     await store.connect()
     await until('a socket', () => store.connectionId)
+    await store.getJoinedConnections()
   }
   return both
 }
