@@ -47,13 +47,17 @@ final class Pair {
 
 /// One side: its channel, its handler, and all that came out of it.
 final class End {
-    let channel = EmbeddedChannel()
+    let channel: EmbeddedChannel
     let handler: TLSHandler
-    let witness = Witness()
-    let transport = Transport()
+    let witness: Witness
+    let transport: Transport
 
-    init(_ handler: TLSHandler) throws {
-        self.handler = handler
+    init(_ channel: EmbeddedChannel, _ handler: TLSHandler, _ witness: Witness, _ transport: Transport) {
+        (self.channel, self.handler, self.witness, self.transport) = (channel, handler, witness, transport)
+    }
+
+    convenience init(_ handler: TLSHandler) throws {
+        self.init(EmbeddedChannel(), handler, Witness(), Transport())
         try channel.pipeline.syncOperations.addHandlers([transport, handler, witness])
     }
 
@@ -150,6 +154,9 @@ final class Witness: ChannelInboundHandler {
     var completed: [TLSHandshakeCompleted] = []
     var errors: [any Error] = []
     var events: [String] = []
+    /// What else it does then.
+    var onCompleted: ((any Channel) -> Void)?
+    var onRead: ((any Channel) -> Void)?
 
     func channelActive(context: ChannelHandlerContext) { events.append("active") }
     func channelInactive(context: ChannelHandlerContext) { events.append("inactive") }
@@ -158,6 +165,7 @@ final class Witness: ChannelInboundHandler {
         var bytes = unwrapInboundIn(data)
         events.append("read")
         self.data.writeBuffer(&bytes)
+        onRead?(context.channel)
     }
 
     func channelReadComplete(context: ChannelHandlerContext) { events.append("readComplete") }
@@ -167,6 +175,7 @@ final class Witness: ChannelInboundHandler {
         case let event as TLSHandshakeCompleted:
             completed.append(event)
             events.append("completed")
+            onCompleted?(context.channel)
         case ChannelEvent.inputClosed: events.append("inputClosed")
         default: events.append("\(event)")
         }
