@@ -20,6 +20,10 @@ final class Pair {
             TLSHandler(context: try TLSContext(server, ticketKeys: tickets), options: options))
     }
 
+    init(client: End, server: End) {
+        (self.client, self.server) = (client, server)
+    }
+
     /// Takes all that is on the wire to the other side, until there is nothing more.
     func exchange() throws {
         while try carry(from: client, to: server) || carry(from: server, to: client) {}
