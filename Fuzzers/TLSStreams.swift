@@ -125,7 +125,11 @@ private final class WireEnd {
         channel.pipeline.fireChannelReadComplete()
     }
 
-    func finish() { _ = try? channel.finish(acceptAlreadyClosed: true) }
+    func finish() {
+        // Closes that wait for the peer come to their end.
+        channel.embeddedEventLoop.advanceTime(by: .minutes(1))
+        _ = try? channel.finish(acceptAlreadyClosed: true)
+    }
 }
 
 /// Made once: keys cost more than everything else here.

@@ -47,14 +47,25 @@ final class TLSConnection {
     private func expect(_ name: TLSPeerName) throws(TLSError) {
         let set: Bool
         switch name {
-        case .host(let host):
+        case .host(let text):
+            // A last dot is for resolvers; servers and certificates have none (RFC 6066, section 3).
+            let host = text.last == "." ? String(text.dropLast()) : text
+            guard addressBytes(host) == nil else { throw .unavailable(reason: "\(host) is no host's name") }
+            try refuseZero(in: host)
             SSL_set_hostflags(ssl, UInt32(X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS))
+            // Both: of an empty name the first would think that no name is wanted, and the second refuses it.
             set = SSL_set1_host(ssl, host) == 1 && holdfast_set_server_name(ssl, host) == 1
         case .address(let address):
+            try refuseZero(in: address)
             set = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), address) == 1
         case .anybodyTrusted: set = true
         }
         guard set else { throw .unavailable(reason: "\(name) cannot be asked for: \(takeOpenSSLReason())") }
+    }
+
+    /// It would be the name's end, and somebody else's name.
+    private func refuseZero(in name: String) throws(TLSError) {
+        if name.utf8.contains(0) { throw .unavailable(reason: "a name with a zero byte is nobody's") }
     }
 
     /// Goes on with the handshake; nil when it is done. `input` loses what was read of it, `output` gains what is

@@ -30,7 +30,7 @@ extension TLSHandler {
             for promise in waiting.removeAll(unflushedOnly: true) { promise.fail(ChannelError.outputClosed) }
             if state == .open { encryptFlushed(context) }
         case (.idle, _), (.handshaking, _), (.open, _): promise?.fail(ChannelError.outputClosed)
-        case (.closing, _), (.ended, _): promise?.fail(ChannelError.ioOnClosedChannel)
+        case (.closing, _), (.lingering, _), (.ended, _): promise?.fail(ChannelError.ioOnClosedChannel)
         }
     }
 
@@ -51,7 +51,7 @@ extension TLSHandler {
     func closeAll(_ context: ChannelHandlerContext, _ promise: EventLoopPromise<Void>?) {
         switch state {
         case .open: sayFarewell(context, promise)
-        case .closing: join(promise)
+        case .closing, .lingering: join(promise)
         case .idle, .handshaking, .ended:
             end(failing: ChannelError.ioOnClosedChannel)
             context.close(mode: .all, promise: promise)
@@ -84,8 +84,8 @@ extension TLSHandler {
         }
     }
 
-    private func closeTransport(_ context: ChannelHandlerContext) {
-        guard state == .closing else { return }
+    func closeTransport(_ context: ChannelHandlerContext) {
+        guard state == .closing || state == .lingering else { return }
         let promise = closePromise
         closePromise = nil
         end(failing: ChannelError.ioOnClosedChannel)
@@ -102,7 +102,7 @@ extension TLSHandler {
 
     /// The end by a fault: everybody is told once, and the channel is closed.
     func fail(_ error: TLSError, _ context: ChannelHandlerContext) {
-        guard state != .ended else { return }
+        guard state != .ended, state != .lingering else { return }
         report(error, context)
         context.close(mode: .all, promise: nil)
     }
@@ -110,13 +110,17 @@ extension TLSHandler {
     func report(_ error: TLSError, _ context: ChannelHandlerContext) {
         guard state != .ended else { return }
         end(failing: error)
+        tell(error, context)
+    }
+
+    func tell(_ error: TLSError, _ context: ChannelHandlerContext) {
         completeRead(context)
         context.fireErrorCaught(error)
     }
 
     /// Lets go of everything, OpenSSL's part first.
-    func end(failing error: any Error) {
-        state = .ended
+    func end(failing error: any Error, as last: State = .ended) {
+        state = last
         timer?.cancel()
         timer = nil
         connection = nil
@@ -129,7 +133,7 @@ extension TLSHandler {
     private func failWaiting(_ error: any Error) {
         let asked: EventLoopPromise<Void>?
         if case .asked(let promise) = output { asked = promise } else { asked = nil }
-        if state == .ended || state == .closing { output = .ended }
+        if state == .ended || state == .closing || state == .lingering { output = .ended }
         for promise in waiting.removeAll() { promise.fail(error) }
         asked?.fail(error)
     }

@@ -19,6 +19,7 @@ extension TLSHandler {
             pause = connection.read(input: &input, plaintext: &plaintext, output: &answer)
         } while pause == nil && (input.readableBytes > 0 || connection.hasPending)
         if pause == .wantsInput { connection.answerKeyUpdate(output: &answer) }
+        let answers = answer.readableBytes > 0
         sendAnswer(answer, context)
         guard state == .open else { return }
         if plaintext.readableBytes > 0 {
@@ -30,7 +31,9 @@ extension TLSHandler {
         switch pause {
         case nil, .wantsInput: break
         case .peerClosed: endInput(context)
-        case .failed(let reason): fail(connection.refusedCertificate ?? .recordRefused(reason: reason), context)
+        case .failed(let reason):
+            let fault = connection.refusedCertificate ?? .recordRefused(reason: reason)
+            if answers { failHavingTold(fault, context) } else { fail(fault, context) }
         }
     }
 

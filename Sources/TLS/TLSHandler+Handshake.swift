@@ -38,7 +38,7 @@ extension TLSHandler {
             if connect(context) { goOn(with: gathered, context) }
         case .tooLong:
             send(context.channel.allocator.buffer(bytes: ClientHelloGate.tooLongAlert), context)
-            fail(.handshakeFailed(reason: "the client's first message is too long"), context)
+            failHavingTold(.handshakeFailed(reason: "the client's first message is too long"), context)
         case .notTLS: answerPlaintext(Array(gathered.readableBytesView.prefix(4_096)), context)
         }
     }
@@ -52,6 +52,7 @@ extension TLSHandler {
         }
         var answer = ByteBuffer()
         let pause = connection.handshake(input: &input, output: &answer)
+        let saysWhy = answer.readableBytes > 0
         send(answer, context)
         guard state == .handshaking else { return }
         switch pause {
@@ -59,7 +60,8 @@ extension TLSHandler {
         case .wantsInput: break
         case .peerClosed: fail(.handshakeFailed(reason: "the peer closed the connection"), context)
         case .failed(let reason):
-            fail(connection.refusedCertificate ?? .handshakeFailed(reason: reason), context)
+            let fault = connection.refusedCertificate ?? .handshakeFailed(reason: reason)
+            if saysWhy { failHavingTold(fault, context) } else { fail(fault, context) }
         }
     }
 
@@ -82,10 +84,9 @@ extension TLSHandler {
     }
 
     private func answerPlaintext(_ bytes: [UInt8], _ context: ChannelHandlerContext) {
-        if let answer = options.plaintextAnswer?(bytes) {
-            send(context.channel.allocator.buffer(bytes: answer), context)
-        }
-        fail(.notTLS(firstBytes: bytes), context)
+        guard let answer = options.plaintextAnswer?(bytes) else { return fail(.notTLS(firstBytes: bytes), context) }
+        send(context.channel.allocator.buffer(bytes: answer), context)
+        failHavingTold(.notTLS(firstBytes: bytes), context)
     }
 
     /// Sends what OpenSSL or this handler itself has made.

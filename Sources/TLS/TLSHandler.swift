@@ -7,7 +7,8 @@ import NIOCore
 /// - A write's promise succeeds when the channel has written the last of its ciphertext. The writes of one flush
 ///   share records.
 /// - Every fault is a `TLSError` in `errorCaught`, once; then the channel is closed, and nothing but
-///   `channelInactive` comes after it.
+///   `channelInactive` comes after it. Where the peer is told of the fault, by an alert, this side's half is closed
+///   and the other when the peer has ended too, `Options.lingerTimeout` and `lingerByteCountMax` at most.
 /// - A peer that says that it is done (close_notify) ends the channel, or, if the channel allows half closure, is
 ///   `ChannelEvent.inputClosed`. An end without that is `TLSError.truncated`.
 /// - `close(mode: .output)` says that this side is done when all that was flushed has been written, and then half
@@ -28,6 +29,9 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
         public var handshakeTimeout = TimeAmount.seconds(10)
         /// How long a close waits for a peer that does not read.
         public var closeTimeout = TimeAmount.seconds(5)
+        /// How long a peer that was told of a fault may go on sending, and how much.
+        public var lingerTimeout = TimeAmount.seconds(2)
+        public var lingerByteCountMax = 262_144
         /// How many bytes may be written before the end of the handshake.
         public var waitingByteCountMax = 1_048_576
         /// What to send, unencrypted, to a client that speaks no TLS, given its first bytes (`TLSError.notTLS`):
@@ -43,6 +47,8 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
         case open
         /// This side has said that it is done, and waits for that to be written.
         case closing
+        /// The peer was told of a fault; what it still sends is dropped.
+        case lingering
         case ended
     }
 
@@ -72,6 +78,8 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
     var inputEnded = false
     var output = OutputEnd.open
     var closePromise: EventLoopPromise<Void>?
+    /// How much more is dropped before the end.
+    var lingerRoom = 0
 
     enum OutputEnd {
         case open
@@ -103,6 +111,7 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     public func handlerRemoved(context: ChannelHandlerContext) {
+        if state == .lingering { closeTransport(context) }
         end(failing: TLSError.closed)
     }
 
@@ -116,20 +125,20 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
         switch state {
         case .handshaking: report(.handshakeFailed(reason: "the peer ended the connection"), context)
         case .open where !inputEnded: report(.truncated, context)
-        case .closing: endClosed()
+        case .closing, .lingering: endClosed()
         case .idle, .open, .ended: end(failing: ChannelError.ioOnClosedChannel)
         }
         context.fireChannelInactive()
     }
 
     public func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        guard case .some(.inputClosed) = event as? ChannelEvent else {
-            return context.fireUserInboundEventTriggered(event)
-        }
+        let transport = event as? ChannelEvent
+        if state == .lingering, let transport { return lingers(on: transport, context) }
+        guard transport == .inputClosed else { return context.fireUserInboundEventTriggered(event) }
         switch state {
         case .handshaking: fail(.handshakeFailed(reason: "the peer ended the connection"), context)
         case .open where !inputEnded: fail(.truncated, context)
-        case .idle, .open, .closing, .ended: break
+        case .idle, .open, .closing, .lingering, .ended: break
         }
     }
 
@@ -145,6 +154,7 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
         switch state {
         case .handshaking: shakeHands(with: bytes, context)
         case .open where !inputEnded: decrypt(bytes, context)
+        case .lingering: swallow(bytes, context)
         case .idle, .open, .closing, .ended: break
         }
     }
@@ -153,7 +163,7 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
         if hasDelivered {
             hasDelivered = false
             context.fireChannelReadComplete()
-        } else if state == .handshaking || (wantsRead && state == .open) {
+        } else if state == .handshaking || state == .lingering || (wantsRead && state == .open) {
             context.read()
         }
     }
@@ -167,7 +177,7 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
             if waiting.byteCount > options.waitingByteCountMax { fail(.tooMuchBeforeHandshake, context) }
         case (.open, .open): waiting.append(unwrapOutboundIn(data), promise)
         case (.idle, _), (.handshaking, _), (.open, _): promise?.fail(ChannelError.outputClosed)
-        case (.closing, _), (.ended, _): promise?.fail(ChannelError.ioOnClosedChannel)
+        case (.closing, _), (.lingering, _), (.ended, _): promise?.fail(ChannelError.ioOnClosedChannel)
         }
     }
 
@@ -176,7 +186,7 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
         switch state {
         case .open: encryptFlushed(context)
         case .idle, .handshaking: break
-        case .closing, .ended: context.flush()
+        case .closing, .lingering, .ended: context.flush()
         }
     }
 

@@ -24,7 +24,7 @@ import Testing
         try pair.server.activate()
         pair.server.receive(bytes)
         let said = Array(try pair.server.takeSent().readableBytesView)
-        return (said, pair.server.faults, pair.server.channel.isActive)
+        return (said, pair.server.faults, pair.server.isOpen)
     }
 
     /// Whoever announces too much hears why it is not served (RFC 8446, section 6.2).

@@ -26,7 +26,7 @@ import Testing
         pair.server.receive(record)
         #expect(pair.server.received == "once")
         #expect(pair.server.faults.count == 1)
-        #expect(!pair.server.channel.isActive)
+        #expect(!pair.server.isOpen)
     }
 
     @Test(arguments: versions, [[1], [1, 0], [0, 2], [0, 2, 1]])
@@ -171,7 +171,7 @@ import Testing
             server.receive(ByteBuffer(string: greeting))
             #expect(String(buffer: try server.takeSent()) == answer)
             #expect(server.faults == [.notTLS(firstBytes: Array(greeting.utf8))])
-            #expect(!server.channel.isActive)
+            #expect(!server.isOpen)
             server.finish()
         }
     }

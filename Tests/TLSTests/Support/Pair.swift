@@ -20,15 +20,27 @@ final class Pair {
             TLSHandler(context: try TLSContext(server, ticketKeys: tickets), options: options))
     }
 
+    init(client: End, server: End) {
+        (self.client, self.server) = (client, server)
+    }
+
     /// Takes all that is on the wire to the other side, until there is nothing more.
     func exchange() throws {
-        while try carry(from: client, to: server) || carry(from: server, to: client) {}
+        repeat {
+            while try carry(from: client, to: server) || carry(from: server, to: client) {}
+        } while try carryEnd(from: client, to: server) || carryEnd(from: server, to: client)
     }
 
     func carry(from sender: End, to receiver: End) throws -> Bool {
         let bytes = try sender.takeSent()
         guard bytes.readableBytes > 0 else { return false }
         receiver.receive(bytes)
+        return true
+    }
+
+    private func carryEnd(from sender: End, to receiver: End) throws -> Bool {
+        guard sender.hasEnded, receiver.channel.isActive, !receiver.hasHeardTheEnd else { return false }
+        try receiver.hearTheEnd()
         return true
     }
 
@@ -47,17 +59,41 @@ final class Pair {
 
 /// One side: its channel, its handler, and all that came out of it.
 final class End {
-    let channel = EmbeddedChannel()
+    let channel: EmbeddedChannel
     let handler: TLSHandler
-    let witness = Witness()
-    let transport = Transport()
+    let witness: Witness
+    let transport: Transport
 
-    init(_ handler: TLSHandler) throws {
-        self.handler = handler
+    init(_ channel: EmbeddedChannel, _ handler: TLSHandler, _ witness: Witness, _ transport: Transport) {
+        (self.channel, self.handler, self.witness, self.transport) = (channel, handler, witness, transport)
+    }
+
+    convenience init(_ handler: TLSHandler) throws {
+        self.init(EmbeddedChannel(), handler, Witness(), Transport())
         try channel.pipeline.syncOperations.addHandlers([transport, handler, witness])
     }
 
+    private var wasActive = false
+    private(set) var hasHeardTheEnd = false
+    /// It sends no more, as far as its transport goes.
+    var hasEnded: Bool { transport.outputClosed || (wasActive && !channel.isActive) }
+
+    /// Not closed, and not about to be.
+    var isOpen: Bool { channel.isActive && !transport.outputClosed }
+
+    /// What a socket does when its peer sends no more.
+    func hearTheEnd() throws {
+        hasHeardTheEnd = true
+        if channel.allowRemoteHalfClosure {
+            channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+        } else {
+            try channel.pipeline.syncOperations.context(handler: transport).close(promise: nil)
+        }
+        channel.embeddedEventLoop.run()
+    }
+
     func activate() throws {
+        wasActive = true
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
     }
 
@@ -84,6 +120,8 @@ final class End {
     var completed: TLSHandshakeCompleted? { witness.completed.first }
 
     func finish() {
+        // Closes that wait for the peer come to their end.
+        channel.embeddedEventLoop.advanceTime(by: .minutes(1))
         _ = try? channel.finish()
     }
 }
@@ -95,6 +133,8 @@ final class Transport: ChannelOutboundHandler {
 
     /// The peer does not read.
     var isStuck = false
+    /// There is no closing one half only.
+    var hasNoHalves = false
     private(set) var outputClosed = false
     private(set) var reads = 0
     private var held: [(NIOAny, EventLoopPromise<Void>?)] = []
@@ -132,6 +172,10 @@ final class Transport: ChannelOutboundHandler {
 
     func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
         if mode == .output {
+            guard !hasNoHalves else {
+                promise?.fail(ChannelError.operationUnsupported)
+                return
+            }
             outputClosed = true
             promise?.succeed(())
             return
@@ -150,6 +194,10 @@ final class Witness: ChannelInboundHandler {
     var completed: [TLSHandshakeCompleted] = []
     var errors: [any Error] = []
     var events: [String] = []
+    /// What else it does then.
+    var onCompleted: ((any Channel) -> Void)?
+    var onRead: ((any Channel) -> Void)?
+    var onError: ((any Channel) -> Void)?
 
     func channelActive(context: ChannelHandlerContext) { events.append("active") }
     func channelInactive(context: ChannelHandlerContext) { events.append("inactive") }
@@ -158,6 +206,7 @@ final class Witness: ChannelInboundHandler {
         var bytes = unwrapInboundIn(data)
         events.append("read")
         self.data.writeBuffer(&bytes)
+        onRead?(context.channel)
     }
 
     func channelReadComplete(context: ChannelHandlerContext) { events.append("readComplete") }
@@ -167,6 +216,7 @@ final class Witness: ChannelInboundHandler {
         case let event as TLSHandshakeCompleted:
             completed.append(event)
             events.append("completed")
+            onCompleted?(context.channel)
         case ChannelEvent.inputClosed: events.append("inputClosed")
         default: events.append("\(event)")
         }
@@ -175,5 +225,6 @@ final class Witness: ChannelInboundHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         errors.append(error)
         events.append("error")
+        onError?(context.channel)
     }
 }
