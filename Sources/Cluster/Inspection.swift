@@ -16,8 +16,6 @@ public struct ShardInspection: Sendable {
     public var commit: LogIndex
     public var lastIndex: LogIndex
     public var appliedThrough: LogIndex
-    /// What it waits for, in words for a person.
-    public var pending: [String]
 }
 
 extension LoopCore {
@@ -33,8 +31,11 @@ extension LoopCore {
             isServing: replica.isServing, holdsLog: replica.raft.holdsLog,
             passesReadCheck: passesReadCheck(shard, now: now),
             term: replica.raft.sealedTerm, sealedTerm: replica.raft.sealedTerm, commit: replica.raft.commit,
-            lastIndex: replica.raft.lastIndex, appliedThrough: replica.appliedThrough, pending: replica.pending)
+            lastIndex: replica.raft.lastIndex, appliedThrough: replica.appliedThrough)
     }
+
+    /// What the shard's replica waits for, in words for a person. Slow: not for checks after each turn.
+    public func pendingWork(of shard: ShardID) -> [String] { replicas[shard]?.pending ?? [] }
 
     /// Which attachment a socket of this loop's feeds has, once it is connected (O15).
     public func attachment(of socket: SocketID) -> Attachment? { hub.sessions[socket]?.attachment }

@@ -7,8 +7,10 @@ extension EventHistory {
         writer.writeVariable(floor)
         writer.writeVariable(unwatchedEmptied)
         writer.writeVariable(agedCount)
-        writer.writeArray(Array(records)) { $1.encode(into: &$0) }
-        writer.writeArray(Array(absentOrder)) { writer, object in
+        // By position: records are large, and each copy of one counts its references.
+        writer.writeVariable(records.count)
+        for position in records.indices { records[position].encode(into: &writer) }
+        writer.writeArray(absentOrder) { writer, object in
             object.encode(into: &writer)
             writer.writeVariable(absent[object] ?? 0)
         }

@@ -108,7 +108,7 @@ extension OperationWindow {
         let order = clients.sorted {
             if $0.record.madeAtAgeMs != $1.record.madeAtAgeMs { return $0.record.madeAtAgeMs < $1.record.madeAtAgeMs }
             if $0.record.index != $1.record.index { return $0.record.index < $1.record.index }
-            return $0.name.lexicographicallyPrecedes($1.name)
+            return $0.name.bytes.lexicographicallyPrecedes($1.name.bytes)
         }
         for client in order { merged.append(client.name, client.record) }
         return merged

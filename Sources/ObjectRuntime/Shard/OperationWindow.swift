@@ -47,8 +47,12 @@ struct OperationWindow: Sendable, Equatable {
         var result: RecordedResult
     }
 
-    /// Object, API key and key as one byte string.
-    typealias ClientName = [UInt8]
+    /// Object, API key and key as one byte string, hashed in one piece: an array would be hashed byte by byte.
+    struct ClientName: Sendable, Hashable {
+        let bytes: [UInt8]
+
+        func hash(into hasher: inout Hasher) { bytes.withUnsafeBytes { hasher.combine(bytes: $0) } }
+    }
 
     /// In order of id; there are few: edges times their loops.
     var streams: [Stream] = []
@@ -107,7 +111,7 @@ struct OperationWindow: Sendable, Equatable {
         writer.writeRaw(object.canonical)
         writer.writeString(apiKey)
         writer.writeString(key)
-        return writer.bytes
+        return ClientName(bytes: writer.bytes)
     }
 
     /// Whether one more client key is too many. Keys whose time is over do not count: the next entry

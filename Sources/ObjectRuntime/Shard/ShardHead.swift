@@ -82,31 +82,31 @@ extension SessionIndex {
 /// The newest text of each item that recorded results name, in the order in which they are written: the next one
 /// of the same item leans on it. So a head needs no object to be read.
 private struct ResultTexts {
-    private var newest: [ObjectID: [ItemName: JSONText]] = [:]
-
-    func texts(of object: ObjectID) -> (ItemName) -> JSONText? {
-        let known = newest[object]
-        return { known?[$0] }
+    private struct Place: Hashable {
+        var object: ObjectID
+        var item: ItemName
     }
+
+    private var newest: [Place: JSONText] = [:]
 
     mutating func note(_ result: RecordedResult, of object: ObjectID) {
         switch result {
-        case .item(let named): newest[object, default: [:]][named.name] = named.item.value
+        case .item(let named): newest[Place(object: object, item: named.name)] = named.item.value
         case .items(let items):
-            for named in items { newest[object, default: [:]][named.name] = named.item.value }
+            for named in items { newest[Place(object: object, item: named.name)] = named.item.value }
         case .noContent, .settings, .refused: break
         }
     }
 
     mutating func encode(_ result: RecordedResult, of object: ObjectID, into writer: inout ByteWriter) {
         object.encode(into: &writer)
-        result.encode(into: &writer, leaning: texts(of: object))
+        result.encode(into: &writer) { newest[Place(object: object, item: $0)] }
         note(result, of: object)
     }
 
     mutating func read(_ reader: inout ByteReader) throws(DecodingFailure) -> (ObjectID, RecordedResult) {
         let object = try ObjectID(from: &reader)
-        let result = try RecordedResult(from: &reader, leaning: texts(of: object))
+        let result = try RecordedResult(from: &reader) { newest[Place(object: object, item: $0)] }
         note(result, of: object)
         return (object, result)
     }
@@ -130,7 +130,7 @@ extension OperationWindow {
         writer.writeVariable(clientDroppedIndex)
         writer.writeArray(clientOrder) { writer, name in
             guard let record = clients[name] else { preconditionFailure("O10: every key has its record") }
-            writer.writeBytes(name)
+            writer.writeBytes(name.bytes)
             writer.write(record.requestHash)
             writer.writeVariable(record.index)
             writer.writeVariable(record.epoch)
@@ -170,7 +170,7 @@ extension OperationWindow {
     }
 
     private mutating func readClient(_ reader: inout ByteReader, _ texts: inout ResultTexts) throws(DecodingFailure) {
-        let name = try reader.readBytes()
+        let name = ClientName(bytes: try reader.readBytes())
         let requestHash = try reader.readUInt64()
         let (index, epoch) = (try reader.readVariable(), try reader.readVariable())
         let madeAtAgeMs = try reader.readVariable()

@@ -84,7 +84,7 @@ extension ShardState {
             guard let record = window.clients[name] else {
                 preconditionFailure("O10: every key has its record")
             }
-            writer.writeBytes(name)
+            writer.writeBytes(name.bytes)
             writer.write(record.requestHash)
             writer.writeVariable(record.index)
             writer.writeVariable(record.epoch)
@@ -136,7 +136,7 @@ extension ShardState {
     }
 
     private mutating func readClient(_ reader: inout ByteReader, version: UInt8) throws(DecodingFailure) {
-        let name = try reader.readBytes()
+        let name = OperationWindow.ClientName(bytes: try reader.readBytes())
         let requestHash = try reader.readUInt64()
         let index = try reader.readVariable()
         let epoch = version > 1 ? try reader.readVariable() : committedEpoch

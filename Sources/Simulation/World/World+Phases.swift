@@ -176,7 +176,8 @@ extension World {
                     "\(machines[replica.machine].name): \(shard.stage) epoch \(shard.epoch.rawValue) sealed "
                     + "\(shard.sealedTerm.rawValue) commit \(shard.commit.rawValue) last \(shard.lastIndex.rawValue)"
                     + " applied \(shard.appliedThrough.rawValue)" + (shard.isServing ? " serving" : "")
-                    + (shard.holdsLog ? "" : " without log") + shard.pending.map { " \($0)" }.joined()
+                    + (shard.holdsLog ? "" : " without log")
+                    + pendingWork(of: record.shard, replica.machine).map { " \($0)" }.joined()
             }
             lines.append(
                 "shard \(record.shard.rawValue) epoch \(record.epoch.rawValue) owner "
@@ -185,6 +186,11 @@ extension World {
         }
         return lines.joined(separator: "\n  ")
             + (statistics.refusals.first.map { "\n  refused: \($0)" } ?? "")
+    }
+
+    private func pendingWork(of shard: ShardID, _ machine: Int) -> [String] {
+        guard let process = machines[machine].process else { return [] }
+        return process.loops[homeLoop(of: shard, loops: process.loops.count)].pendingWork(of: shard)
     }
 
     private func describe(_ record: ShardRecord) -> String {
