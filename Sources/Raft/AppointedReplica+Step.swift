@@ -45,8 +45,12 @@ extension AppointedReplica {
         let candidate = Candidate(node: message.from, incarnation: message.incarnation)
         if message.term == sealedTerm, sealedOwner == candidate { return true }
         #if PLANTED_BUGS
-        if PlantedBug.isActive(.voteTwice), message.term == sealedTerm { return true }
-        if PlantedBug.isActive(.skipEpochCheck), stage == .following, message.body != .seal {
+        // Whom it serves is noted all the same: without, it would be silent, which is another bug.
+        let isTaken = sealedOwner != nil
+        if PlantedBug.isActive(.voteTwice), message.term == sealedTerm, isTaken { return true }
+        if PlantedBug.isActive(.skipEpochCheck), stage == .following, message.term <= sealedTerm, isTaken,
+            message.body != .seal
+        {
             return true
         }
         #endif
