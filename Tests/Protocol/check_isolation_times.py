@@ -86,7 +86,7 @@ def alike(cluster, one, other, what):
     expect(told is None, f"{what}: {told}")
 
 
-@check("the measurement finds a delay of 40 µs, or what stands clear of the machine's noise, and none in the same thing")
+@check("the measurement finds a delay of 40 µs, or what is clear of the machine's noise, and none in the same thing")
 def _(cluster):
     some = cluster.new_object()
     headers = {"Authorization": rest.bearer(flipped(cluster.key.token))}
