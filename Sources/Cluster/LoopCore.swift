@@ -19,8 +19,8 @@ public final class LoopCore {
     let entropy: SipHash
     /// Where objects rest that are not in memory.
     let store: any ObjectSource
-    private var hibernation: HibernationRounds
-    private var checkpoints: CheckpointRounds
+    var hibernation: HibernationRounds
+    var checkpoints: CheckpointRounds
     var expiry = ExpiryRounds()
     var scrubs = ScrubRounds()
     /// Removed replicas whose objects are leaving the disk. Looked up, or in order of the jobs.
@@ -29,11 +29,11 @@ public final class LoopCore {
     /// Merges that the store is making.
     var mergers: [StoreJob: Merger] = [:]
     /// The journal is longer than it should be: what holds it back is written first.
-    private var journalPressure: [ShardID] = []
+    var journalPressure: [ShardID] = []
     var lifetimes: [ClassName: UInt64] = [:]
 
     var view: ClusterView?
-    private var lease = Deadline.passed
+    var lease = Deadline.passed
     var replicas: [ShardID: ShardReplica] = [:]
     /// The shards of `replicas`, rising: whatever iterates does so in this order.
     var shardOrder: [ShardID] = []
@@ -51,15 +51,10 @@ public final class LoopCore {
     var awake: [ShardReplica] = []
     /// Newest send seen of each edge loop: copies and latecomers are not executed (O11).
     private var newestSend: [Origin: UInt64] = [:]
-    private var isDraining = false
-    private var hasReportedDrain = false
+    var isDraining = false
+    var hasReportedDrain = false
     private var rejected: UInt64 = 0
-    private var lastAliveMs: UInt64 = 0
-    private var lastAgedMs: UInt64 = 0
-    /// Zero while there is a lease.
-    private var nextListenMs: UInt64 = 0
-    private var lastUsageMs: UInt64 = 0
-    private var lastLoadsMs: UInt64 = 0
+    var rounds = LoopRounds()
     /// The raw clock of the input at hand, in milliseconds.
     var nowMs: UInt64 = 0
     private(set) var clocks = Clocks.zero
@@ -225,88 +220,6 @@ public final class LoopCore {
         guard sequence > newest else { return false }
         newest = sequence
         return true
-    }
-
-    // MARK: - Time
-
-    private func tick(now: Clocks) {
-        for replica in awake {
-            replica.tick(now: now)
-            mark(replica)
-        }
-        if settings.hibernateAfterMs > 0 { hibernation.tick(shardOrder, replicas, nowMs: nowMs) }
-        checkpoints.tick(shardOrder, replicas, pressed: journalPressure, nowMs: nowMs) { mark($0) }
-        if !erasures.isEmpty { eraseAgain() }
-        findExpired(now: now)
-        advanceMerges()
-        feedSnapshots()
-        beginScrubs(now: now)
-        router.tick(nowMs: nowMs)
-        hub.tick(nowMs: nowMs)
-        listenIfCutOff(now: now)
-        ageEventHistories()
-        reportUsage()
-        reportLoads()
-        if isDraining, !hasReportedDrain, router.pendingCount == 0,
-            shardOrder.allSatisfy({ replicas[$0]?.isDrained ?? true })
-        {
-            hasReportedDrain = true
-            effects.toNode.append(.drained(loop: loop))
-        }
-        if nowMs >= lastAliveMs + 100 {
-            lastAliveMs = nowMs
-            effects.toNode.append(.alive(loop: loop))
-        }
-    }
-
-    /// Without a lease this node may be cut off, or the cluster has no placement leader only (O5): feeds find
-    /// out by asking.
-    private func listenIfCutOff(now: Clocks) {
-        guard lease.isOverForHolder(now) else {
-            nextListenMs = 0
-            return
-        }
-        guard nowMs >= nextListenMs else { return }
-        nextListenMs = nowMs + settings.requestDeadlineMs
-        hub.listenAgain()
-    }
-
-    /// What listeners missed is kept for one to two of these intervals.
-    private func ageEventHistories() {
-        // A new process has its first interval whole: what it found in the store is not old for having been there.
-        if lastAgedMs == 0 { lastAgedMs = nowMs }
-        guard nowMs >= lastAgedMs + Listeners.lingerMs else { return }
-        lastAgedMs = nowMs
-        for shard in shardOrder { replicas[shard]?.state.ageEventHistory() }
-        hub.forgetMessages()
-    }
-
-    /// Without quotas nobody wants to know.
-    private func reportUsage() {
-        guard !quotas.limited.isEmpty, nowMs >= lastUsageMs + NodeCore.usageIntervalMs else { return }
-        let loads = usage(intervalMs: nowMs - lastUsageMs)
-        lastUsageMs = nowMs
-        effects.toNode.append(.usage(loop: loop, loads))
-    }
-
-    private func reportLoads() {
-        guard nowMs >= lastLoadsMs + 1_000 else { return }
-        let elapsedMs = nowMs - lastLoadsMs
-        lastLoadsMs = nowMs
-        let loads = shardOrder.compactMap { replicas[$0]?.takeLoad(elapsedMs: elapsedMs) }
-        effects.toNode.append(.loads(loop: loop, loads))
-    }
-
-    /// What snapshots of this node may send in a tick, evenly to those that are being sent.
-    private func feedSnapshots() {
-        guard settings.raft.limitsSnapshotRate else { return }
-        let fed = shardOrder.compactMap { replicas[$0] }.filter(\.work.hasOffer)
-        guard !fed.isEmpty else { return }
-        let bytes = settings.snapshotBytesPerSecond * Int(settings.tickMs) / 1_000 / settings.loops / fed.count
-        for replica in fed {
-            replica.raft.addSnapshotBudget(bytes: bytes)
-            mark(replica)
-        }
     }
 
     // MARK: - Effects
