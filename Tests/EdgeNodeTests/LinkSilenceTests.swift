@@ -1,21 +1,73 @@
 import Glibc
 import NIOCore
+import NIOEmbedded
 import NIOPosix
+import Raft
 import Testing
 
+@testable import Cluster
 @testable import EdgeNode
 
-/// A link to a machine that has lost its power, or its network.
+/// A link to a machine that has lost its power, or its network, and one that somebody opens and says nothing on.
 struct LinkSilenceTests {
-    /// The rest is the system's: nothing that is sent is acknowledged, and it gives up.
-    @Test func theSystemGivesUpAPeerThatVanished() async throws {
-        let group = MultiThreadedEventLoopGroup.singleton
-        let server = try await ServerBootstrap(group: group).bind(host: "127.0.0.1", port: 0).get()
-        let address = try #require(server.localAddress)
-        let link = try await PeerLink.bootstrap(on: group.next()).connect(to: address).get()
-        let patience = try await link.getOption(.tcpOption(.init(rawValue: TCP_USER_TIMEOUT))).get()
-        #expect(patience == 5_000)
-        try await link.close()
+    private final class Receptionist: PeerReceiverOwner {
+        var rejections: [LinkRejection.Cause] = []
+
+        func greet(_ hello: PeerHello, _ proof: PeerProof) -> PeerHelloAnswer {
+            PeerHelloAnswer(verdict: .welcome, clusterID: 7, nodeID: NodeID(rawValue: 2))
+        }
+        func opened(_ hello: PeerHello, _ proof: PeerProof, _ channel: any Channel) {}
+        func closed(_ hello: PeerHello, _ channel: any Channel) {}
+        func received(_ messages: [PeerMessage], from hello: PeerHello, _ proof: PeerProof, on channel: any Channel) {}
+        func rejected(_ rejection: LinkRejection) { rejections.append(rejection.cause) }
+    }
+
+    /// The rest is the system's: nothing that is sent is acknowledged, no question answered, and it gives up.
+    @Test func theSystemGivesUpAPeerThatVanishedAtBothEnds() async throws {
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        let accepted = loop.makePromise(of: (any Channel).self)
+        let server = try await ServerBootstrap(group: loop)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try PeerSocket.configure(channel, owner: Receptionist(), security: nil)
+                    accepted.succeed(channel)
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        let dialed = try await PeerSocket.dialing(on: loop).connect(to: try #require(server.localAddress)).get()
+        for end in [dialed, try await accepted.futureResult.get()] {
+            #expect(try await end.getOption(.tcpOption(.init(rawValue: TCP_USER_TIMEOUT))).get() == 5_000)
+            #expect(try await end.getOption(.socketOption(.so_keepalive)).get() == 1)
+            #expect(try await end.getOption(.tcpOption(.init(rawValue: TCP_KEEPIDLE))).get() == 10)
+            #expect(try await end.getOption(.tcpOption(.init(rawValue: TCP_KEEPINTVL))).get() == 5)
+            #expect(try await end.getOption(.tcpOption(.tcp_nodelay)).get() == 1)
+        }
+        try await dialed.close()
         try await server.close()
+    }
+
+    @Test func whoeverSaysNoHelloIsClosed() throws {
+        let receptionist = Receptionist()
+        let channel = EmbeddedChannel()
+        try PeerSocket.configure(channel, owner: receptionist, security: nil)
+        try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
+        channel.embeddedEventLoop.advanceTime(by: .seconds(PeerReceiver.helloSecondsMax - 1))
+        #expect(channel.isActive)
+        channel.embeddedEventLoop.advanceTime(by: .seconds(1))
+        #expect(!channel.isActive)
+        #expect(receptionist.rejections == [.silent])
+    }
+
+    @Test func whoHasSaidHelloMayBeSilent() throws {
+        let receptionist = Receptionist()
+        let channel = EmbeddedChannel()
+        try PeerSocket.configure(channel, owner: receptionist, security: nil)
+        try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
+        let hello = PeerHello(role: .node, clusterID: 7, nodeID: NodeID(rawValue: 1), nonce: 9)
+        try channel.writeInbound(channel.allocator.buffer(bytes: hello.encode()))
+        channel.embeddedEventLoop.advanceTime(by: .hours(1))
+        #expect(channel.isActive)
+        #expect(receptionist.rejections.isEmpty)
+        try channel.close().wait()
     }
 }

@@ -20,6 +20,8 @@ struct LinkRejection: Error, Equatable {
         case olderProcess = "older_process"
         /// Not what a peer says.
         case malformed
+        /// Nothing, for so long that nobody may be there.
+        case silent
     }
 
     var cause: Cause

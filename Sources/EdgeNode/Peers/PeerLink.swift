@@ -1,6 +1,5 @@
 import Binary
 import Cluster
-import Glibc
 import NIOCore
 import NIOPosix
 import Raft
@@ -49,10 +48,6 @@ final class PeerLink {
     private static let earlyMax = 16
     /// A peer that reads nothing for long is cut off; the log brings it up to date afterwards.
     static let unsentBytesMax = 2 * PeerMessage.frameBytesMax
-    /// A peer whose system acknowledges nothing, or takes nothing, for so long has vanished. Frames need no answer that
-    /// would tell, and by default the system tries for a quarter of an hour, at last every two minutes: so long a link
-    /// could stay dumb after a partition has healed. Three leases: who is merely slow keeps its link.
-    static let unacknowledgedMsMax = 5_000
 
     init(
         address: String, to expected: NodeID?, loop: EventLoop, terms: Terms,
@@ -70,19 +65,12 @@ final class PeerLink {
     func open() {
         guard !isClosed, let (host, port) = splitAddress(address) else { return }
         let bound = NIOLoopBound(self, eventLoop: loop)
-        Self.bootstrap(on: loop)
+        PeerSocket.dialing(on: loop)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try bound.value.prepare(channel) }
             }
             .connect(host: host, port: port)
             .whenFailure { _ in bound.value.retry() }
-    }
-
-    static func bootstrap(on loop: any EventLoop) -> ClientBootstrap {
-        ClientBootstrap(group: loop)
-            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .channelOption(.tcpOption(.init(rawValue: TCP_USER_TIMEOUT)), value: .init(unacknowledgedMsMax))
-            .connectTimeout(.milliseconds(1_000))
     }
 
     private func prepare(_ channel: any Channel) throws {

@@ -21,6 +21,9 @@ final class PeerReceiver: ChannelInboundHandler {
     private var reader = FrameReader()
     private var hello: PeerHello?
     private var isRejected = false
+    private var helloDeadline: Scheduled<Void>?
+    /// From the connection to the hello, TLS included: whoever says nothing keeps no socket.
+    static let helloSecondsMax: Int64 = 15
 
     init(owner: PeerReceiverOwner, own: PeerIdentity?) {
         self.owner = owner
@@ -28,14 +31,23 @@ final class PeerReceiver: ChannelInboundHandler {
         proof = own == nil ? .plain : nil
     }
 
+    func handlerAdded(context: ChannelHandlerContext) {
+        let bound = context.loopBound
+        let receiver = NIOLoopBound(self, eventLoop: context.eventLoop)
+        helloDeadline = context.eventLoop.scheduleTask(in: .seconds(Self.helloSecondsMax)) {
+            receiver.value.reject(.silent, "it has said nothing", bound.value)
+        }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        helloDeadline?.cancel()
+    }
+
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if let own, let handshake = event as? TLSHandshakeCompleted {
             certificate = handshake.peerCertificate
             proof = PeerProof(own: own, peer: certificate)
-            if proof != nil {
-            } else {
-                reject(.noIdentity, "the certificate names no node", context)
-            }
+            if proof == nil { reject(.noIdentity, "the certificate names no node", context) }
         }
         if let change = event as? AuthoritiesChanged, let certificate, !change.vouch(for: certificate) {
             reject(.formerAuthority, "no authority vouches for its certificate any more", context)
@@ -75,6 +87,7 @@ final class PeerReceiver: ChannelInboundHandler {
                 cause: cause, peer: name(hello, context), reason: "it is refused: \(answer.verdict)")
         }
         self.hello = hello
+        helloDeadline?.cancel()
         owner.opened(hello, proof, context.channel)
     }
 

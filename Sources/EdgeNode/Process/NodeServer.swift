@@ -193,10 +193,7 @@ enum NodeServer {
         _ node: NodeShared, group: MultiThreadedEventLoopGroup, configuration: NodeConfiguration
     ) throws {
         try bind(configuration.peer, group: group, node: node) { loop, channel in
-            if let security = node.peerSecurity {
-                try channel.pipeline.syncOperations.addHandler(security.acceptingHandler())
-            }
-            try channel.pipeline.syncOperations.addHandler(PeerReceiver(owner: loop, own: node.peerSecurity?.own))
+            try PeerSocket.configure(channel, owner: loop, security: node.peerSecurity)
         }
         try bind(configuration.client, group: group, node: node) { loop, channel in
             try loop.http?.configureClientChannel(channel)
