@@ -86,13 +86,13 @@ public struct SimulationProgram {
         }
         guard let first, let failure = first.failure else {
             surroundings.print("seed \(options.recipe.seed) does not fail: there is nothing to make small")
-            return ExitCode.clean
+            return options.plantedBug == nil ? ExitCode.clean : ExitCode.bugNotFound
         }
         surroundings.print(first.description)
         let minimizer = Minimizer(
             first, trialsMax: trialsMax, plantedBug: options.plantedBug, runner: runner, print: surroundings.print)
         _ = minimizer.shrink()
-        return ExitCode.of(failure.kind)
+        return options.plantedBug == nil ? ExitCode.of(failure.kind) : ExitCode.clean
     }
 
     /// Activates a planted bug in this process; false if this build does not have it.

@@ -130,6 +130,14 @@ private struct JudgedRunner: RecipeRunner {
         for wrong in ["", "3-1", "a", "1,,2", "-1", "1-2-3"] { #expect(NumberList.numbers(in: wrong) == nil) }
     }
 
+    @Test func `last as long as their text says`() {
+        var recipe = Recipe(seed: 7)
+        for milliseconds in 1...3_000 as ClosedRange<UInt64> {
+            recipe.milliseconds = milliseconds
+            #expect(Double(recipe.secondsText).map { Recipe(seed: 7, seconds: $0) } == recipe)
+        }
+    }
+
     @Test func `of which nothing is left out run as their seed does`() {
         let drawn = Swarm(recipe: Recipe(seed: 5))
         #expect(drawn == Swarm(seed: 5, safetyNs: 20_000_000_000))

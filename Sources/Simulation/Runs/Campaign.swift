@@ -5,7 +5,7 @@ final class Campaign {
     private let surroundings: SimulationProgram.Surroundings
     private let startNs: UInt64
     private var asked: UInt64 = 0
-    private var tally = Tally()
+    private var tally = CampaignTally()
     private var isBugFound = false
     private var toldNs: UInt64
 
@@ -64,7 +64,7 @@ final class Campaign {
 }
 
 /// Sums over many runs.
-struct Tally {
+struct CampaignTally {
     private var seeds = 0
     private var failed: [(seed: UInt64, kind: Failure.Kind)] = []
     private var virtualNs: UInt64 = 0
@@ -89,8 +89,8 @@ struct Tally {
     func progress(realNs: UInt64) -> String {
         let hours = Double(virtualNs) / 3_600e9
         let minutes = Double(max(realNs, 1)) / 60e9
-        return "\(seeds) seed\(seeds == 1 ? "" : "s"), \(verdict); \(Tally.text(hours, places: 3)) simulated hours in "
-            + "\(Tally.text(minutes, places: 1)) minutes: \(Tally.text(hours / minutes, places: 2)) "
+        return "\(seeds) seed\(seeds == 1 ? "" : "s"), \(verdict); \(CampaignTally.text(hours, places: 3)) simulated hours in "
+            + "\(CampaignTally.text(minutes, places: 1)) minutes: \(CampaignTally.text(hours / minutes, places: 2)) "
             + "simulated hours per real minute"
     }
 

@@ -15,7 +15,7 @@ public struct Recipe: Hashable, Sendable, CustomStringConvertible {
 
     public init(seed: UInt64, seconds: Double = 20) {
         self.seed = seed
-        milliseconds = UInt64(seconds * 1_000)
+        milliseconds = UInt64((seconds * 1_000).rounded())
     }
 
     /// All that `without` knows.
