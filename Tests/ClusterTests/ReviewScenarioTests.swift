@@ -221,6 +221,30 @@ struct BadPeerTests {
         #expect(core.flush(now: .zero).toAddresses.contains { $0.0 == "a:1" })
     }
 
+    /// The others have formed the cluster, and then left it out, since it had not registered: they do with fewer voters.
+    @Test func aFirstMemberThatTheOthersLeftOutAsksAgain() throws {
+        let founder = node(.bootstrap(initialNodes: 3, shards: 1, leaseDurationMs: 2_000))
+        for id in [5, 8] as [UInt64] {
+            founder.step(.message(from: NodeID(rawValue: id), .join(request(id, "n\(id)"))), now: .zero)
+        }
+        founder.step(.tick, now: .zero)
+        var logs = RecoveredLogs()
+        for record in founder.flush(now: .zero).persist?.records ?? [] { try logs.visit(record) }
+        try logs.finish()
+        let core = NodeCore(
+            identity: TestNode.identity(7, nonce: 1009), membership: .join([]), recovered: logs,
+            settings: NodeSettings(), seed: 2, now: .zero)
+        #expect(core.identity.nodeID == NodeID(rawValue: 8))
+        #expect(core.placement?.configuration.isMember(NodeID(rawValue: 8)) == true)
+        func asks(atMs nowMs: UInt64) -> [NodeID] {
+            let now = Clocks(bootNs: nowMs * 1_000_000, rawNs: nowMs * 1_000_000, wallMs: nowMs)
+            core.step(.tick, now: now)
+            return core.flush(now: now).messages.filter { if case .join = $0.message { true } else { false } }.map(\.to)
+        }
+        #expect(asks(atMs: NodeCore.firstMemberPatienceMs - 500).isEmpty)
+        #expect(asks(atMs: NodeCore.firstMemberPatienceMs).contains(NodeID(rawValue: 5)))
+    }
+
     /// Invited without an address to join by, when no first member is left.
     @Test func anInvitedNodeAsksThoseWhoHaveIntroducedThemselves() throws {
         let founder = node(.bootstrap(initialNodes: 1, shards: 1, leaseDurationMs: 2_000))

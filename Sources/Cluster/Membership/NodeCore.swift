@@ -17,6 +17,8 @@ public final class NodeCore {
     /// Members that have introduced themselves to this node, which is none yet.
     private var introducers: [NodeID] = []
     private static let introducersMax = 32
+    /// How long a first member waits to hear of a leader before it asks to be taken in like any other node.
+    static let firstMemberPatienceMs: UInt64 = 5_000
     /// The genesis that is on its way to the disk; the node is formed when it is there.
     private var forming: (genesis: Genesis, batch: BatchID?)?
 
@@ -305,7 +307,7 @@ public final class NodeCore {
     }
 
     private func askToJoin(nowMs: UInt64) {
-        guard formation != nil || isOutside else { return }
+        guard formation != nil || isOutside(nowMs: nowMs) else { return }
         let request = joinRequest
         for address in formation?.addressesToAsk(nowMs: nowMs) ?? [] {
             effects.toAddresses.append((address, .join(request)))
@@ -321,12 +323,14 @@ public final class NodeCore {
 
     /// Nobody leads this node, and it was never registered. Its own log may say that it listens, by an entry that was
     /// lost with the leader who took it in.
-    private var isOutside: Bool {
+    private func isOutside(nowMs: UInt64) -> Bool {
         guard let placement, !placement.configuration.isEmpty else { return placement != nil }
-        guard placement.leader == nil, let state else { return false }
-        // A first member belongs by the genesis.
-        return !state.genesis.members.contains { $0.node == identity.nodeID }
-            && state.registry.record(of: identity.nodeID) == nil
+        guard placement.leader == nil, let state, state.registry.record(of: identity.nodeID) == nil else {
+            return false
+        }
+        // A first member belongs by the genesis; but the others may have begun without it, and do with fewer voters.
+        let isFirst = state.genesis.members.contains { $0.node == identity.nodeID }
+        return !isFirst || nowMs >= startedAt.rawNs / 1_000_000 + NodeCore.firstMemberPatienceMs
     }
 
     /// Every loop has been heard of lately: the node as a whole is alive (O2).

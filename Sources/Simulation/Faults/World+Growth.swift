@@ -62,6 +62,15 @@ extension World {
             .endOfFault(.drain(node: node)), afterNs: 500_000_000 + random.exponential(meanNs: 3_000_000_000))
     }
 
+    /// What an operator orders may be lost with the leader that heard it, so he looks and orders again.
+    func endDrain(of node: NodeID) {
+        guard let machine = machines.first(where: { $0.nodeID == node }), machine.isInService, !machine.isLeaving,
+            newestView?.state?.registry.isDraining(node) ?? true
+        else { return }
+        setStanding(.active, of: node)
+        schedule(.endOfFault(.drain(node: node)), afterNs: World.departureRoundNs)
+    }
+
     /// Any live node may be told to take over; the owner may decline.
     private func orderMove() {
         guard let state = newestView?.state else { return }

@@ -10,6 +10,13 @@ struct Damage {
     var isNoticed = false
 }
 
+/// A shard, by its home, has its replicas again; the machine's disk may keep what was damaged for as long as it is down,
+/// or full, and find it once more at its next start.
+struct ReplacedDamage: Hashable {
+    var home: UInt16
+    var machine: Int
+}
+
 /// Disks that lose what they had (O9): a log, an object of the store, or everything. The world sees to it that at most
 /// one replica of a shard is concerned at a time; more than that no cluster is built to bear.
 extension World {
@@ -102,7 +109,21 @@ extension World {
                     && !machines[damage.machine].store.damagedShards.contains {
                         ShardID(rawValue: $0).homeNumber == home
                     }
-            if isOver { damages[home] = nil }
+            guard isOver else { continue }
+            if damage.isNoticed { replacedDamages.insert(ReplacedDamage(home: home, machine: damage.machine)) }
+            damages[home] = nil
+        }
+        replacedDamages = replacedDamages.filter { !isGone($0) }
+    }
+
+    /// The machine has a whole replica of the shard again: if that is lost, something has damaged it.
+    private func isGone(_ replaced: ReplacedDamage) -> Bool {
+        let machine = machines[replaced.machine]
+        let homes = machine.store.damagedShards.map { ShardID(rawValue: $0).homeNumber }
+        guard machine.lostGroup?.shard?.homeNumber != replaced.home, !homes.contains(replaced.home) else { return false }
+        let shards = newestView?.state?.table.records.map(\.shard).filter { $0.homeNumber == replaced.home } ?? []
+        return shards.contains { shard in
+            inspections(of: shard).contains { $0.machine == replaced.machine && $0.shard.holdsLog }
         }
     }
 
@@ -110,11 +131,11 @@ extension World {
 
     func noticeLoss(of shard: ShardID, _ machine: Int) {
         statistics.storage.losses += 1
-        guard damages[shard.homeNumber]?.machine == machine else {
-            return fail(
-                .correctness, "O9: \(machines[machine].name) has lost shard \(shard), and nothing damaged it")
+        if damages[shard.homeNumber]?.machine == machine {
+            damages[shard.homeNumber]?.isNoticed = true
+        } else if !replacedDamages.contains(ReplacedDamage(home: shard.homeNumber, machine: machine)) {
+            fail(.correctness, "O9: \(machines[machine].name) has lost shard \(shard), and nothing damaged it")
         }
-        damages[shard.homeNumber]?.isNoticed = true
     }
 
     /// At a start. A log that was lost is remembered from now on by the disk itself.

@@ -288,7 +288,7 @@ extension World {
             machines[machine].turnDelayNs = 0
         case .fullDisk(let machine): makeRoom(machine)
         case .slowLink(let from, let to): network.setExtraDelay(from: from, to: to, ns: 0)
-        case .drain(let node): setStanding(.active, of: node)
+        case .drain(let node): endDrain(of: node)
         case .lateFence(let owner, let leader): endLateFence(owner: owner, leader: leader)
         case .clock(let machine):
             let drift = plan.driftPpm[machine]
@@ -315,7 +315,7 @@ extension World {
         network.healAll()
         network.quality = VirtualNetwork.Quality()
         for machine in machines where machine.isInService && !machine.isLeaving {
-            setStanding(.active, of: machine.nodeID)
+            endDrain(of: machine.nodeID)
         }
         findDamage()
         for machine in machines.indices {

@@ -167,7 +167,7 @@ extension World {
         }
         for node in newestView?.state?.registry.nodes ?? [] {
             let runs = node.live.map { String($0.incarnation.rawValue) }
-            lines.append("registry: \(node.name) newest \(node.incarnation.rawValue) live \(runs)")
+            lines.append("registry: \(node.name) \(node.standing) newest \(node.incarnation.rawValue) live \(runs)")
         }
         for record in newestView?.state?.table.records ?? [] {
             let replicas = inspections(of: record.shard).map { replica in

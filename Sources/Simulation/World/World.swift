@@ -33,6 +33,7 @@ final class World {
     var statistics = WorldStatistics()
     /// Replicas whose log or state was damaged, by home: at most one of each, until it has been replaced.
     var damages: [UInt16: Damage] = [:]
+    var replacedDamages: Set<ReplacedDamage> = []
     /// Clients go on asking.
     var isLoadOn = false
     /// Counts the steps of one machine's disk, and ends it at one of them.
