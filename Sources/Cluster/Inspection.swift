@@ -40,6 +40,24 @@ extension LoopCore {
     /// Which attachment a socket of this loop's feeds has, once it is connected (O15).
     public func attachment(of socket: SocketID) -> Attachment? { hub.sessions[socket]?.attachment }
 
+    /// How far this loop's feed of the object is, in words for a person.
+    public func feedState(of object: ObjectID) -> String? {
+        hub.feeds.keys.sorted().compactMap { hub.feeds[$0] }.first { $0.object == object }.map { feed in
+            "feed \(feed.address.number) epoch \(feed.epoch) cursor \(feed.cursor.map { "\($0)" } ?? "none")"
+                + (feed.isListening ? " asks" : "") + (feed.isCutOff ? " is cut off" : "") + " sockets "
+                + feed.sessions.map { "\($0.socket.number) \($0.phase)" + ($0.isGone ? " gone" : "") }
+                .joined(separator: ", ")
+        }
+    }
+
+    /// Whom the owner tells, in words for a person.
+    public func listenerState(of object: ObjectID, in shard: ShardID) -> String? {
+        replicas[shard].map { replica in
+            replica.listeners[object].map { "\($0.incarnation) feed \($0.feed.number) told \($0.told)" }
+                .joined(separator: ", ")
+        }
+    }
+
     /// Whether the state here has that item, dead or alive.
     public func holds(_ item: ItemName, of object: ObjectID, in shard: ShardID) -> Bool {
         guard let replica = replicas[shard], replica.raft.holdsLog else { return false }

@@ -101,6 +101,29 @@ struct SocketReviewTests {
         #expect(cluster.counts(at: fresh) == [1])
     }
 
+    /// Its feed asks for the seat of another socket when the owner dies: nobody answers that, nor asks again.
+    @Test func aSocketWhoseFeedAsksForSeatsWhileTheOwnerChangesIsNotLeftDeafO14() throws {
+        let setting = try Setting()
+        let cluster = setting.cluster
+        let sockets = [setting.first, setting.second].map { cluster.connect(at: $0) }
+        for socket in sockets { cluster.send(.ping, over: socket) }
+        cluster.loses = { letter in
+            if case .execute = letter.message { return true }
+            return false
+        }
+        let waiting = [setting.first, setting.second].map { cluster.open(at: $0) }
+        cluster.crash(setting.owner)
+        cluster.bury(setting.owner)
+        cluster.advance(ms: 12_000)
+        cluster.loses = { _ in false }
+        let owner = try #require(cluster.owner())
+        let place = try #require(sockets.firstIndex { $0.node != owner })
+        #expect(setting.closing(waiting[place]) == 1013)
+        #expect(cluster.run(.addOne(), at: owner)?.applied == .yes)
+        cluster.advance(ms: 1_000)
+        #expect(setting.closing(sockets[place]) == 1013 || cluster.counts(at: sockets[place]) == [1])
+    }
+
     /// Its shard was emptied of another object meanwhile, unwatched: that is no gap to who has listened all the time.
     @Test func theFirstEventOfAnObjectReachesASocketThatHasJustConnectedO14() throws {
         let setting = try Setting()

@@ -372,7 +372,8 @@ struct SocketHub {
         for number in feeds.keys.sorted() {
             guard let feed = feeds[number] else { continue }
             let record = state.table.shard(forKey: feed.object.key.rawValue)
-            if record.epoch > feed.epoch, record.owner != nil, !feed.isListening { listen(feed) }
+            // Also one that asks for seats: without an answer it must not take itself for one that hears.
+            if record.epoch > feed.epoch, record.owner != nil { listen(feed) }
         }
     }
 

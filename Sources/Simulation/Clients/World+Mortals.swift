@@ -32,7 +32,7 @@ extension World {
     var livingMortal: String? {
         guard !plan.faults.kinds.contains(.jumpWall), let state = newestView?.state else { return nil }
         return mortals.first { name in
-            let id = ObjectID(project: "p", objectClass: "c", id: name, hashKey: state.genesis.hashKey)
+            guard let id = objectID(named: name) else { return false }
             let shard = state.table.shard(forKey: id.key.rawValue).shard
             return machines.contains { machine in
                 machine.process?.loops.contains { $0.holds(ItemName("breath"), of: id, in: shard) } ?? false

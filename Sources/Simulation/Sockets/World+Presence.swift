@@ -39,19 +39,38 @@ extension World {
         return "talker \(talker.number) on \(ledger.names[talker.object]) at "
             + "\(socket.map { machines[$0.machine].name } ?? "none") socket \(socket?.id.number ?? 0) held "
             + "\(socket?.isHeld == true) ready \(socket?.isReady == true) as \(talker.connection ?? "nobody") "
-            + "\(talker.presence) awaits \(talker.awaited ?? 0) \(ledger.count(of: talker.object)) events \(socket.map { "\($0.hearing)" } ?? "")"
+            + "\(talker.presence) awaits \(talker.awaited ?? 0) \(ledger.count(of: talker.object)) events "
+            + "\(socket.map { "\($0.hearing)" } ?? "")" + feeds(of: ledger.names[talker.object])
+    }
+
+    /// What every node has to do with the object's events.
+    private func feeds(of name: String) -> String {
+        guard let id = objectID(named: name), let shard = shard(named: name) else { return "" }
+        return machines.map { machine in
+            guard let process = machine.process else { return "" }
+            let loop = process.loops[homeLoop(of: shard, loops: process.loops.count)]
+            return "\n  \(machine.name): \(loop.feedState(of: id) ?? "no feed"); shard \(shard) tells "
+                + (loop.listenerState(of: id, in: shard) ?? "nobody")
+        }.joined()
     }
 
     /// I4, to the end, and presence: lists that say exactly who is there.
     func checkSockets() {
         guard !talkers.isEmpty else { return }
+        listenToTheEnd()
+        // Who was told of a gap meanwhile does not know any more what it has said.
+        settleTalkers()
+        listenToTheEnd()
+        checkNames()
+        for object in ledger.names.indices where failure == nil { checkPresence(of: object) }
+    }
+
+    private func listenToTheEnd() {
         let limitNs = nowNs + World.healLimitNs
         while failure == nil, let deaf = deafTalker {
             guard nowNs < limitNs else { return fail(.liveness, "I4: a socket lacks events: \(describe(deaf))") }
             run(untilNs: nowNs + 20_000_000)
         }
-        checkNames()
-        for object in ledger.names.indices where failure == nil { checkPresence(of: object) }
     }
 
     /// One that still lacks an event.

@@ -76,11 +76,15 @@ extension World {
         shard(named: workload.objects[object].name)
     }
 
+    func objectID(named name: String) -> ObjectID? {
+        newestView?.state.map {
+            ObjectID(project: "p", objectClass: "c", id: name, hashKey: $0.genesis.hashKey)
+        }
+    }
+
     func shard(named name: String) -> ShardID? {
-        guard let state = newestView?.state else { return nil }
-        let id = ObjectID(
-            project: "p", objectClass: "c", id: name, hashKey: state.genesis.hashKey)
-        return state.table.shard(forKey: id.key.rawValue).shard
+        guard let table = newestView?.state?.table, let id = objectID(named: name) else { return nil }
+        return table.shard(forKey: id.key.rawValue).shard
     }
 
     func machineOfOwner(ofObject object: Int) -> Int? {
