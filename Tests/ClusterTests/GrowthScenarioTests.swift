@@ -215,7 +215,12 @@ struct GrowthScenarioTests {
         #expect(isHandedOver && now.replicas.sorted() == target && now.replicaSet.isSettled, "\(now)")
     }
 
-    @Test func aReplicaThatWasAwayForLongGetsASnapshot() throws {
+    @Test func aReplicaThatWasAwayForLongGetsASnapshot() throws { try catchUpBySnapshot(losing: 0) }
+
+    /// The next snapshot takes the place of the one before, also if somebody is still fed from that.
+    @Test func whoWasFedFromASnapshotThatIsGoneGetsAnother() throws { try catchUpBySnapshot(losing: 3) }
+
+    private func catchUpBySnapshot(losing snapshots: Int) throws {
         let cluster = TestCluster.serving {
             $0.checkpointIntervalMs = 100
             $0.logTailBytes = 1 << 10
@@ -224,6 +229,7 @@ struct GrowthScenarioTests {
         let away = cluster.other(than: try #require(cluster.owner()))
         cluster.crash(away)
         for round in 2...6 { addRound(round, cluster) }
+        for node in cluster.nodes { node.snapshotsToLose = snapshots }
         try cluster.restart(away, nonce: 4_001)
         let isEqual = cluster.advance(upToMs: 10_000) {
             cluster.nodes[away].lease != nil && (try? areReplicasEqual(cluster)) == true

@@ -12,7 +12,14 @@ extension LoopCore {
             with(job) { if $0.work.making == job { $0.madeSnapshot(offer) } }
         case .readSnapshot(let shard, let message):
             // As late as any message may be.
-            if replicas[shard] != nil { effects.messages.append(Outgoing(to: message.to, message: .shard(shard, message))) }
+            guard replicas[shard] != nil else { return }
+            effects.messages.append(Outgoing(to: message.to, message: .shard(shard, message)))
+        case .lostSnapshot(let shard, let hash):
+            // Another one has taken its place, say. Who was fed from it begins anew.
+            if let replica = replicas[shard] {
+                replica.raft.withdrawSnapshot(contentHash: hash)
+                mark(replica)
+            }
         case .staged(let job, let isIntact):
             with(job) { if $0.work.staging?.job == job { $0.staged(isIntact: isIntact) } }
         case .installed(let job, let stored):

@@ -62,7 +62,7 @@ public enum StoreRequest: Sendable {
     case erase(StoreJob, ShardID, ClosedRange<UInt64>)
     /// A file of the stored state: `madeSnapshot`.
     case makeSnapshot(StoreJob, ShardID)
-    /// The message is a chunk without its bytes: `readSnapshot` brings them.
+    /// The message is a chunk without its bytes: `readSnapshot` brings them, or `lostSnapshot` says that they are gone.
     case readSnapshot(ShardID, Message)
     case releaseSnapshots(ShardID)
     /// Bytes of a snapshot that is being received.
@@ -108,6 +108,8 @@ public enum StoreResult: Sendable {
     case failed(StoreJob)
     case madeSnapshot(StoreJob, SnapshotOffer)
     case readSnapshot(ShardID, Message)
+    /// The file that was to be read is gone, or damaged.
+    case lostSnapshot(ShardID, contentHash: UInt64)
     case staged(StoreJob, isIntact: Bool)
     case installed(StoreJob, StoredReplica)
     case due(StoreJob, [ExpiryCursor])

@@ -248,8 +248,11 @@ final class NodeStore: @unchecked Sendable {
             switch request {
             case .makeSnapshot(let job, let shard): try makeSnapshot(job, shard, answer)
             case .readSnapshot(let shard, let message):
-                // What cannot be read is a message that was lost.
-                if let filled = files.fill(message) { answer(.readSnapshot(shard, filled)) }
+                if let filled = files.fill(message) {
+                    answer(.readSnapshot(shard, filled))
+                } else if let range = message.missingBytes {
+                    answer(.lostSnapshot(shard, contentHash: range.contentHash))
+                }
             case .releaseSnapshots(let shard): files.release(shard)
             case .stage(let shard, let part): try files.stage(shard, part)
             case .finishStaging(let job, _, let hash): answer(.staged(job, isIntact: files.finish(hash)))

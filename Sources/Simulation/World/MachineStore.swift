@@ -196,7 +196,10 @@ final class MachineStore {
                         position: replica.position, payload: replica.payload,
                         totalBytes: UInt64(made.bytes.count), contentHash: made.hash)), to: loop)
         case .readSnapshot(let shard, let message):
-            guard let range = message.missingBytes, let offer = offers[range.contentHash] else { return }
+            guard let range = message.missingBytes else { return }
+            guard let offer = offers[range.contentHash] else {
+                return answerOfFile(.lostSnapshot(shard, contentHash: range.contentHash), to: loop)
+            }
             var filled = message
             let start = Int(range.offset)
             filled.fill(with: Array(offer.bytes[start..<start + range.byteCount]))
@@ -278,7 +281,7 @@ extension StoreResult {
         switch self {
         case .done(let job), .installed(let job, _): .failed(job)
         case .due(let job, _): .due(job, [])
-        case .failed, .damaged, .madeSnapshot, .readSnapshot, .staged, .scrubbed: self
+        case .failed, .damaged, .madeSnapshot, .readSnapshot, .lostSnapshot, .staged, .scrubbed: self
         }
     }
 }

@@ -15,6 +15,8 @@ final class TestNode {
     private(set) var loop: LoopCore
     /// Outlives crashes, as the disk does.
     let store = MachineStore()
+    /// So many files of snapshots will be gone when they are read from.
+    var snapshotsToLose = 0
     /// What a crash leaves.
     private(set) var disk: [LogRecord] = []
     private var unwritten: [(isNode: Bool, batch: PersistBatch)] = []
@@ -75,7 +77,13 @@ final class TestNode {
 
     /// Carries out what the loop asks of the store, at once.
     func serve(_ requests: [StoreRequest], now: Clocks) {
-        for request in requests { store.ask(request, from: 0) }
+        for request in requests {
+            if case .readSnapshot(let shard, _) = request, snapshotsToLose > 0 {
+                snapshotsToLose -= 1
+                store.ask(.releaseSnapshots(shard), from: 0)
+            }
+            store.ask(request, from: 0)
+        }
         while isUp, store.wantsTurn {
             store.beginTurn(atMost: 100)
             for answer in store.finishTurn() { loop.step(.store(answer.result), now: now) }
