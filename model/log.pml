@@ -76,10 +76,10 @@ byte e, r, n, i, j, q, m, a, b; bit same;      /* scratch, zero between steps */
 #endif
 
 /* c = configuration of the first `upto` entries of a log: 0 before, 1 joint, 2 after */
-#define CONFIG(arr,base,upto,c) c=0; for (i : 0..(LMAX-1)) { \
+#define CONFIG(arr,base,upto,c) d_step { c=0; for (i : 0..(LMAX-1)) { \
     if :: i<upto && KIND(arr[(base)+i])==JOINT -> c=1 \
        :: i<upto && KIND(arr[(base)+i])==FINAL -> c=2 \
-       :: else fi }
+       :: else fi } }
 inline over(k) { st[k]=DEAD; cm[k]=0; for (i : 0..(NN-1)) { sa[k*NN+i]=0; ak[k*NN+i]=0 } }
 /* node x, sealed for k now, leads nothing lower any more */
 inline resign(x,k) { for (q : 1 .. EPMAX) { if :: own[q]==x && q<k && st[q]!=0 && st[q]!=DEAD -> over(q) :: else fi } }
@@ -98,11 +98,12 @@ inline tidy() {
   }
 }
 inline push(k,kind) { G[k*LMAX+gl[k]] = k*8+kind; gl[k]++ }
-inline rest() {
+inline clear() { d_step { e=0; r=0; n=0; i=0; j=0; q=0; m=0; a=0; b=0; same=0 } }
+inline rest() { d_step {
   tidy();
   REACHED(1, ep>1 && st[ep]==3);
-  REACHED(2, clen>0 && KIND(cl[clen-1])==FINAL);
-  e=0; r=0; n=0; i=0; j=0; q=0; m=0; a=0; b=0; same=0
+  REACHED(2, clen>0 && KIND(cl[clen-1])==FINAL) };
+  clear()
 }
 
 init { atomic {
@@ -133,8 +134,9 @@ do
           sealed[r]=e; resign(r,e);
           if :: st[e]==1 -> sa[e*NN+r]=ll[r]+1;
                if :: ll[r]>0 -> sa[e*NN+r]=TERM(lg[r*LMAX+ll[r]-1])*8+ll[r]+1 :: else fi
-             :: else fi
-        :: else fi; rest() }
+             :: else fi;
+          rest()
+        :: else -> clear() fi }
 :: atomic {                                    /* O2: adopt the highest log of a majority, append the barrier */
      if :: e=ep :: ep>1 -> e=ep-1 fi; if :: r=0 :: r=1 :: r=2 :: HAS(CA|CB,3) -> r=3 fi;
      if :: e>1 && st[e]==1 && sealed[own[e]]==e && sa[e*NN+r]>0 && sealed[r]==e ->
@@ -150,8 +152,9 @@ do
                for (i : 0..(LMAX-1)) { G[e*LMAX+i]=lg[r*LMAX+i] }
                gl[e]=ll[r]; push(e,BARRIER); st[e]=2;
                for (i : 0..(NN-1)) { sa[e*NN+i]=0 }
-             :: else fi
-        :: else fi; rest() }
+             :: else fi;
+          rest()
+        :: else -> clear() fi }
 :: atomic {                                    /* an append arrives, whoever sent it and however long ago */
      if :: e=1 :: ep>1 -> e=2 :: ep>2 -> e=3 fi; if :: r=0 :: r=1 :: r=2 :: HAS(CA|CB,3) -> r=3 fi; if :: j=1 :: j=2 :: LMAX>2 -> j=3 :: LMAX>3 -> j=4 :: LMAX>4 -> j=5 fi;
      if :: e<=ep && j<=gl[e] && !lost[r] &&
@@ -162,14 +165,15 @@ do
 #endif
           if :: sealed[r]<e -> sealed[r]=e; resign(r,e) :: else fi;
           holds[r]=1; same = (ll[r]>=j);
-          for (i : 0..(LMAX-1)) { if :: i<j && lg[r*LMAX+i]!=G[e*LMAX+i] -> same=0 :: else fi }
+          d_step { for (i : 0..(LMAX-1)) { if :: i<j && lg[r*LMAX+i]!=G[e*LMAX+i] -> same=0 :: else fi } };
 #ifndef ACK_BEFORE_DISK                        /* O3 broken: acknowledged, and never written */
           if :: !same -> ll[r]=j;
-               for (i : 0..(LMAX-1)) { if :: i<j -> lg[r*LMAX+i]=G[e*LMAX+i] :: else -> lg[r*LMAX+i]=0 fi }
+               d_step { for (i : 0..(LMAX-1)) { if :: i<j -> lg[r*LMAX+i]=G[e*LMAX+i] :: else -> lg[r*LMAX+i]=0 fi } }
              :: else fi;
 #endif
-          if :: (st[e]==2 || st[e]==3) && ak[e*NN+r]<j -> ak[e*NN+r]=j :: else fi
-        :: else fi; rest() }
+          if :: (st[e]==2 || st[e]==3) && ak[e*NN+r]<j -> ak[e*NN+r]=j :: else fi;
+          rest()
+        :: else -> clear() fi }
 :: atomic {                                    /* O3: commit what a majority has on disk, counting own entries only */
      if :: e=1 :: ep>1 -> e=2 :: ep>2 -> e=3 fi; if :: j=1 :: j=2 :: LMAX>2 -> j=3 :: LMAX>3 -> j=4 :: LMAX>4 -> j=5 fi;
      if :: e<=ep && (st[e]==2 || st[e]==3) && j<=gl[e] && j>cm[e] &&
@@ -182,7 +186,7 @@ do
 #endif
           if :: QUORUM(m,a) ->
                for (i : 0..(LMAX-1)) {
-                 if :: i<j && i<clen -> assert(cl[i]==G[e*LMAX+i])          /* I2, I6 */
+                 if :: i<j && i<clen -> CLAIM(I2, cl[i]==G[e*LMAX+i])       /* and I6 */
                     :: i<j && i>=clen -> cl[i]=G[e*LMAX+i]
                     :: else fi };
                if :: clen<j -> clen=j :: else fi;
@@ -190,15 +194,17 @@ do
                REACHED(5, a==2 && e>1 && KIND(cl[j-1])==BARRIER); REACHED(6, e<ep && st[ep]>1);
                REACHED(7, lo>0 && e>1);
                st[e]=3
-             :: else fi
-        :: else fi; rest() }
+             :: else fi;
+          rest()
+        :: else -> clear() fi }
 #ifdef NO_BARRIER                              /* O2 broken: serves what it adopted before the barrier is committed */
 :: atomic { if :: e=ep :: ep>1 -> e=ep-1 fi;
      if :: st[e]==2 -> st[e]=3;
-          for (i : 0..(LMAX-1)) { if :: i<gl[e]-1 && i<clen -> assert(cl[i]==G[e*LMAX+i])
+          for (i : 0..(LMAX-1)) { if :: i<gl[e]-1 && i<clen -> CLAIM(I2, cl[i]==G[e*LMAX+i])
                                      :: i<gl[e]-1 && i>=clen -> cl[i]=G[e*LMAX+i] :: else fi };   /* a reader saw it */
-          if :: clen<gl[e]-1 -> clen=gl[e]-1 :: else fi
-        :: else fi; rest() }
+          if :: clen<gl[e]-1 -> clen=gl[e]-1 :: else fi;
+          rest()
+        :: else -> clear() fi }
 #endif
 :: atomic {                                    /* the owner appends */
      if :: e=1 :: ep>1 -> e=2 :: ep>2 -> e=3 fi;
@@ -218,6 +224,7 @@ do
           :: a==1 && b<=cm[e] -> push(e,FINAL)
 #endif
           :: else
-          fi
-        :: else fi; rest() }
+          fi;
+          rest()
+        :: else -> clear() fi }
 od }

@@ -72,19 +72,19 @@ byte n, r, i;
 #define ENOUGH(x) MAJ(x)
 #endif
 
-inline check() {
-  assert(PASS(0)+PASS(1)+PASS(2) <= 1);                                            /* I1 */
+inline check() { d_step {
+  CLAIM(I1, PASS(0)+PASS(1)+PASS(2) <= 1);
   for (i : 0..2) {
-    if :: PASS(i) && (acked || seen) -> assert(cw[i]) :: else fi;                    /* no stale read */
+    CLAIM(I3, !(PASS(i) && (acked || seen)) || cw[i]);                              /* no stale read */
     if :: PASS(i) && cw[i] -> seen = 1 :: else fi;
-    if :: ld[i]==3 && acked && oe[i]>=ackE -> assert(cw[i]) :: else fi               /* I2 */
+    CLAIM(I2, !(ld[i]==3 && acked && oe[i]>=ackE) || cw[i])
   }
   REACHED(1, ep>1 && ld[ownN[ep]]==3 && oe[ownN[ep]]==ep);                          /* a takeover */
   REACHED(2, lc>0 && noopc && (nl[0]>0));                                          /* a lease across an election */
   REACHED(3, acked && ep>ackE && ld[ownN[ep]]==3 && oe[ownN[ep]]==ep);             /* with an acknowledged write */
   REACHED(4, cr>0 && fen[ownN[1]]==0 && inc[0]>0 && ep>1);                         /* after an obituary */
   n=0; r=0; i=0
-}
+} }
 inline forget(k) {                               /* a slot that had the fence in its log refuses the grants that wait there, deposed or not */
   if :: plog[k] && rq[ownN[pf]]==2 && rk[ownN[pf]]==k && ownI[pf]==inc[ownN[pf]] -> rq[ownN[pf]]=0; ra[ownN[pf]]=0; rk[ownN[pf]]=0 :: else fi;
   plog[k]=0
