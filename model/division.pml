@@ -31,7 +31,7 @@ byte i, j;
 
 /* For an object (epoch, index) never goes down, whatever happens to its shard. */
 inline acknowledge(e, x) {
-  assert(e > lastEpoch || (e == lastEpoch && x > lastIndex));
+  CLAIM(O13, e > lastEpoch || (e == lastEpoch && x > lastIndex));
   lastEpoch = e; lastIndex = x
 }
 inline append(k) { count++; kind[count] = k; at[count] = epoch }
@@ -73,8 +73,8 @@ init {
   :: atomic { count < LMAX -> find(SPLIT, cut); if :: cut == 0 -> append(SPLIT) :: else fi }
   :: atomic { commit < count -> commit++;
        if :: kind[commit] == WRITE || kind[commit] == OPERATION ->
-             if :: kind[commit] == OPERATION -> done++; assert(done <= 1) :: else fi;
-             assert(!childServed);              /* one owner of a key */
+             if :: kind[commit] == OPERATION -> done++; CLAIM(I2, done <= 1) :: else fi;
+             CLAIM(I1, !childServed);            /* one owner of a key */
              acknowledge(at[commit], commit)
           :: else fi }
   :: atomic { epoch < EPMAX -> takeover(); isNew = true }
@@ -86,7 +86,7 @@ init {
 #endif
        toldEpoch = epoch; toldIndex = cut }
   :: atomic { toldIndex > 0 && !divided && toldEpoch == epoch ->
-       assert(toldIndex <= commit && kind[toldIndex] == SPLIT);    /* the child is made of an entry that stays */
+       CLAIM(O13, toldIndex <= commit && kind[toldIndex] == SPLIT);    /* the child is made of an entry that stays */
        divided = true;
 #ifdef CHILD_BEGINS_ANEW                        /* O13 broken: the child's log has numbers of its own */
        childEpoch = 1; childIndex = 0;
@@ -104,7 +104,7 @@ init {
        acknowledge(childEpoch, childIndex);
        REACHED(1, epoch == EPMAX) }
   :: atomic { divided && childWrites < CMAX && !childKnows -> childWrites++; childIndex++; childServed = true;
-       childKnows = true; done++; assert(done <= 1);
+       childKnows = true; done++; CLAIM(I2, done <= 1);
        acknowledge(childEpoch, childIndex) }
   :: atomic { divided && childEpoch < EPMAX + 2 -> childEpoch++ }
   od

@@ -48,7 +48,7 @@ byte G[(EPMAX+1)*LMAX]; byte gl[EPMAX+1];      /* what its owner has appended, a
 byte cm[EPMAX+1];                              /* its commit index */
 byte sa[(EPMAX+1)*NN]; byte ak[(EPMAX+1)*NN];  /* answers to its seals (position + 1) and to its appends (index + 1) */
 byte lg[NN*LMAX]; byte ll[NN]; byte sealed[NN]; bit holds[NN]; bit lost[NN];   /* on disk */
-byte cl[LMAX]; byte clen; bit wrote; byte cr, lo, ch;
+byte cl[LMAX]; byte clen; bit final; bit wrote; byte cr, lo, ch;
 byte e, r, n, i, j, q, m, a, b; bit same;      /* scratch, zero between steps */
 
 #define VOTERS(s,c) ((c==0 && MAJOF(s,CA)) || (c==1 && MAJOF(s,CA) && MAJOF(s,CB)) || (c==2 && MAJOF(s,CB)))
@@ -58,7 +58,11 @@ byte e, r, n, i, j, q, m, a, b; bit same;      /* scratch, zero between steps */
 #ifdef COUNT_LEARNER                           /* O9 broken: who has answered counts, voter or not */
 #define QUORUM(s,c) (CNT(s)*2 > CNT(CA))
 #else
+#ifdef COUNT_NEW_HALF                          /* O9 broken: a joint set is taken for the new one */
+#define QUORUM(s,c) (c==0 && MAJOF(s,CA) || c>0 && MAJOF(s,CB))
+#else
 #define QUORUM(s,c) VOTERS(s,c)
+#endif
 #endif
 #endif
 #ifdef MINORITY_SEAL                           /* O2 broken: one answer is enough */
@@ -67,7 +71,7 @@ byte e, r, n, i, j, q, m, a, b; bit same;      /* scratch, zero between steps */
 #ifdef TABLE_DECIDES                           /* O2 broken: the table's list counts, not the adopted log's */
 #define SEALQUORUM(s,c) MAJOF(s,CA)
 #else
-#ifdef COUNT_LEARNER
+#if defined(COUNT_LEARNER) || defined(COUNT_NEW_HALF)
 #define SEALQUORUM(s,c) QUORUM(s,c)
 #else
 #define SEALQUORUM(s,c) VOTERS(s,c)
@@ -128,6 +132,18 @@ do
      lost[n]=1; holds[n]=0;
 #endif
      rest() }
+#if CHMAX > 0
+:: atomic {                                    /* O9: removed, and the table has recorded it: the replica erases its log */
+     if :: n=0 :: n=1 :: n=2 fi;
+     if :: !HAS(CB,n) && holds[n] && final>0 -> dies(n);
+          for (i : 0..(LMAX-1)) { lg[n*LMAX+i]=0 }; ll[n]=0; sealed[n]=0; holds[n]=0;
+#ifndef ERASED_RETURNS                         /* O9 broken: under its old name it is a replica again when an append comes */
+          lost[n]=1;
+#endif
+          REACHED(8, st[1]==3);
+          rest()
+        :: else -> clear() fi }
+#endif
 :: atomic {                                    /* O2: a seal arrives */
      if :: e=1 :: ep>1 -> e=2 :: ep>2 -> e=3 fi; if :: r=0 :: r=1 :: r=2 :: HAS(CA|CB,3) -> r=3 fi;
      if :: e<=ep && e>1 && holds[r] && (sealed[r]<e || (sealed[r]==e && st[e]==1)) ->
@@ -180,6 +196,9 @@ do
           TERM(G[e*LMAX+j-1])==e ->
           CONFIG(G, e*LMAX, gl[e], a);
           for (q : 0..(NN-1)) { if :: ak[e*NN+q]>=j -> m=m|BIT(q) :: else fi }
+#ifdef COUNT_MEMORY                            /* O3 broken: the owner counts itself before its disk has the entry */
+          m = m|BIT(own[e]);
+#endif
 #ifdef COUNT_ITSELF                            /* O2 broken: an owner outside its configuration counts itself */
           m = m|BIT(own[e]);
           if :: a==2 && !HAS(CB,own[e]) -> m = m|8 :: else fi;
@@ -190,6 +209,7 @@ do
                     :: i<j && i>=clen -> cl[i]=G[e*LMAX+i]
                     :: else fi };
                if :: clen<j -> clen=j :: else fi;
+               if :: KIND(cl[j-1])==FINAL -> final=1 :: else fi;
                cm[e]=j; REACHED(3, KIND(cl[j-1])==WRITE); REACHED(4, a==1);
                REACHED(5, a==2 && e>1 && KIND(cl[j-1])==BARRIER); REACHED(6, e<ep && st[ep]>1);
                REACHED(7, lo>0 && e>1);
