@@ -44,7 +44,6 @@ inline takeover() {
   do :: count > commit -> kind[count] = NONE; at[count] = 0; count-- :: break od
 }
 
-#ifndef MERGE
 bool divided;                                   /* the table has a child */
 bool childKnows;                                /* the operation, by what it has from the log */
 bool childServed;
@@ -109,68 +108,3 @@ init {
   :: atomic { divided && childEpoch < EPMAX + 2 -> childEpoch++ }
   od
 }
-
-#else
-/* The key is in the right shard, whose log this is; the left one has only numbers. */
-byte leftEpoch = 1, leftIndex;
-byte frozenEpoch, frozenIndex;                  /* what the right owner has told the left one */
-byte mergeEpoch, mergeIndex;                    /* what the left log's merge entry names, once it is committed */
-bool merged;
-byte newEpoch, newIndex, newWrites;
-byte frozen, thawed;
-
-inline look() { find(FREEZE, frozen); find(THAW, thawed) }
-#define IS_FROZEN (frozen > thawed)
-
-init {
-  do
-  :: atomic { count < LMAX && !merged -> look();
-#ifdef WRITE_FROZEN                             /* O13 broken: a frozen shard takes writes */
-       append(WRITE)
-#else
-       if :: !IS_FROZEN -> append(WRITE) :: else fi
-#endif
-     }
-  :: atomic { count < LMAX && !merged -> look(); if :: !IS_FROZEN -> append(FREEZE) :: else fi }
-  :: atomic { commit < count -> commit++;
-       if :: kind[commit] == WRITE ->
-             assert(!merged);                   /* one owner of a key, and nothing that the merge does not have */
-             acknowledge(at[commit], commit)
-          :: else fi }
-  :: atomic { epoch < EPMAX && !merged -> takeover() }
-  :: atomic { look();
-#ifdef TELL_EARLY                               /* O13 broken: the left shard hears of a freeze that is not committed */
-       IS_FROZEN ->
-#else
-       IS_FROZEN && frozen <= commit ->
-#endif
-       frozenEpoch = epoch; frozenIndex = frozen }
-  :: atomic { frozenIndex > 0 && leftIndex < LMAX -> leftIndex++; mergeEpoch = frozenEpoch; mergeIndex = frozenIndex }
-  :: atomic { leftIndex < LMAX && !merged -> leftIndex++ }
-  :: atomic { leftEpoch < EPMAX && !merged -> leftEpoch++ }
-  /* One command, which expects both epochs: to thaw, and the right shard goes on at the next one. */
-  :: atomic { look(); IS_FROZEN && frozen <= commit && !merged && epoch < EPMAX && count == commit && count < LMAX ->
-       epoch++; append(THAW); commit++ }
-#ifdef MERGE_ANY_EPOCH                          /* O13 broken: the table does not ask at which epoch the shard was frozen */
-  :: atomic { mergeIndex > 0 && !merged ->
-#else
-  :: atomic { mergeIndex > 0 && !merged && mergeEpoch == epoch ->
-#endif
-       merged = true;
-       assert(mergeIndex <= commit && kind[mergeIndex] == FREEZE);
-       i = mergeIndex + 1;                      /* what the merge does not have */
-       do :: i <= commit -> assert(kind[i] != WRITE); i++ :: else -> break od;
-       do :: count > commit -> kind[count] = NONE; at[count] = 0; count-- :: else -> break od;
-#ifdef KEEP_LEFT_NUMBERS                        /* O13 broken: the merged log goes on with the left one's numbers */
-       newEpoch = leftEpoch; newIndex = leftIndex
-#else
-       newEpoch = (leftEpoch > epoch -> leftEpoch : epoch) + 1;
-       newIndex = (leftIndex > mergeIndex -> leftIndex : mergeIndex)
-#endif
-     }
-  :: atomic { merged && newWrites < CMAX -> newWrites++; newIndex++;
-       acknowledge(newEpoch, newIndex);
-       REACHED(1, thawed > 0) }
-  od
-}
-#endif
