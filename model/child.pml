@@ -1,12 +1,12 @@
-/* A split, seen from one key above the cut: who may read it from memory, and what a child's replicas answer before they are
- * its replicas (O13 with O2 and O4).
+/* A split, seen from one key above the cut: who may read it from memory, and what a node answers for the child before
+ * it has the child's log (O13 with O2 and O4).
  *
- * Parent (shard 0) and child (shard 1) are logs like any other, on the same three nodes; s*3+n is node n's part of shard s. As
- * in owner.pml a log is (term of its last entry, what it has): W, a write of the key by the parent; SPLIT; V, a write by the
- * child. A replica has the child's log from when it applies the committed entry. The owner's word to the table (told) may
- * come at any later time. A lease is one node's, for both shards. Here each node has one until the moment that it is
- * fenced, and no longer; owner.pml is why that can be had. A node's views of the two shards' places in the table lag by
- * themselves.
+ * Parent (shard 0) and child (shard 1) are logs like any other, on the same three nodes; s*3+n is node n's part of
+ * shard s. As in owner.pml a log is (term of its last entry, what it has): W, a write of the key by the parent, which has it
+ * from the start, not yet committed; SPLIT; V, a write by the child. A replica has the child's log from when it applies
+ * the committed entry. The owner's word to the table (told) may come at any later time. A lease is one node's, for both
+ * shards. Here each node has one until the moment that it is fenced, and no longer; owner.pml is why that can be had. A
+ * node's views of the two shards' places in the table lag by themselves.
  *
  * Checked: one node may read the key, parent or child (I1); nothing acknowledged is missing at an owner that serves
  * later (I2); no read is older than another, or than a write that was acknowledged (I3). */
@@ -32,9 +32,10 @@
 byte ep[2]; byte own[2*EPOCHS];                 /* the table; own is node + 1 of each epoch */
 byte toldEpoch, toldBy;                         /* the split, on its way to the table */
 bit fenced[3];
-byte knows[6]; byte leads[6];                   /* epoch that the node has from the table; epoch that it leads or has given up */
+byte knows[6]; byte leads[6];                   /* epochs: as the node has it from the table; led or given up */
 byte stage[6];                                  /* 0 no, 1 seals, 2 barrier is out, 3 serves */
-byte answers[6], best[6], acks[6], done[6];     /* to its seals; highest log of these; to its appends; committed and applied */
+byte answers[6], best[6], acks[6];              /* to its seals; the highest log of these; to its appends */
+byte done[6];                                   /* committed and applied */
 byte sealed[6], term[6], log[6]; bit has[3];    /* on disk; has: the child's log */
 byte splitTerm;                                 /* the split is committed */
 byte acked, out, ackedAt[2];                    /* what was acknowledged; that, and what was read; epochs of W and V */
@@ -46,7 +47,7 @@ byte s, n, r, k;                                /* scratch, zero between steps *
 #define HERE(s,n) ((s)==1 || !(log[n] & SPLIT))
 #endif
 #define READS(s,n) (!fenced[n] && stage[AT(s,n)]==3 && knows[AT(s,n)]==leads[AT(s,n)] && HERE(s,n))
-#ifdef NOTHING_ANSWERS                          /* O2 broken: who has not come to the split answers for an empty child */
+#ifdef NOTHING_ANSWERS                          /* O2 broken: who has not applied the split answers for an empty log */
 #define HAS_LOG(s,n) true
 #else
 #define HAS_LOG(s,n) ((s)==0 || has[n])

@@ -1,13 +1,13 @@
-/* A shard that is divided, and two that become one again (O13).
-
-   That a log keeps what is committed, and that an owner of a lower epoch commits nothing any more, is log.pml's. Here a log is
-   one sequence with a commit index: a takeover keeps what is committed and any part of the rest. Looked at is one key
-   that changes its shard: what was acknowledged for it, in which order, and whether an operation that is sent again takes
-   effect once. -DMERGE is the way back. */
+/* A shard that is divided (O13): words to the table, numbers, operations that are sent again. child.pml has the reads.
+ *
+ * That a log keeps what is committed, and that an owner of a lower epoch commits nothing any more, is log.pml's. Here a
+ * log is one sequence with a commit index: a takeover keeps what is committed, and nothing else. Looked at is one key
+ * that changes its shard: what was acknowledged for it, in which order, and whether an operation that is sent again takes
+ * effect once. */
 #include "common.pml"
 
 #ifndef LMAX
-#define LMAX 4                                  /* entries of the log that is divided, or frozen */
+#define LMAX 4                                  /* entries of the log that is divided */
 #endif
 #ifndef EPMAX
 #define EPMAX 3
@@ -20,8 +20,6 @@
 #define WRITE 1                                 /* to the key */
 #define OPERATION 2                             /* one with an id: its client sends it again */
 #define SPLIT 3
-#define FREEZE 4
-#define THAW 5
 
 byte kind[LMAX+1], at[LMAX+1];                  /* entries from 1 on, and their epochs */
 byte count, commit;
@@ -48,15 +46,15 @@ bool divided;                                   /* the table has a child */
 bool childKnows;                                /* the operation, by what it has from the log */
 bool childServed;
 byte childEpoch, childIndex, childWrites;
-byte toldEpoch, toldIndex;                      /* the owner's word to the table; it may come at any later time, and outlives its sender */
+byte toldEpoch, toldIndex;                      /* the owner's word to the table; it may outlive its sender */
 byte done;                                      /* times that the operation took effect */
 bool isNew;                                     /* the owner found the log as it is */
 byte cut, known;
 
-#ifdef REFUSE_LATE                              /* O13 broken: the key is refused when the table has the child, not from the entry on */
+#ifdef REFUSE_LATE                              /* O13 broken: the key is refused when the table has the child */
 #define REFUSED (divided)
 #else
-#ifdef FORGET_SPLIT                             /* O13 broken: a new owner goes by the table, which has not heard of the split */
+#ifdef FORGET_SPLIT                             /* O13 broken: a new owner goes by the table, not by the log */
 #define REFUSED (isNew -> divided : cut > 0)
 #else
 #define REFUSED (cut > 0)

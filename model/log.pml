@@ -1,13 +1,13 @@
 /* The log of one shard: sealing, adopting, the barrier, acknowledging, and one change of the replica set (O2, O3, O9).
  *
- * The network forgets nothing: a seal or an append of any epoch, also of an owner that is dead or deposed, may arrive at
- * any later time, again and again, in any order. So it needs no queues: what the owner of epoch e has ever appended is G[e],
- * and "a message arrives" is "somebody takes a prefix of G[e]". Answers count whenever the owner likes.
+ * The network forgets nothing: a seal or an append of any epoch, also of an owner that is dead or deposed, may arrive
+ * at any later time, again and again, in any order. So it needs no queues: what the owner of epoch e has ever appended is
+ * G[e], and "a message arrives" is "somebody takes a prefix of G[e]". Answers count whenever the owner likes.
  * The owner's memory is G[e], its disk is lg[own[e]]: it too gets its appends by a message.
  * The table may name any next owner at any time, over the head of the last one: logs must stand that without leases.
  *
- * Checked: cl, the committed log as everybody saw it, never changes and is in the log of each owner that begins to serve
- * (I2, I6 and with them the log's part of I3). */
+ * Checked: cl, the committed log as everybody saw it, never changes and is in the log of each owner that begins to
+ * serve (I2, I6 and with them the log's part of I3). */
 #include "common.pml"
 #ifndef EPMAX
 #define EPMAX 3
@@ -52,7 +52,7 @@ byte cl[LMAX]; byte clen; bit final; bit wrote; byte cr, lo, ch;
 byte e, r, n, i, j, q, m, a, b; bit same;      /* scratch, zero between steps */
 
 #define VOTERS(s,c) ((c==0 && MAJOF(s,CA)) || (c==1 && MAJOF(s,CA) && MAJOF(s,CB)) || (c==2 && MAJOF(s,CB)))
-#ifdef COUNT_REMOVED                           /* O9 broken: an owner goes on counting the replicas of before the change */
+#ifdef COUNT_REMOVED                           /* O9 broken: an owner counts on the replicas of before */
 #define QUORUM(s,c) MAJOF(s,CA)
 #else
 #ifdef COUNT_LEARNER                           /* O9 broken: who has answered counts, voter or not */
@@ -64,6 +64,11 @@ byte e, r, n, i, j, q, m, a, b; bit same;      /* scratch, zero between steps */
 #define QUORUM(s,c) VOTERS(s,c)
 #endif
 #endif
+#endif
+#ifdef COUNT_OLDER                             /* O3 broken: a majority has an adopted entry, so it is committed */
+#define OWN_ENTRY(e,j) true
+#else
+#define OWN_ENTRY(e,j) (TERM(G[(e)*LMAX+(j)-1])==(e))
 #endif
 #ifdef MINORITY_SEAL                           /* O2 broken: one answer is enough */
 #define SEALQUORUM(s,c) ((s)!=0)
@@ -133,11 +138,11 @@ do
 #endif
      rest() }
 #if CHMAX > 0
-:: atomic {                                    /* O9: removed, and the table has recorded it: the replica erases its log */
+:: atomic {                                    /* O9: removed, as the table has recorded: it erases its log */
      if :: n=0 :: n=1 :: n=2 fi;
      if :: !HAS(CB,n) && holds[n] && final>0 -> dies(n);
           for (i : 0..(LMAX-1)) { lg[n*LMAX+i]=0 }; ll[n]=0; sealed[n]=0; holds[n]=0;
-#ifndef ERASED_RETURNS                         /* O9 broken: under its old name it is a replica again when an append comes */
+#ifndef ERASED_RETURNS                         /* O9 broken: an append makes it a replica again, by its old name */
           lost[n]=1;
 #endif
           REACHED(8, st[1]==3);
@@ -145,7 +150,7 @@ do
         :: else -> clear() fi }
 #endif
 :: atomic {                                    /* O2: a seal arrives */
-     if :: e=1 :: ep>1 -> e=2 :: ep>2 -> e=3 fi; if :: r=0 :: r=1 :: r=2 :: HAS(CA|CB,3) -> r=3 fi;
+     if :: e=1 :: ep>1 -> e=2 :: ep>2 -> e=3 :: ep>3 -> e=4 fi; if :: r=0 :: r=1 :: r=2 :: HAS(CA|CB,3) -> r=3 fi;
      if :: e<=ep && e>1 && holds[r] && (sealed[r]<e || (sealed[r]==e && st[e]==1)) ->
           sealed[r]=e; resign(r,e);
           if :: st[e]==1 -> sa[e*NN+r]=ll[r]+1;
@@ -172,7 +177,8 @@ do
           rest()
         :: else -> clear() fi }
 :: atomic {                                    /* an append arrives, whoever sent it and however long ago */
-     if :: e=1 :: ep>1 -> e=2 :: ep>2 -> e=3 fi; if :: r=0 :: r=1 :: r=2 :: HAS(CA|CB,3) -> r=3 fi; if :: j=1 :: j=2 :: LMAX>2 -> j=3 :: LMAX>3 -> j=4 :: LMAX>4 -> j=5 fi;
+     if :: e=1 :: ep>1 -> e=2 :: ep>2 -> e=3 :: ep>3 -> e=4 fi; if :: r=0 :: r=1 :: r=2 :: HAS(CA|CB,3) -> r=3 fi;
+     if :: j=1 :: j=2 :: LMAX>2 -> j=3 :: LMAX>3 -> j=4 :: LMAX>4 -> j=5 fi;
      if :: e<=ep && j<=gl[e] && !lost[r] &&
 #ifdef SKIP_EPOCH                              /* O2 broken: a replica takes appends below its seal */
           true ->
@@ -191,9 +197,9 @@ do
           rest()
         :: else -> clear() fi }
 :: atomic {                                    /* O3: commit what a majority has on disk, counting own entries only */
-     if :: e=1 :: ep>1 -> e=2 :: ep>2 -> e=3 fi; if :: j=1 :: j=2 :: LMAX>2 -> j=3 :: LMAX>3 -> j=4 :: LMAX>4 -> j=5 fi;
-     if :: e<=ep && (st[e]==2 || st[e]==3) && j<=gl[e] && j>cm[e] &&
-          TERM(G[e*LMAX+j-1])==e ->
+     if :: e=1 :: ep>1 -> e=2 :: ep>2 -> e=3 :: ep>3 -> e=4 fi;
+     if :: j=1 :: j=2 :: LMAX>2 -> j=3 :: LMAX>3 -> j=4 :: LMAX>4 -> j=5 fi;
+     if :: e<=ep && (st[e]==2 || st[e]==3) && j<=gl[e] && j>cm[e] && OWN_ENTRY(e,j) ->
           CONFIG(G, e*LMAX, gl[e], a);
           for (q : 0..(NN-1)) { if :: ak[e*NN+q]>=j -> m=m|BIT(q) :: else fi }
 #ifdef COUNT_MEMORY                            /* O3 broken: the owner counts itself before its disk has the entry */
@@ -227,7 +233,7 @@ do
         :: else -> clear() fi }
 #endif
 :: atomic {                                    /* the owner appends */
-     if :: e=1 :: ep>1 -> e=2 :: ep>2 -> e=3 fi;
+     if :: e=1 :: ep>1 -> e=2 :: ep>2 -> e=3 :: ep>3 -> e=4 fi;
      if :: e<=ep && st[e]==3 && gl[e]<LMAX ->
           CONFIG(G, e*LMAX, gl[e], a);
           for (i : 0..(LMAX-1)) { if :: i<gl[e] && KIND(G[e*LMAX+i])==JOINT -> b=i+1 :: else fi }

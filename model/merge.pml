@@ -1,13 +1,13 @@
 /* Two neighbours that become one shard (O13, as built: decision 12).
  *
- * The table plans a merge. The owner of both writes an entry into each log that freezes its shard for that plan. When every
- * replica has all of both logs, it asks the table to merge them; the command names the plan, both epochs and both last
- * indexes, and may arrive at any later time, whoever owns the shards by then. A plan may be called off: then the owner, when
- * it has heard of that, thaws by another entry. The merged shard begins above both epochs and both indexes.
+ * The table plans a merge. The owner of both writes an entry into each log that freezes its shard for that plan. When
+ * every replica has all of both logs, it asks the table to merge them; the command names the plan, both epochs and both
+ * last indexes, and may arrive at any later time, whoever owns the shards by then. A plan may be called off: then the
+ * owner, when it has heard of that, thaws by another entry. The merged shard begins above both epochs and both indexes.
  *
- * As in division.pml a log is one sequence with a commit index, and log.pml is why that can be had. Of its three replicas
- * the owner has all of it, the others have prefixes: near is the longer, far the shorter. A takeover goes on with the old
- * owner's log, or, if that is gone, with the longer of the two others. So an entry may be lost with its owner.
+ * As in division.pml a log is one sequence with a commit index, and log.pml is why that can be had. Of its three
+ * replicas the owner has all of it, the others have prefixes: near is the longer, far the shorter. A takeover goes on
+ * with the old owner's log or, if that is gone, with the longer of the two others: entries are lost with their owner.
  *
  * Looked at is one key of the right shard, and an operation on it that its client sends again until it is answered. */
 #include "common.pml"
@@ -119,7 +119,7 @@ init {
   :: atomic { if :: !merged -> s = 0 :: s = 1 fi; look();
        if
        :: ROOM(s) && frozen[s] == 0 && side[s].sees > 0 -> append(s, FREEZE+side[s].sees)
-#ifdef THAW_UNASKED                             /* O13 broken: the owner loses patience, and does not ask the table first */
+#ifdef THAW_UNASKED                             /* O13 broken: the owner does not ask the table first */
        :: ROOM(s) && frozen[s] > 0 -> append(s, THAW)
 #else
        :: ROOM(s) && frozen[s] > 0 && side[s].sees != frozen[s] -> append(s, THAW)

@@ -1,13 +1,15 @@
 /* Who owns a shard, and who may answer reads from memory: placement leaders, leases, clocks, fences, obituaries, moves
- * (O1, O2, O4 to O8), with three nodes and one shard. The log is as small as can be: (term of its last entry, contains W);
- * one write W ever. log.pml looks at logs more closely.
+ * (O1, O2, O4 to O8), with three nodes and one shard. The log is as small as can be: (term of its last entry, contains
+ * W); one write W ever. log.pml looks at logs more closely.
  *
- * Checked: at most one node passes the check of O4 (I1); what was acknowledged is at every owner that serves later (I2);
- * no read is older than an acknowledged or a seen write (I3, for one write).
+ * Checked: at most one node passes the check of O4 (I1); what was acknowledged is at every owner that serves later
+ * (I2); no read is older than an acknowledged or a seen write (I3, for one write).
  *
- * The table's history is own[epoch]. There are two slots for placement leaders: cur leads, the other is deposed and may not
- * know it. One fence can be in either slot's log (plog). Messages are calls whose answer may be lost; acknowledgements and
- * leases may be used arbitrarily late. What an owner has proposed for its epoch (prop) may reach the table at any later time. Time is ticks; the holder's clock may miss one tick of each lease (sl): the drift. */
+ * The table's history is own[epoch]. There are two slots for placement leaders: cur leads, the other is deposed and may
+ * not know it. One fence can be in either slot's log (plog). Messages are calls whose answer may be lost;
+ * acknowledgements and leases may be used arbitrarily late. What an owner has proposed for its epoch (prop) may reach
+ * the table at any later time; where leases are not timed, an owner may settle it by a proposal for itself.
+ * Time is ticks; the holder's clock may miss one tick of each lease (sl): the drift. */
 #include "common.pml"
 #ifndef DD
 #define DD 3
@@ -33,27 +35,29 @@
 /* placement */
 byte ep = 1; byte ownN[8]; byte ownI[8];        /* table history: owner node, incarnation of each epoch */
 byte prop[5];                                   /* to whom the owner of each epoch has proposed to give the shard */
-bit cur; bit noopc = 1; byte wt; byte cnt[6];   /* leader slot; own-term entry committed; wait; cnt[slot*3+n] = ticks that a grant may still run */
+bit cur; bit noopc = 1; byte wt;                /* leader slot; own-term entry committed; wait */
+byte cnt[6];                                    /* cnt[slot*3+n]: ticks that a grant may still run */
 bit plog[2]; byte pf;                           /* fence(own[pf]) is in that slot's log, not yet applied */
 byte lc, cr;
 /* nodes */
 bit up[3] = 1; byte inc[3]; bit fen[3];         /* fen: its present incarnation is fenced */
 bit gone[3];                                    /* has asked to be fenced */
 byte nl[3]; bit sl[3]; byte rq[3]; byte ra[3]; bit rk[3];
-byte te[3] = 1; byte oe[3]; byte ld[3];         /* applied table epoch; epoch led; 0 no 1 sealing 2 barrier out 3 serving */
+byte te[3] = 1; byte oe[3];                     /* applied table epoch; epoch led */
+byte ld[3];                                     /* 0 no 1 sealing 2 barrier out 3 serving */
 byte sa[3]; byte best[3]; byte ak[3]; bit cw[3]; bit mw[3];   /* mw: W was appended under this leadership */
 byte sealed[3] = 1; byte lt[3] = 1; bit w[3];   /* durable */
 bit wrote, acked, seen; byte ackE;
 byte n, r, i;
 
-#ifdef LOGONLY                                  /* deeper logs: leases taken as perfect, so only moves and obituaries raise epochs */
+#ifdef LOGONLY                                  /* leases taken as perfect: moves and obituaries raise epochs */
 #define LEASE(x) true
 #define TIMED false
 #else
 #define LEASE(x) (nl[x]>0)
 #define TIMED true
 #endif
-#ifdef READ_BEFORE_BARRIER                       /* O4 broken: the adopted log is read before the barrier is committed */
+#ifdef READ_BEFORE_BARRIER                       /* O4 broken: reads what it adopted before the barrier is committed */
 #define SERVES(x) (ld[x]>=2)
 #define SEES(x) (ld[x]==2 -> w[x] : cw[x])
 #else
@@ -77,7 +81,7 @@ byte n, r, i;
 #ifdef STOPPED_IS_DEAD                           /* O7 broken: an obituary of a process that has not exited */
 #define OBITUARY true
 #else
-#ifdef OBITUARY_OF_A_NODE                        /* O7 broken: an obituary names the node, and so its next process too */
+#ifdef OBITUARY_OF_A_NODE                        /* O7 broken: an obituary names the node, so its next process too */
 #define OBITUARY (!up[ownN[ep]] || inc[ownN[ep]]>0)
 #else
 #define OBITUARY (!up[ownN[ep]] || ownI[ep]!=inc[ownN[ep]])
@@ -89,7 +93,7 @@ byte n, r, i;
 #else
 #define MAY_BEGIN(x) (!gone[x])
 #endif
-#ifdef FENCE_WHOEVER_OWNS                        /* O6 broken: a fence raises the epoch, whosever the shard is by then */
+#ifdef FENCE_WHOEVER_OWNS                        /* O6 broken: a fence raises the epoch, whose the shard be by then */
 #define STILL_OWNS true
 #else
 #define STILL_OWNS (ownN[ep]==ownN[pf] && ownI[ep]==ownI[pf])
@@ -119,17 +123,22 @@ inline check() { d_step {
   REACHED(5, ep>1 && ownN[ep]==ownN[ep-1] && ld[ownN[ep]]==3);                    /* moved to itself */
   n=0; r=0; i=0
 } }
-inline forget(k) {                               /* a slot that had the fence in its log refuses the grants that wait there, deposed or not */
-  if :: plog[k] && rq[ownN[pf]]==2 && rk[ownN[pf]]==k && ownI[pf]==inc[ownN[pf]] -> rq[ownN[pf]]=0; ra[ownN[pf]]=0; rk[ownN[pf]]=0 :: else fi;
+/* A slot that had the fence in its log refuses the grants that wait there, deposed or not. */
+inline forget(k) {
+  if
+  :: plog[k] && rq[ownN[pf]]==2 && rk[ownN[pf]]==k && ownI[pf]==inc[ownN[pf]] ->
+     rq[ownN[pf]]=0; ra[ownN[pf]]=0; rk[ownN[pf]]=0
+  :: else
+  fi;
   plog[k]=0
 }
-inline give(x) {                                 /* proposals for an epoch that is over are refused, so they are forgotten */
+inline give(x) {                                 /* proposals for an epoch that is over are refused: forgotten */
 #ifndef LATE_ASSIGN
   prop[ep]=0;
 #endif
   ep++; ownN[ep]=x; ownI[ep]=inc[x]
 }
-inline applyFence() {                            /* O6: the fence marks the incarnation; the epoch rises if it still owns */
+inline applyFence() {                            /* O6: marks the incarnation; the epoch rises if it still owns */
   if :: inc[ownN[pf]]==ownI[pf] -> fen[ownN[pf]] = 1 :: else fi;
   if
   :: STILL_OWNS && ep<EPMAX ->
@@ -165,7 +174,7 @@ do
    wt = DD;
 #endif
    cnt[cur*3]=0; cnt[cur*3+1]=0; cnt[cur*3+2]=0; check() }
-:: atomic { !noopc ->                            /* first own-term entry commits; with it all before it in this log; all others are dead */
+:: atomic { !noopc ->                            /* the first entry of its term commits: so does all before it */
    if :: plog[cur] -> applyFence() :: else -> forget(1-cur); pf=0 fi; noopc=1; check() }
 :: atomic { noopc && !plog[cur] && ep<EPMAX ->
    if                                            /* O6 propose */
@@ -184,7 +193,8 @@ do
 #ifdef GRANT_UNCONFIRMED
    :: rq[n]==1 -> rq[n]=2; rk[n]=1-cur           /* a deposed leader answers unasked */
 #endif
-   :: rq[n]==2 && (rk[n]!=cur || !fen[n]) && !(plog[rk[n]] && ownN[pf]==n && ownI[pf]==inc[n]) -> cnt[rk[n]*3+n]=DD; rq[n]=3
+   :: rq[n]==2 && (rk[n]!=cur || !fen[n]) && !(plog[rk[n]] && ownN[pf]==n && ownI[pf]==inc[n]) ->
+      cnt[rk[n]*3+n]=DD; rq[n]=3
    :: rq[n]==3 -> if :: LD-ra[n] > nl[n] -> nl[n]=LD-ra[n]; sl[n]=1 :: else fi; rq[n]=0; ra[n]=0; rk[n]=0
    :: rq[n]>0 -> rq[n]=0; ra[n]=0; rk[n]=0       /* lost */
    /* ---- table reaches the node */
@@ -219,7 +229,7 @@ do
       sealed[r]=oe[n]; lt[r]=lt[n]; w[r]=w[n];
       if :: ak[n]=ak[n]|BIT(r) :: skip fi
    /* ---- O8 the owner gives it away (or yields), and settles that by a proposal for itself */
-   :: up[n] && ep<EPMAX && ownN[ep]==n && ownI[ep]==inc[n] && te[n]==ep && (prop[ep]==0 -> r!=n : r==n) ->
+   :: up[n] && ep<EPMAX && ownN[ep]==n && ownI[ep]==inc[n] && te[n]==ep && (prop[ep]==0 -> r!=n : r==n && !TIMED) ->
       prop[ep]=prop[ep]|BIT(TARGET(r));
 #ifdef SERVE_ON                                  /* O8 broken: it serves until it knows what became of the proposal */
       skip
