@@ -2,8 +2,8 @@
  * it has the child's log (O13 with O2 and O4).
  *
  * Parent (shard 0) and child (shard 1) are logs like any other, on the same three nodes; s*3+n is node n's part of
- * shard s. As in owner.pml a log is (term of its last entry, what it has): W, a write of the key by the parent, which has it
- * from the start, not yet committed; SPLIT; V, a write by the child. A replica has the child's log from when it applies
+ * shard s. As in owner.pml a log is (term of its last entry, what it has): W, a write of the key by the parent, in its
+ * log from the start, not yet committed; SPLIT; V, a write by the child. A replica has the child's log from when it applies
  * the committed entry. The owner's word to the table (told) may come at any later time. A lease is one node's, for both
  * shards. Here each node has one until the moment that it is fenced, and no longer; owner.pml is why that can be had. A
  * node's views of the two shards' places in the table lag by themselves.

@@ -2,8 +2,8 @@
  *
  * That a log keeps what is committed, and that an owner of a lower epoch commits nothing any more, is log.pml's. Here a
  * log is one sequence with a commit index: a takeover keeps what is committed, and nothing else. Looked at is one key
- * that changes its shard: what was acknowledged for it, in which order, and whether an operation that is sent again takes
- * effect once. */
+ * that changes its shard: what was acknowledged for it, in which order, and whether an operation that is sent again
+ * takes effect once. */
 #include "common.pml"
 
 #ifndef LMAX

@@ -1,8 +1,8 @@
 /* The log of one shard: sealing, adopting, the barrier, acknowledging, and one change of the replica set (O2, O3, O9).
  *
  * The network forgets nothing: a seal or an append of any epoch, also of an owner that is dead or deposed, may arrive
- * at any later time, again and again, in any order. So it needs no queues: what the owner of epoch e has ever appended is
- * G[e], and "a message arrives" is "somebody takes a prefix of G[e]". Answers count whenever the owner likes.
+ * at any later time, again and again, in any order. So it needs no queues: what the owner of epoch e has ever appended
+ * is G[e], and "a message arrives" is "somebody takes a prefix of G[e]". Answers count whenever the owner likes.
  * The owner's memory is G[e], its disk is lg[own[e]]: it too gets its appends by a message.
  * The table may name any next owner at any time, over the head of the last one: logs must stand that without leases.
  *
