@@ -2,11 +2,11 @@
  * it has the child's log (O13 with O2 and O4).
  *
  * Parent (shard 0) and child (shard 1) are logs like any other, on the same three nodes; s*3+n is node n's part of
- * shard s. As in owner.pml a log is (term of its last entry, what it has): W, a write of the key by the parent, in its
- * log from the start, not yet committed; SPLIT; V, a write by the child. A replica has the child's log from when it applies
- * the committed entry. The owner's word to the table (told) may come at any later time. A lease is one node's, for both
- * shards. Here each node has one until the moment that it is fenced, and no longer; owner.pml is why that can be had. A
- * node's views of the two shards' places in the table lag by themselves.
+ * shard s. As in owner.pml a log is (term of its last entry, what it has): W, a write of the key by the parent, in
+ * its log from the start, not yet committed; SPLIT; V, a write by the child. A replica has the child's log from when
+ * it applies the committed entry. The owner's word to the table (told) may come at any later time. A lease is one
+ * node's, for both shards. Here each node has one until the moment that it is fenced, and no longer; owner.pml is
+ * why that can be had. A node's views of the two shards' places in the table lag by themselves.
  *
  * Checked: one node may read the key, parent or child (I1); nothing acknowledged is missing at an owner that serves
  * later (I2); no read is older than another, or than a write that was acknowledged (I3). */
@@ -16,7 +16,7 @@
 #define PEMAX 1                                 /* epochs of the parent */
 #endif
 #ifndef CEMAX
-#define CEMAX 4                                 /* to which a child's epoch may be raised; it begins at 2, or at 3 */
+#define CEMAX 3                                 /* to which a child's epoch may be raised; it begins at 2, or at 3 */
 #endif
 #ifndef MOVES
 #define MOVES true                              /* owners may give a shard away */

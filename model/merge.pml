@@ -13,7 +13,7 @@
 #include "common.pml"
 
 #ifndef LMAX
-#define LMAX 4                                  /* entries of a log */
+#define LMAX 3                                  /* entries of a log */
 #endif
 #ifndef EPMAX
 #define EPMAX 2

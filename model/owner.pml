@@ -57,6 +57,9 @@ byte n, r, i;
 #define LEASE(x) (nl[x]>0)
 #define TIMED true
 #endif
+#ifndef SETTLES                                  /* owners settle their proposals */
+#define SETTLES (!TIMED)
+#endif
 #ifdef READ_BEFORE_BARRIER                       /* O4 broken: reads what it adopted before the barrier is committed */
 #define SERVES(x) (ld[x]>=2)
 #define SEES(x) (ld[x]==2 -> w[x] : cw[x])
@@ -229,7 +232,7 @@ do
       sealed[r]=oe[n]; lt[r]=lt[n]; w[r]=w[n];
       if :: ak[n]=ak[n]|BIT(r) :: skip fi
    /* ---- O8 the owner gives it away (or yields), and settles that by a proposal for itself */
-   :: up[n] && ep<EPMAX && ownN[ep]==n && ownI[ep]==inc[n] && te[n]==ep && (prop[ep]==0 -> r!=n : r==n && !TIMED) ->
+   :: up[n] && ep<EPMAX && ownN[ep]==n && ownI[ep]==inc[n] && te[n]==ep && (prop[ep]==0 -> r!=n : r==n && SETTLES) ->
       prop[ep]=prop[ep]|BIT(TARGET(r));
 #ifdef SERVE_ON                                  /* O8 broken: it serves until it knows what became of the proposal */
       skip
