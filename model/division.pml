@@ -1,13 +1,13 @@
-/* A shard that is divided, and two that become one again (O13).
-
-   That a log keeps what is committed, and that an owner of a lower epoch commits nothing any more, is log.pml's. Here a log is
-   one sequence with a commit index: a takeover keeps what is committed and any part of the rest. Looked at is one key
-   that changes its shard: what was acknowledged for it, in which order, and whether an operation that is sent again takes
-   effect once. -DMERGE is the way back. */
+/* A shard that is divided (O13): words to the table, numbers, operations that are sent again. child.pml has the reads.
+ *
+ * That a log keeps what is committed, and that an owner of a lower epoch commits nothing any more, is log.pml's. Here a
+ * log is one sequence with a commit index: a takeover keeps what is committed, and nothing else. Looked at is one key
+ * that changes its shard: what was acknowledged for it, in which order, and whether an operation that is sent again
+ * takes effect once. */
 #include "common.pml"
 
 #ifndef LMAX
-#define LMAX 4                                  /* entries of the log that is divided, or frozen */
+#define LMAX 4                                  /* entries of the log that is divided */
 #endif
 #ifndef EPMAX
 #define EPMAX 3
@@ -20,8 +20,6 @@
 #define WRITE 1                                 /* to the key */
 #define OPERATION 2                             /* one with an id: its client sends it again */
 #define SPLIT 3
-#define FREEZE 4
-#define THAW 5
 
 byte kind[LMAX+1], at[LMAX+1];                  /* entries from 1 on, and their epochs */
 byte count, commit;
@@ -31,7 +29,7 @@ byte i, j;
 
 /* For an object (epoch, index) never goes down, whatever happens to its shard. */
 inline acknowledge(e, x) {
-  assert(e > lastEpoch || (e == lastEpoch && x > lastIndex));
+  CLAIM(O13, e > lastEpoch || (e == lastEpoch && x > lastIndex));
   lastEpoch = e; lastIndex = x
 }
 inline append(k) { count++; kind[count] = k; at[count] = epoch }
@@ -44,20 +42,19 @@ inline takeover() {
   do :: count > commit -> kind[count] = NONE; at[count] = 0; count-- :: break od
 }
 
-#ifndef MERGE
 bool divided;                                   /* the table has a child */
 bool childKnows;                                /* the operation, by what it has from the log */
 bool childServed;
 byte childEpoch, childIndex, childWrites;
-byte toldEpoch, toldIndex;                      /* the owner's word to the table; it may come at any later time, and outlives its sender */
+byte toldEpoch, toldIndex;                      /* the owner's word to the table; it may outlive its sender */
 byte done;                                      /* times that the operation took effect */
 bool isNew;                                     /* the owner found the log as it is */
 byte cut, known;
 
-#ifdef REFUSE_LATE                              /* O13 broken: the key is refused when the table has the child, not from the entry on */
+#ifdef REFUSE_LATE                              /* O13 broken: the key is refused when the table has the child */
 #define REFUSED (divided)
 #else
-#ifdef FORGET_SPLIT                             /* O13 broken: a new owner goes by the table, which has not heard of the split */
+#ifdef FORGET_SPLIT                             /* O13 broken: a new owner goes by the table, not by the log */
 #define REFUSED (isNew -> divided : cut > 0)
 #else
 #define REFUSED (cut > 0)
@@ -73,8 +70,8 @@ init {
   :: atomic { count < LMAX -> find(SPLIT, cut); if :: cut == 0 -> append(SPLIT) :: else fi }
   :: atomic { commit < count -> commit++;
        if :: kind[commit] == WRITE || kind[commit] == OPERATION ->
-             if :: kind[commit] == OPERATION -> done++; assert(done <= 1) :: else fi;
-             assert(!childServed);              /* one owner of a key */
+             if :: kind[commit] == OPERATION -> done++; CLAIM(I2, done <= 1) :: else fi;
+             CLAIM(I1, !childServed);            /* one owner of a key */
              acknowledge(at[commit], commit)
           :: else fi }
   :: atomic { epoch < EPMAX -> takeover(); isNew = true }
@@ -86,7 +83,7 @@ init {
 #endif
        toldEpoch = epoch; toldIndex = cut }
   :: atomic { toldIndex > 0 && !divided && toldEpoch == epoch ->
-       assert(toldIndex <= commit && kind[toldIndex] == SPLIT);    /* the child is made of an entry that stays */
+       CLAIM(O13, toldIndex <= commit && kind[toldIndex] == SPLIT);    /* the child is made of an entry that stays */
        divided = true;
 #ifdef CHILD_BEGINS_ANEW                        /* O13 broken: the child's log has numbers of its own */
        childEpoch = 1; childIndex = 0;
@@ -104,73 +101,8 @@ init {
        acknowledge(childEpoch, childIndex);
        REACHED(1, epoch == EPMAX) }
   :: atomic { divided && childWrites < CMAX && !childKnows -> childWrites++; childIndex++; childServed = true;
-       childKnows = true; done++; assert(done <= 1);
+       childKnows = true; done++; CLAIM(I2, done <= 1);
        acknowledge(childEpoch, childIndex) }
   :: atomic { divided && childEpoch < EPMAX + 2 -> childEpoch++ }
   od
 }
-
-#else
-/* The key is in the right shard, whose log this is; the left one has only numbers. */
-byte leftEpoch = 1, leftIndex;
-byte frozenEpoch, frozenIndex;                  /* what the right owner has told the left one */
-byte mergeEpoch, mergeIndex;                    /* what the left log's merge entry names, once it is committed */
-bool merged;
-byte newEpoch, newIndex, newWrites;
-byte frozen, thawed;
-
-inline look() { find(FREEZE, frozen); find(THAW, thawed) }
-#define IS_FROZEN (frozen > thawed)
-
-init {
-  do
-  :: atomic { count < LMAX && !merged -> look();
-#ifdef WRITE_FROZEN                             /* O13 broken: a frozen shard takes writes */
-       append(WRITE)
-#else
-       if :: !IS_FROZEN -> append(WRITE) :: else fi
-#endif
-     }
-  :: atomic { count < LMAX && !merged -> look(); if :: !IS_FROZEN -> append(FREEZE) :: else fi }
-  :: atomic { commit < count -> commit++;
-       if :: kind[commit] == WRITE ->
-             assert(!merged);                   /* one owner of a key, and nothing that the merge does not have */
-             acknowledge(at[commit], commit)
-          :: else fi }
-  :: atomic { epoch < EPMAX && !merged -> takeover() }
-  :: atomic { look();
-#ifdef TELL_EARLY                               /* O13 broken: the left shard hears of a freeze that is not committed */
-       IS_FROZEN ->
-#else
-       IS_FROZEN && frozen <= commit ->
-#endif
-       frozenEpoch = epoch; frozenIndex = frozen }
-  :: atomic { frozenIndex > 0 && leftIndex < LMAX -> leftIndex++; mergeEpoch = frozenEpoch; mergeIndex = frozenIndex }
-  :: atomic { leftIndex < LMAX && !merged -> leftIndex++ }
-  :: atomic { leftEpoch < EPMAX && !merged -> leftEpoch++ }
-  /* One command, which expects both epochs: to thaw, and the right shard goes on at the next one. */
-  :: atomic { look(); IS_FROZEN && frozen <= commit && !merged && epoch < EPMAX && count == commit && count < LMAX ->
-       epoch++; append(THAW); commit++ }
-#ifdef MERGE_ANY_EPOCH                          /* O13 broken: the table does not ask at which epoch the shard was frozen */
-  :: atomic { mergeIndex > 0 && !merged ->
-#else
-  :: atomic { mergeIndex > 0 && !merged && mergeEpoch == epoch ->
-#endif
-       merged = true;
-       assert(mergeIndex <= commit && kind[mergeIndex] == FREEZE);
-       i = mergeIndex + 1;                      /* what the merge does not have */
-       do :: i <= commit -> assert(kind[i] != WRITE); i++ :: else -> break od;
-       do :: count > commit -> kind[count] = NONE; at[count] = 0; count-- :: else -> break od;
-#ifdef KEEP_LEFT_NUMBERS                        /* O13 broken: the merged log goes on with the left one's numbers */
-       newEpoch = leftEpoch; newIndex = leftIndex
-#else
-       newEpoch = (leftEpoch > epoch -> leftEpoch : epoch) + 1;
-       newIndex = (leftIndex > mergeIndex -> leftIndex : mergeIndex)
-#endif
-     }
-  :: atomic { merged && newWrites < CMAX -> newWrites++; newIndex++;
-       acknowledge(newEpoch, newIndex);
-       REACHED(1, thawed > 0) }
-  od
-}
-#endif
