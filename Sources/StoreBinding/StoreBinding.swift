@@ -27,6 +27,10 @@ extension StoredRange {
     }
 }
 
+extension ClosedRange<UInt64> {
+    public init(_ range: StoredRange) { self = range.start...range.end }
+}
+
 extension HeadContent {
     public init(_ write: StoredWrite) {
         self.init(

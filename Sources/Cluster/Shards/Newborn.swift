@@ -66,7 +66,10 @@ extension LoopCore {
     func begin(_ newborn: Newborn, of parent: ShardReplica) {
         guard let state = view?.state, replicas[newborn.shard] == nil else { return }
         // Merged into another already, or never to be: a new replica of what it became comes from there.
-        if state.table.isGone(newborn.shard) { return erase(newborn.shard, newborn.state.bounds.range) }
+        // And who became a replica of the parent after the split was none when the child was born.
+        if state.table.isGone(newborn.shard) || !newborn.base.configuration.isMember(identity.nodeID) {
+            return erase(newborn.shard, newborn.state.bounds.range)
+        }
         let group = GroupID.shard(newborn.shard)
         persist.add(.created(newborn.base.configuration, at: parent.joinedAt, group: group))
         persist.add(.covered(newborn.base.position, group: group))

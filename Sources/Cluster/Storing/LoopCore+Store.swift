@@ -20,8 +20,9 @@ extension LoopCore {
                 replica.raft.withdrawSnapshot(contentHash: hash)
                 mark(replica)
             }
-        case .staged(let job, let isIntact):
-            with(job) { if $0.work.staging?.job == job { $0.staged(isIntact: isIntact) } }
+        case .staged(let job, let range):
+            let isUsable = range.map { !isKept($0, besides: job.shard) } ?? false
+            with(job) { if $0.work.staging?.job == job { $0.staged(isUsable: isUsable) } }
         case .installed(let job, let stored):
             with(job) { replica in
                 guard replica.work.installation?.job == job else { return }
@@ -33,6 +34,15 @@ extension LoopCore {
         case .due(_, let found): expire(found)
         case .damaged(let shard, let what):
             if let replica = replicas[shard] { lose(replica, because: what) }
+        }
+    }
+
+    /// A snapshot from before a split, at a node that has the child already, would have keys twice (O13). It is taken
+    /// for damaged: the owner offers a newer one when its own store has the split.
+    private func isKept(_ range: ClosedRange<UInt64>, besides shard: ShardID) -> Bool {
+        shardOrder.contains {
+            guard $0 != shard, let replica = replicas[$0], replica.mayBeStored else { return false }
+            return replica.state.bounds.range.overlaps(range)
         }
     }
 

@@ -20,6 +20,8 @@ extension ShardReplica {
         var isSnapshotWanted = false
         /// A file is being made of the stored state.
         var making: StoreJob?
+        /// The newest stored state that a split has made smaller. A snapshot of an older one is of no use.
+        var narrowedAt = LogIndex.zero
         /// The store has a file that somebody is, or was, fed from.
         var hasOffer = false
         var staging: (job: StoreJob, contentHash: UInt64)?
@@ -78,6 +80,7 @@ extension ShardReplica {
         work.checkpoint = nil
         state.endCheckpoint()
         for place in newborns.indices { newborns[place].finishCapture() }
+        if newborns.contains(where: \.isStored) { withdrawSnapshots(before: finished.base.position.index) }
         noteStored(finished.base.position, into: &persist)
     }
 

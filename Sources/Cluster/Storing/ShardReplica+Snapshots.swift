@@ -39,6 +39,7 @@ extension ShardReplica {
     private var isStoredUsable: Bool { work.stored.index.next >= raft.firstIndex && work.stored.index > .zero }
 
     func madeSnapshot(_ offer: SnapshotOffer) {
+        guard offer.position.index >= work.narrowedAt else { return giveUpSnapshot() }
         work.making = nil
         work.isSnapshotWanted = false
         work.hasOffer = true
@@ -47,6 +48,12 @@ extension ShardReplica {
             Snapshot(
                 index: offer.position.index, term: offer.position.term, configuration: head.configuration,
                 content: .external(totalBytes: offer.totalBytes, contentHash: offer.contentHash)))
+    }
+
+    /// The store has a split: what was made before has keys that are another shard's now (O13).
+    func withdrawSnapshots(before index: LogIndex) {
+        work.narrowedAt = index
+        for hash in raft.snapshotFilesInUse { raft.withdrawSnapshot(contentHash: hash) }
     }
 
     func giveUpSnapshot() {
@@ -76,10 +83,10 @@ extension ShardReplica {
         }
     }
 
-    func staged(isIntact: Bool) {
+    func staged(isUsable: Bool) {
         guard let staging = work.staging else { return }
         work.staging = nil
-        raft.snapshotStaged(contentHash: staging.contentHash, isIntact: isIntact)
+        raft.snapshotStaged(contentHash: staging.contentHash, isIntact: isUsable)
     }
 
     func beginInstallation(_ ready: Ready, contentHash: UInt64) {

@@ -67,7 +67,7 @@ public enum StoreRequest: Sendable {
     case releaseSnapshots(ShardID)
     /// Bytes of a snapshot that is being received.
     case stage(ShardID, SnapshotPart)
-    /// All parts are there: `staged` says whether they are what was sent, and durable.
+    /// All parts are there: `staged` says whether they are what was sent, and of which keys; durable.
     case finishStaging(StoreJob, ShardID, contentHash: UInt64)
     case dropStaged(ShardID, contentHash: UInt64)
     /// The staged snapshot takes the place of what the store has in this range: `installed`.
@@ -110,7 +110,8 @@ public enum StoreResult: Sendable {
     case readSnapshot(ShardID, Message)
     /// The file that was to be read is gone, or damaged.
     case lostSnapshot(ShardID, contentHash: UInt64)
-    case staged(StoreJob, isIntact: Bool)
+    /// The keys of what was received; nil if it is not what was sent.
+    case staged(StoreJob, ClosedRange<UInt64>?)
     case installed(StoreJob, StoredReplica)
     case due(StoreJob, [ExpiryCursor])
     case scrubbed(ScrubReport)

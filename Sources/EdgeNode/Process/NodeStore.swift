@@ -255,7 +255,8 @@ final class NodeStore: @unchecked Sendable {
                 }
             case .releaseSnapshots(let shard): files.release(shard)
             case .stage(let shard, let part): try files.stage(shard, part)
-            case .finishStaging(let job, _, let hash): answer(.staged(job, isIntact: files.finish(hash)))
+            case .finishStaging(let job, _, let hash):
+                answer(.staged(job, (files.finish(hash)?.manifest.range).map(ClosedRange.init)))
             case .dropStaged(_, let hash): files.drop(hash)
             default: preconditionFailure("asked of the store's own thread")
             }

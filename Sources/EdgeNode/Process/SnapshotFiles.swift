@@ -72,12 +72,12 @@ final class SnapshotFiles: @unchecked Sendable {
         _ = try intake.append(part.data, at: part.offset)
     }
 
-    /// Whether the file is whole, what was promised, and durable.
-    func finish(_ hash: UInt64) -> Bool {
+    /// What was received, durable; nil if it is not whole, or not what was promised.
+    func finish(_ hash: UInt64) -> VerifiedSnapshot? {
         guard let intake = intakes.removeValue(forKey: hash), intake.isComplete, let verified = try? intake.finish()
-        else { return false }
+        else { return nil }
         staged[hash] = verified
-        return true
+        return verified
     }
 
     func verified(_ hash: UInt64) -> VerifiedSnapshot? { staged[hash] }

@@ -211,7 +211,7 @@ final class MachineStore {
         case .finishStaging(let job, let shard, let hash):
             let place = twin.intake(title: "\(shard.rawValue)", byteCount: 0, hash: hash)
             staged[hash] = try? twin.finishIntake(place.name)
-            answerOfFile(.staged(job, isIntact: staged[hash] != nil), to: loop)
+            answerOfFile(.staged(job, (staged[hash]?.manifest.range).map(ClosedRange.init)), to: loop)
         case .dropStaged(_, let hash):
             if let verified = staged.removeValue(forKey: hash) { twin.removeSnapshot(verified.name) }
         default: preconditionFailure("no business of files")

@@ -69,6 +69,7 @@ extension World {
         wait(atMostNs: World.healLimitNs, for: "replicas to be replaced") { self.isWhole }
         wait(atMostNs: World.healLimitNs, for: "replicas to be equal") { self.unequalShard == nil }
         if failure == nil { compareReplicas() }
+        wait(atMostNs: World.healLimitNs, for: "replicas that nobody wants to end") { !self.hasUnlistedReplica }
         wait(atMostNs: 2 * World.healLimitNs, for: "mortals to be gone") { self.livingMortal == nil }
         checkStorage()
         if failure == nil { checkHistory() }
@@ -102,6 +103,15 @@ extension World {
             guard let process = machines[machine].process else { return nil }
             let loop = homeLoop(of: shard, loops: process.loops.count)
             return process.loops[loop].inspect(shard, now: clocks(machine)).map { (machine, $0) }
+        }
+    }
+
+    /// A replica of a shard that the table gives to others, or does not have any more: it only takes room.
+    private var hasUnlistedReplica: Bool {
+        guard let table = newestView?.state?.table else { return true }
+        return machines.indices.contains { machine in
+            let replicas = machines[machine].process?.loops.flatMap { $0.inspect(now: clocks(machine)) } ?? []
+            return replicas.contains { table.record(of: $0.shard)?.isMember(machines[machine].nodeID) != true }
         }
     }
 
