@@ -84,7 +84,7 @@ extension ShardReplica {
         if givenAway == record.epoch { words.append("given away") }
         if let replicaWish { words.append("wish of \(replicaWish.count)") }
         if leads { words.append("configuration \(raft.configuration)") }
-        words.append("(\(raft.situation))")
+        if !raft.situation.isEmpty { words.append("(\(raft.situation))") }
         return words
     }
 }

@@ -202,7 +202,8 @@ private struct ReplicaRound {
 
     private mutating func request(_ record: ShardRecord, _ target: [NodeID]) {
         decision.requests.append(
-            ReplicaRequest(shard: record.shard, epoch: record.epoch, target: target))
+            ReplicaRequest(
+                shard: record.shard, epoch: record.epoch, basis: record.configuredAt, target: target))
     }
 
     private func hindrance(_ record: ShardRecord, _ wish: Wish) -> ReplicaHindrance? {

@@ -1,11 +1,20 @@
 extension AppointedReplica {
     /// What the leader knows of its peers, and what this replica takes in, in words for a person. For simulation.
-    public var situation: String { core.situation }
+    public var situation: String {
+        var words = [core.situation]
+        if stage == .sealing || stage == .adopting {
+            words.append("sealed " + appointment.answers.map { "\($0.node) to \($0.last)" }.joined(separator: " "))
+            words.append("asks \(sealTargets.map { "\($0)" }.joined(separator: " ")) by \(core.configuration)")
+            if !core.persistence.isHardStateDurable { words.append("own seal not durable") }
+            if let source = appointment.source { words.append("adopts \(source) after \(appointment.pullAfter)") }
+        }
+        return words.filter { !$0.isEmpty }.joined(separator: ", ")
+    }
 }
 
 extension Replication {
     fileprivate var situation: String {
-        var words = peers.map(\.situation)
+        var words = ["log \(log.boundary) to \(log.last)"] + peers.map(\.situation)
         if let incoming = snapshots.incoming {
             words.append("takes in \(incoming.identity.position.index) at \(incoming.offset)")
         }

@@ -188,7 +188,9 @@ struct GrowthScenarioTests {
         cluster.nodes[owner].loop.step(
             .message(
                 from: record.replicas[0],
-                .replicas(ReplicaRequest(shard: record.shard, epoch: record.epoch, target: target))),
+                .replicas(
+                    ReplicaRequest(
+                        shard: record.shard, epoch: record.epoch, basis: record.configuredAt, target: target))),
             now: cluster.now)
         var isLearnerKnown: Bool { (try? table(cluster).records[place].replicaSet.learners.isEmpty) == false }
         #expect(cluster.advance(upToMs: 2_000) { isLearnerKnown })

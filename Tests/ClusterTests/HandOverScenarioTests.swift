@@ -93,6 +93,45 @@ struct HandOverScenarioTests {
         #expect(cluster.answer(token)?.text.contains("\"value\":2,") == true)
     }
 
+    /// The node was told while it handed over, and did not get to it; when it owns the shard again things have changed.
+    @Test func aWishOfAnEarlierOwnershipIsVoidO9() throws {
+        let cluster = TestCluster.serving { $0.balanceIntervalMs = 1_000_000 }
+        let owner = try #require(cluster.owner())
+        let heir = cluster.other(than: owner)
+        try wish(cluster, owner: owner)
+        try ask(cluster, owner: owner, toMoveTo: heir)
+        #expect(cluster.advance(upToMs: 2_000) { cluster.owner() == heir })
+        try ask(cluster, owner: heir, toMoveTo: owner)
+        #expect(cluster.advance(upToMs: 2_000) { cluster.owner() == owner })
+        cluster.advance(ms: 500)
+        #expect(voters(cluster, owner) == 3)
+    }
+
+    /// Late word that a node is to go must not take it out again after it was taken in anew.
+    @Test func aWishForAnotherConfigurationIsVoidO9() throws {
+        let cluster = TestCluster.serving { $0.balanceIntervalMs = 1_000_000 }
+        let owner = try #require(cluster.owner())
+        try wish(cluster, owner: owner, basis: LogPoint(epoch: Epoch(rawValue: 1), index: LogIndex(rawValue: 1)))
+        cluster.advance(ms: 500)
+        #expect(voters(cluster, owner) == 3)
+        try wish(cluster, owner: owner)
+        #expect(cluster.advance(upToMs: 2_000) { voters(cluster, owner) == 2 })
+    }
+
+    private func voters(_ cluster: TestCluster, _ node: Int) -> Int? {
+        cluster.nodes[node].loop.replicas[TestCluster.shard]?.raft.configuration.voters.count
+    }
+
+    /// That one of the other replicas be none any more.
+    private func wish(_ cluster: TestCluster, owner: Int, basis: LogPoint? = nil) throws {
+        let record = try #require(cluster.nodes[owner].view?.state?.table.records[0])
+        let other = cluster.nodes[cluster.other(than: owner)].nodeID
+        let request = ReplicaRequest(
+            shard: TestCluster.shard, epoch: record.epoch, basis: basis ?? record.configuredAt,
+            target: record.replicas.filter { $0 != other })
+        cluster.nodes[owner].loop.step(.message(from: other, .replicas(request)), now: cluster.now)
+    }
+
     private func ask(
         _ cluster: TestCluster, owner: Int, toMoveTo target: Int, epoch: Epoch? = nil,
         process: NodeProcess? = nil

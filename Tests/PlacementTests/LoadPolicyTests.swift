@@ -337,13 +337,14 @@ struct ShardExplanationTests {
 
     @Test("wishes read back, and damaged ones are refused")
     func wishes() throws {
-        let request = ReplicaRequest(shard: ShardID(home: 4, serial: 2), epoch: Epoch(9), target: [node(3), node(1)])
+        let request = ReplicaRequest(
+            shard: ShardID(home: 4, serial: 2), epoch: Epoch(9), basis: .genesis, target: [node(3), node(1)])
         let bytes = request.encode()
         #expect(try ReplicaRequest.decode(bytes) == request && request.target == [node(1), node(3)])
         for length in bytes.indices {
             #expect(throws: (any Error).self) { try ReplicaRequest.decode(Array(bytes[..<length])) }
         }
-        let nobody = ReplicaRequest(shard: shard(1), epoch: Epoch(1), target: []).encode()
+        let nobody = ReplicaRequest(shard: shard(1), epoch: Epoch(1), basis: .genesis, target: []).encode()
         #expect(throws: (any Error).self) { try ReplicaRequest.decode(nobody) }
     }
 }

@@ -5,7 +5,9 @@ import Raft
 /// The placement leader says what it wishes, and says it again until the table shows it.
 extension ShardReplica {
     func requestReplicas(_ request: ReplicaRequest) {
-        guard isServing, request.epoch == record.epoch, !request.target.isEmpty else { return }
+        guard isServing, request.epoch == record.epoch, !request.target.isEmpty, request.basis == record.configuredAt,
+            isConfigurationRecorded
+        else { return }
         replicaWish = request.target.sorted()
     }
 

@@ -161,6 +161,8 @@ final class ShardReplica {
         pauses.changes(to: record.epoch, gaveAway: moveProposed, nowMs: now.rawNs / 1_000_000)
         move = nil
         moveProposed = false
+        // What was wished of an earlier ownership of this node is void (O9).
+        replicaWish = nil
         settleAtMs = nil
         if isNamedOwner {
             becomeOwner(now: now)

@@ -29,6 +29,7 @@ extension World {
     }
 
     func loseLog(of shard: ShardID, machine: Int) {
+        note("\(machines[machine].name) loses its log of shard \(shard)")
         damages[shard.homeNumber] = Damage(machine: machine)
         machines[machine].lostGroup = GroupID.shard(shard)
         killWithParent(

@@ -203,7 +203,7 @@ extension World {
         return process.loops[homeLoop(of: shard, loops: process.loops.count)].pendingWork(of: shard)
     }
 
-    private func describe(_ record: ShardRecord) -> String {
+    func describe(_ record: ShardRecord) -> String {
         let set = record.replicaSet
         let groups = [
             ("voters", set.voters), ("outgoing", set.outgoing), ("learners", set.learners),

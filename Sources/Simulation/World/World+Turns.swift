@@ -104,6 +104,7 @@ extension World {
             if effects.drainLoops { give(.drain, to: process, loop: loop) }
         }
         if let view = effects.view {
+            tell(view, before: newestView)
             process.view = view
             if let state = view.state { presence.observe(state, nowNs: nowNs) }
             safety.observe(view, machine: process.machine, in: self)
@@ -123,6 +124,18 @@ extension World {
                 counters.add(report.counters)
             }
             give(.collected(round, shards: shards, counters: counters), to: process)
+        }
+    }
+
+    /// What is new in the table.
+    private func tell(_ view: ClusterView, before: ClusterView?) {
+        guard narrate != nil, let before, view.index > before.index, let records = view.state?.table.records else {
+            return
+        }
+        for record in records where record != before.state?.table.record(of: record.shard) {
+            note(
+                "shard \(record.shard) epoch \(record.epoch) owner \(record.owner.map { nodeName($0.node) } ?? "none") "
+                    + describe(record))
         }
     }
 

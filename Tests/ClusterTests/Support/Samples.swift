@@ -93,7 +93,9 @@ enum Samples {
             .outcome(outcome(.answered(answer))), .outcome(outcome(.unchanged(answer))),
             .outcome(outcome(.refused)),
             .outcome(outcome(.overloaded)), .outcome(outcome(.noSpace)),
-            .replicas(ReplicaRequest(shard: shard, epoch: Epoch(rawValue: 4), target: [NodeID(rawValue: 1)])),
+            .replicas(
+                ReplicaRequest(
+                    shard: shard, epoch: Epoch(rawValue: 4), basis: .genesis, target: [NodeID(rawValue: 1)])),
             .scrubbed(
                 ScrubReport(shard: shard, id: 9, index: 10, objectCount: 11, digest: 12, isSound: true)),
             .scrubVerdict(ScrubVerdict(shard: shard, epoch: Epoch(rawValue: 4), id: 9)), .scrubWish(shard),
