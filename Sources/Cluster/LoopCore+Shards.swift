@@ -144,8 +144,12 @@ extension LoopCore {
     // MARK: - Coming and going
 
     /// O9: the table lists this node and its disk has nothing of this log: it never acknowledged anything of it.
+    ///
+    /// A table that has this process is newer than all that an earlier one of this node has ended. An older table may
+    /// list a replica that is no more, and was sealed further: a new one must not answer to owners from before that.
     private func join(_ record: ShardRecord, _ state: PlacementState) {
-        guard record.isMember(identity.nodeID), let range = state.table.range(of: record.shard), isFree(range)
+        guard view?.process != nil, record.isMember(identity.nodeID),
+            let range = state.table.range(of: record.shard), isFree(range)
         else { return }
         if isOfGenesis(record, state) {
             // A table that is older than the disk: this replica has been and gone.
