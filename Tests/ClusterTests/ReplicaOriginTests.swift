@@ -161,4 +161,31 @@ struct ReplicaOriginTests {
         let gone = [LogRecord.created(Self.configuration, group: Self.group), .ended(group: Self.group)]
         #expect(try Self.firstRecords(gone, stored: []).isEmpty, "it has been and gone, and the table is older")
     }
+
+    /// What a former process has ended was sealed further than an older table says. A table that has this process is
+    /// newer than that.
+    @Test func anOldTableBeginsNoReplicaO9I6() throws {
+        var table = TestTable()
+        table.give(to: 2)
+        for (index, voters) in [(5, [2, 3]), (9, [1, 2, 3])] {
+            table.apply(
+                .recordReplicas(
+                    Self.shard, expected: table.record.epoch, proposer: table.process(2),
+                    index: LogIndex(rawValue: UInt64(index)),
+                    configuration: Configuration(voters: voters.map { NodeID(rawValue: UInt64($0)) })))
+        }
+        #expect(table.record.replicas.count == 3)
+        let disk = [LogRecord.created(Self.configuration, group: Self.group), .ended(group: Self.group)]
+        let loop = LoopCore(
+            loop: 0, identity: TestNode.identity(0, nonce: 2001),
+            recovered: RecoveredReplicas(logs: try Self.logs(disk), stored: [], damaged: []), settings: NodeSettings(),
+            seed: 1, store: MemoryObjectSource())
+        let now = Clocks(bootNs: 1, rawNs: 1, wallMs: 1)
+        loop.step(.view(table.view(at: 1, isRegistered: false)), now: now)
+        #expect(loop.flush(now: now).persist == nil && loop.replicas[Self.shard] == nil)
+        table.register(1, nonce: 2001)
+        loop.step(.view(table.view(at: 1)), now: now)
+        #expect(loop.flush(now: now).persist?.records.map(\.kind).first == LogRecord.createdKind)
+        #expect(loop.replicas[Self.shard] != nil)
+    }
 }
