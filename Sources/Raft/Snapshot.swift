@@ -76,10 +76,17 @@ public struct SnapshotPart: Sendable, Equatable {
 }
 
 /// Bytes of a file that a message lacks.
-public struct SnapshotRange: Sendable, Equatable {
+public struct SnapshotRange: Sendable, Hashable {
     public var contentHash: UInt64
     public var offset: UInt64
     public var byteCount: Int
+}
+
+extension SnapshotChunk {
+    /// Where in the file its bytes are.
+    public var range: SnapshotRange {
+        SnapshotRange(contentHash: contentHash, offset: offset, byteCount: byteCount)
+    }
 }
 
 extension Message {
@@ -88,8 +95,7 @@ extension Message {
     public var missingBytes: SnapshotRange? {
         guard case .snapshotChunk(let chunk) = body, chunk.isExternal, chunk.data.count != chunk.byteCount
         else { return nil }
-        return SnapshotRange(
-            contentHash: chunk.contentHash, offset: chunk.offset, byteCount: chunk.byteCount)
+        return chunk.range
     }
 
     /// Fills in what `missingBytes` asked for.

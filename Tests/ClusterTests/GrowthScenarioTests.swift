@@ -222,7 +222,22 @@ struct GrowthScenarioTests {
     /// The next snapshot takes the place of the one before, also if somebody is still fed from that.
     @Test func whoWasFedFromASnapshotThatIsGoneGetsAnother() throws { try catchUpBySnapshot(losing: 3) }
 
-    private func catchUpBySnapshot(losing snapshots: Int) throws {
+    /// A piece that was not acknowledged is sent again: not read again while its first reading is under way, or a slow
+    /// disk would have more to read with each retry.
+    @Test func aSlowDiskIsAskedForAPieceOnce() throws {
+        try catchUpBySnapshot(losing: 0) { cluster, away in
+            for node in cluster.nodes { node.holdsSnapshotReads = true }
+            cluster.advance(ms: 20_000)
+            let owner = cluster.nodes[try #require(cluster.owner())]
+            let shards = try #require(owner.view?.state).table.records.count
+            #expect((1...shards).contains(owner.heldSnapshotReads.count))
+            for node in cluster.nodes { node.serveHeldSnapshotReads(now: cluster.now) }
+        }
+    }
+
+    private func catchUpBySnapshot(
+        losing snapshots: Int, first: (TestCluster, Int) throws -> Void = { _, _ in }
+    ) throws {
         let cluster = TestCluster.serving {
             $0.checkpointIntervalMs = 100
             $0.logTailBytes = 1 << 10
@@ -233,6 +248,7 @@ struct GrowthScenarioTests {
         for round in 2...6 { addRound(round, cluster) }
         for node in cluster.nodes { node.snapshotsToLose = snapshots }
         try cluster.restart(away, nonce: 4_001)
+        try first(cluster, away)
         let isEqual = cluster.advance(upToMs: 10_000) {
             cluster.nodes[away].lease != nil && (try? areReplicasEqual(cluster)) == true
         }

@@ -35,11 +35,10 @@ extension ShardReplica {
         }
     }
 
-    /// A chunk of a snapshot gets its bytes from the store on the way.
     private func send(_ list: [Message], into messages: inout [Outgoing]) {
         for message in list {
-            if message.missingBytes != nil {
-                storeRequests.append(.readSnapshot(shard, message))
+            if let range = message.missingBytes {
+                read(message, range)
             } else {
                 messages.append(Outgoing(to: message.to, message: .shard(shard, message)))
             }

@@ -12,14 +12,13 @@ extension LoopCore {
             with(job) { if $0.work.making == job { $0.madeSnapshot(offer) } }
         case .readSnapshot(let shard, let message):
             // As late as any message may be.
-            guard replicas[shard] != nil else { return }
+            guard let replica = replicas[shard] else { return }
+            replica.hasRead(message)
             effects.messages.append(Outgoing(to: message.to, message: .shard(shard, message)))
         case .lostSnapshot(let shard, let hash):
-            // Another one has taken its place, say. Who was fed from it begins anew.
-            if let replica = replicas[shard] {
-                replica.raft.withdrawSnapshot(contentHash: hash)
-                mark(replica)
-            }
+            guard let replica = replicas[shard] else { return }
+            replica.lostSnapshot(hash)
+            mark(replica)
         case .staged(let job, let range):
             let isUsable = range.map { !isKept($0, besides: job.shard) } ?? false
             with(job) { if $0.work.staging?.job == job { $0.staged(isUsable: isUsable) } }

@@ -24,6 +24,8 @@ extension ShardReplica {
         var narrowedAt = LogIndex.zero
         /// The store has a file that somebody is, or was, fed from.
         var hasOffer = false
+        /// Pieces of files that it has not brought yet.
+        var reading: Set<SnapshotRead> = []
         var staging: (job: StoreJob, contentHash: UInt64)?
         var installation: Installation?
         /// In order of arrival.

@@ -14,7 +14,32 @@ extension ShardReplica {
         var retryAtMs: UInt64?
     }
 
+    /// A piece of a file, for one peer.
+    struct SnapshotRead: Hashable {
+        var to: NodeID
+        var term: Term
+        var range: SnapshotRange
+    }
+
     // MARK: - Sending
+
+    /// A chunk gets its bytes from the store on the way. One that is sent again while its first reading is under way
+    /// is not read again: a slow disk would have more to read with each retry.
+    func read(_ message: Message, _ range: SnapshotRange) {
+        let isNew = work.reading.insert(SnapshotRead(to: message.to, term: message.term, range: range)).inserted
+        if isNew { storeRequests.append(.readSnapshot(shard, message)) }
+    }
+
+    func hasRead(_ message: Message) {
+        guard case .snapshotChunk(let chunk) = message.body else { return }
+        work.reading.remove(SnapshotRead(to: message.to, term: message.term, range: chunk.range))
+    }
+
+    /// The file is gone: another one has taken its place, say. Who was fed from it begins anew.
+    func lostSnapshot(_ contentHash: UInt64) {
+        work.reading = work.reading.filter { $0.range.contentHash != contentHash }
+        raft.withdrawSnapshot(contentHash: contentHash)
+    }
 
     /// Raft needs a snapshot. The stored state may be too old for the log in memory, so a checkpoint comes first.
     func wantSnapshot(nowMs: UInt64) {

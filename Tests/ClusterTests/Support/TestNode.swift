@@ -17,6 +17,9 @@ final class TestNode {
     let store = MachineStore()
     /// So many files of snapshots will be gone when they are read from.
     var snapshotsToLose = 0
+    /// While true the disk reads nothing of a file of a snapshot; what was asked for waits.
+    var holdsSnapshotReads = false
+    private(set) var heldSnapshotReads: [StoreRequest] = []
     /// What a crash leaves.
     private(set) var disk: [LogRecord] = []
     private var unwritten: [(isNode: Bool, batch: PersistBatch)] = []
@@ -78,9 +81,15 @@ final class TestNode {
     /// Carries out what the loop asks of the store, at once.
     func serve(_ requests: [StoreRequest], now: Clocks) {
         for request in requests {
-            if case .readSnapshot(let shard, _) = request, snapshotsToLose > 0 {
-                snapshotsToLose -= 1
-                store.ask(.releaseSnapshots(shard), from: 0)
+            if case .readSnapshot(let shard, _) = request {
+                if snapshotsToLose > 0 {
+                    snapshotsToLose -= 1
+                    store.ask(.releaseSnapshots(shard), from: 0)
+                }
+                if holdsSnapshotReads {
+                    heldSnapshotReads.append(request)
+                    continue
+                }
             }
             store.ask(request, from: 0)
         }
@@ -88,6 +97,13 @@ final class TestNode {
             store.beginTurn(atMost: 100)
             for answer in store.finishTurn() { loop.step(.store(answer.result), now: now) }
         }
+    }
+
+    func serveHeldSnapshotReads(now: Clocks) {
+        holdsSnapshotReads = false
+        let held = heldSnapshotReads
+        heldSnapshotReads = []
+        serve(held, now: now)
     }
 
     /// The next process of the node, on what the disk holds.
