@@ -51,6 +51,13 @@ extension ElectedReplica {
                 totalBytes: totalBytes, offset: offset, data: []))
     }
 
+    /// A part of a file that was handed out is written, and all below `offset` with it; it need not be durable. Nil if
+    /// it could not be written: the file begins anew. The sender sends no more than its window beyond this.
+    public mutating func snapshotPartWritten(contentHash: UInt64, through offset: UInt64?) {
+        guard core.holdsLog else { return }
+        core.wrotePart(of: contentHash, through: offset)
+    }
+
     /// The last part of a file was handed out, and it is now verified and durable, or was found damaged.
     /// Only now it is installed. An answer for a file that was dropped meanwhile does nothing.
     public mutating func snapshotStaged(contentHash: UInt64, isIntact: Bool) {

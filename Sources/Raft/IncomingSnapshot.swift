@@ -19,15 +19,26 @@ struct IncomingSnapshot: Sendable {
     /// Of a file nothing is kept but how much of it was handed out.
     private var data: [UInt8] = []
     private(set) var offset: UInt64 = 0
+    /// How much of a file the driver has written.
+    private var written: UInt64 = 0
 
     init(identity: Identity, configuration: Configuration, term: Term, offset: UInt64 = 0) {
         self.identity = identity
         self.configuration = configuration
         self.term = term
         self.offset = offset
+        written = offset
     }
 
     var isWhole: Bool { offset == identity.totalBytes }
+
+    /// What the sender may take for arrived. Of a file not what waits for a slow disk: that stays within its window.
+    var acknowledged: UInt64 { identity.isExternal ? written : offset }
+
+    /// An answer for a file that was begun anew meanwhile may say more than was handed out since.
+    mutating func wrote(through end: UInt64) {
+        if end <= offset { written = max(written, end) }
+    }
 
     /// What arrived is what was sent. Of a file only the driver can tell.
     var isIntact: Bool { identity.isExternal || SnapshotChunk.hash(data) == identity.contentHash }

@@ -14,14 +14,14 @@ extension Replication {
             if let incoming = snapshots.incoming, isCovered(incoming.identity.position) { dropIncoming() }
             return true
         }
-        takeIn(chunk, from: sender)
+        let isHandedOut = takeIn(chunk, from: sender)
         guard let incoming = snapshots.incoming else {
             sendProgress(of: chunk.contentHash, offset: 0, to: sender)
             return false
         }
         guard incoming.identity == chunk.identity else { return false }
         guard incoming.isWhole, !chunk.isExternal else {
-            sendProgress(of: chunk.contentHash, offset: incoming.offset, to: sender)
+            if !isHandedOut { sendProgress(of: chunk.contentHash, offset: incoming.acknowledged, to: sender) }
             return false
         }
         snapshots.incoming = nil
@@ -46,20 +46,21 @@ extension Replication {
         send(.snapshotProgress(SnapshotProgress(contentHash: contentHash, offset: offset)), to: sender)
     }
 
-    private mutating func takeIn(_ chunk: SnapshotChunk, from sender: NodeID) {
+    /// True if there is a new part for the driver: its sender hears when it is written.
+    private mutating func takeIn(_ chunk: SnapshotChunk, from sender: NodeID) -> Bool {
         if snapshots.incoming?.isSuperseded(by: chunk, term: term) ?? true {
             dropIncoming()
             snapshots.incoming = IncomingSnapshot(
                 identity: chunk.identity, configuration: chunk.configuration, term: term)
         }
         let now = term
-        if let part = snapshots.incoming?.add(chunk, from: sender, term: now) {
-            snapshots.parts.append(part)
-        }
+        let part = snapshots.incoming?.add(chunk, from: sender, term: now)
+        if let part { snapshots.parts.append(part) }
         if let incoming = snapshots.incoming, incoming.isWhole, !incoming.isIntact {
             counters.damagedSnapshots += 1
             dropIncoming()
         }
+        return part != nil
     }
 
     /// Forgets what was begun. Of a file the driver is told, and what was not handed out yet is not.
@@ -88,6 +89,20 @@ extension Replication {
     }
 
     // MARK: Files
+
+    /// The driver has written what lies below `offset`; nil if it could not.
+    mutating func wrotePart(of contentHash: UInt64, through offset: UInt64?) {
+        guard let incoming = snapshots.incoming, incoming.identity.isExternal,
+            incoming.identity.contentHash == contentHash
+        else { return counters.staleMessages += 1 }
+        if let offset {
+            snapshots.incoming?.wrote(through: offset)
+        } else {
+            dropIncoming()
+        }
+        guard let sender = incoming.sender, sender.term == term else { return }
+        sendProgress(of: contentHash, offset: snapshots.incoming?.acknowledged ?? 0, to: sender.node)
+    }
 
     /// The driver has verified the whole file and made it durable, or has found it damaged. What was
     /// received, if its sender is to be told that everything in it is here.

@@ -72,7 +72,10 @@ public struct SnapshotPart: Sendable, Equatable {
     }
 
     /// The file is whole: verify it, make it durable, and call `snapshotStaged`.
-    public var isLast: Bool { offset + UInt64(data.count) == totalBytes }
+    public var isLast: Bool { end == totalBytes }
+
+    /// The offset behind its last byte.
+    public var end: UInt64 { offset + UInt64(data.count) }
 }
 
 /// Bytes of a file that a message lacks.

@@ -78,7 +78,13 @@ extension TestNode {
     }
 
     private mutating func write(_ part: SnapshotPart, isDamaged: Bool) {
-        guard files.write(part) else { return }
+        if isDamaged, !part.isLast {
+            files.drop([part.contentHash], installed: disk.snapshot.externalHash)
+            return replica.snapshotPartWritten(contentHash: part.contentHash, through: nil)
+        }
+        let isWhole = files.write(part)
+        replica.snapshotPartWritten(contentHash: part.contentHash, through: part.end)
+        guard isWhole else { return }
         let isIntact = files.stage(part.contentHash) && !isDamaged
         if !isIntact { files.whole[part.contentHash] = nil }
         replica.snapshotStaged(contentHash: part.contentHash, isIntact: isIntact)

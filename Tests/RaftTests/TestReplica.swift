@@ -52,6 +52,12 @@ enum TestReplica {
         change({ $0.proposeConfiguration(target) }, { $0.proposeConfiguration(target) })
     }
 
+    mutating func snapshotPartWritten(contentHash: UInt64, through offset: UInt64?) {
+        change(
+            { $0.snapshotPartWritten(contentHash: contentHash, through: offset) },
+            { $0.snapshotPartWritten(contentHash: contentHash, through: offset) })
+    }
+
     mutating func snapshotStaged(contentHash: UInt64, isIntact: Bool) {
         change(
             { $0.snapshotStaged(contentHash: contentHash, isIntact: isIntact) },

@@ -19,6 +19,10 @@ extension LoopCore {
             guard let replica = replicas[shard] else { return }
             replica.lostSnapshot(hash)
             mark(replica)
+        case .stagedPart(let shard, let hash, let offset):
+            guard let replica = replicas[shard] else { return }
+            replica.raft.snapshotPartWritten(contentHash: hash, through: offset)
+            mark(replica)
         case .staged(let job, let range):
             let isUsable = range.map { !isKept($0, besides: job.shard) } ?? false
             with(job) { if $0.work.staging?.job == job { $0.staged(isUsable: isUsable) } }

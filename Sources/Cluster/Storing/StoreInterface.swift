@@ -110,6 +110,8 @@ public enum StoreResult: Sendable {
     case readSnapshot(ShardID, Message)
     /// The file that was to be read is gone, or damaged.
     case lostSnapshot(ShardID, contentHash: UInt64)
+    /// What lies below is in the file; nil if a part could not be written.
+    case stagedPart(ShardID, contentHash: UInt64, through: UInt64?)
     /// The keys of what was received; nil if it is not what was sent.
     case staged(StoreJob, ClosedRange<UInt64>?)
     case installed(StoreJob, StoredReplica)

@@ -254,7 +254,9 @@ final class NodeStore: @unchecked Sendable {
                     answer(.lostSnapshot(shard, contentHash: range.contentHash))
                 }
             case .releaseSnapshots(let shard): files.release(shard)
-            case .stage(let shard, let part): try files.stage(shard, part)
+            case .stage(let shard, let part):
+                let isWritten = try files.stage(shard, part)
+                answer(.stagedPart(shard, contentHash: part.contentHash, through: isWritten ? part.end : nil))
             case .finishStaging(let job, _, let hash):
                 answer(.staged(job, (files.finish(hash)?.manifest.range).map(ClosedRange.init)))
             case .dropStaged(_, let hash): files.drop(hash)
@@ -262,7 +264,11 @@ final class NodeStore: @unchecked Sendable {
             }
         } catch {
             logger.warning("a snapshot could not be handled", metadata: ["because": "\(error)"])
-            if case .makeSnapshot(let job, _) = request { answer(.failed(job)) }
+            switch request {
+            case .makeSnapshot(let job, _): answer(.failed(job))
+            case .stage(let shard, let part): answer(.stagedPart(shard, contentHash: part.contentHash, through: nil))
+            default: break
+            }
         }
     }
 

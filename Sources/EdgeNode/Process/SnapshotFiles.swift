@@ -63,13 +63,14 @@ final class SnapshotFiles: @unchecked Sendable {
 
     // MARK: - Receiving
 
-    func stage(_ shard: ShardID, _ part: SnapshotPart) throws {
+    /// Whether all of it is in the file.
+    func stage(_ shard: ShardID, _ part: SnapshotPart) throws -> Bool {
         if part.offset == 0 { drop(part.contentHash) }
         let intake = try intakes[part.contentHash]
             ?? incoming.intake(
                 title: "\(shard.rawValue)", byteCount: part.totalBytes, hash: part.contentHash)
         intakes[part.contentHash] = intake
-        _ = try intake.append(part.data, at: part.offset)
+        return try intake.append(part.data, at: part.offset) >= part.end
     }
 
     /// What was received, durable; nil if it is not whole, or not what was promised.

@@ -207,7 +207,9 @@ final class MachineStore {
         case .releaseSnapshots(let shard): offers = offers.filter { $0.value.shard != shard }
         case .stage(let shard, let part):
             let place = twin.intake(title: "\(shard.rawValue)", byteCount: part.totalBytes, hash: part.contentHash)
-            _ = twin.append(part.data, at: part.offset, to: place.name)
+            let isWritten = twin.append(part.data, at: part.offset, to: place.name) >= part.end
+            answerOfFile(
+                .stagedPart(shard, contentHash: part.contentHash, through: isWritten ? part.end : nil), to: loop)
         case .finishStaging(let job, let shard, let hash):
             let place = twin.intake(title: "\(shard.rawValue)", byteCount: 0, hash: hash)
             staged[hash] = try? twin.finishIntake(place.name)
@@ -281,7 +283,7 @@ extension StoreResult {
         switch self {
         case .done(let job), .installed(let job, _): .failed(job)
         case .due(let job, _): .due(job, [])
-        case .failed, .damaged, .madeSnapshot, .readSnapshot, .lostSnapshot, .staged, .scrubbed: self
+        case .failed, .damaged, .madeSnapshot, .readSnapshot, .lostSnapshot, .stagedPart, .staged, .scrubbed: self
         }
     }
 }
