@@ -70,6 +70,11 @@ extension LoopCore {
     }
 }
 
+extension NodeCore {
+    /// Where this node stands in the placement group, in words for a person.
+    public var placementSituation: String { placement?.situation ?? "no member" }
+}
+
 extension ShardReplica {
     fileprivate var pending: [String] {
         var words: [String] = []

@@ -98,8 +98,7 @@ extension LoopCore {
             do throws(DecodingFailure) {
                 let found = try ReplicaOrigin.find(
                     recovered.logs.shardLog(shard), recovered.stored[shard],
-                    isDamaged: recovered.damaged.contains(shard), range: range, lostRange: lostRange,
-                    source: store)
+                    damage: recovered.damage(of: shard), range: range, lostRange: lostRange, source: store)
                 restore(record, found, covered: recovered.logs.shardLog(shard)?.covered.index ?? .zero)
             } catch {
                 preconditionFailure("O12: what is stored of shard \(shard) cannot be read: \(error)")

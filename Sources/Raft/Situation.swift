@@ -12,6 +12,13 @@ extension AppointedReplica {
     }
 }
 
+extension ElectedReplica {
+    /// What this replica is, and what it knows of its peers, in words for a person. For simulation.
+    public var situation: String {
+        "\(role) term \(term) commit \(commit) of \(configuration), \(core.situation)"
+    }
+}
+
 extension Replication {
     fileprivate var situation: String {
         var words = ["log \(log.boundary) to \(log.last)"] + peers.map(\.situation)

@@ -19,9 +19,11 @@ struct RecoveredReplicaTests {
         return log
     }
 
-    private func find(_ log: RecoveredLog?, isDamaged: Bool) throws -> ReplicaOrigin.Found {
+    private func find(
+        _ log: RecoveredLog?, isDamaged: Bool, damaged range: ClosedRange<UInt64>? = nil
+    ) throws -> ReplicaOrigin.Found {
         try ReplicaOrigin.find(
-            log, nil, isDamaged: isDamaged, range: 0...UInt64.max, lostRange: present,
+            log, nil, damage: isDamaged ? .init(range: range) : nil, range: 0...UInt64.max, lostRange: present,
             source: MachineObjects(MachineStore()))
     }
 
@@ -45,9 +47,15 @@ struct RecoveredReplicaTests {
         #expect(origin.state.bounds.range == present)
     }
 
-    @Test func nothingIsDoneAboutDamageOfWhatHasEnded() throws {
+    /// The store keeps the keys for it, and takes nothing of another shard there.
+    @Test func whatHasEndedIsErasedThoughItIsDamagedO9() throws {
+        let wider: ClosedRange<UInt64> = 5...30
+        guard case .ended(wider) = try find(log(isEnded: true), isDamaged: true, damaged: wider) else {
+            Issue.record("not erased")
+            return
+        }
         guard case .nothing = try find(log(isEnded: true), isDamaged: true) else {
-            Issue.record("something was done")
+            Issue.record("without a head nothing is kept for it")
             return
         }
     }

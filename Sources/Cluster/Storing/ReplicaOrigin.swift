@@ -5,17 +5,33 @@ import Raft
 
 /// What a node's disk had when its process began: the logs of its journal, the states of its store.
 public struct RecoveredReplicas: Sendable {
-    public var logs: RecoveredLogs
-    public var stored: [ShardID: StoredReplica]
+    public let logs: RecoveredLogs
+    let stored: [ShardID: StoredReplica]
     /// The store has something of these, and it cannot be relied on. Rising.
-    public var damaged: [ShardID]
+    let damaged: [ShardID]
+    /// The keys that the store keeps for those of them whose head can be read.
+    let damagedRanges: [ShardID: ClosedRange<UInt64>]
 
+    /// - Parameter stored: all whose head can be read, damaged ones too.
     public init(
         logs: RecoveredLogs = RecoveredLogs(), stored: [StoredReplica] = [], damaged: [ShardID] = []
     ) {
         self.logs = logs
-        self.stored = Dictionary(uniqueKeysWithValues: stored.map { ($0.shard, $0) })
         self.damaged = damaged.sorted()
+        let lost = Set(damaged)
+        self.stored = Dictionary(uniqueKeysWithValues: stored.filter { !lost.contains($0.shard) }.map { ($0.shard, $0) })
+        let ranges = stored.filter { lost.contains($0.shard) }.map { ($0.shard, $0.range) }
+        damagedRanges = Dictionary(uniqueKeysWithValues: ranges)
+    }
+
+    func damage(of shard: ShardID) -> Damage? {
+        guard damaged.contains(shard) else { return nil }
+        return Damage(range: damagedRanges[shard])
+    }
+
+    struct Damage {
+        /// Nil: the head of the shard cannot be read either, and the store keeps no keys for it.
+        var range: ClosedRange<UInt64>?
     }
 
     /// Shards that the store has merged into others.
@@ -93,22 +109,22 @@ extension ReplicaOrigin {
 
     /// Puts together the log in the journal and the state in the store.
     static func find(
-        _ log: RecoveredLog?, _ stored: StoredReplica?, isDamaged: Bool = false, range: ClosedRange<UInt64>,
-        lostRange: ClosedRange<UInt64>, source: any ObjectSource
+        _ log: RecoveredLog?, _ stored: StoredReplica?, damage: RecoveredReplicas.Damage? = nil,
+        range: ClosedRange<UInt64>, lostRange: ClosedRange<UInt64>, source: any ObjectSource
     ) throws(DecodingFailure) -> Found {
         if let log, log.lost != nil {
             let voters = log.created?.voters ?? []
             return .lost(lost(voters, range: lostRange, source: source, joinedAt: log.joinedAt), isNew: false)
         }
         // Also if the journal has all of the log: what the store has would shine through.
-        if isDamaged, log?.isEnded != true {
+        if damage != nil, log?.isEnded != true {
             let voters = log?.created?.voters ?? []
             return .lost(
                 lost(voters, range: lostRange, source: source, joinedAt: log?.joinedAt ?? .genesis), isNew: true)
         }
         guard let log, let created = log.created else {
-            // What is left of it goes when something is installed in its place.
-            if isDamaged { return .nothing }
+            // Without a head, what is left goes when something is installed in its place.
+            if let damage { return damage.range.map(Found.ended) ?? .nothing }
             guard let stored else { return .nothing }
             if log?.isEnded == true { return .ended(stored.range) }
             // A split has made it, and the process died before its journal said so (O13).

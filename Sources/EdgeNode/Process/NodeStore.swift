@@ -24,9 +24,9 @@ final class NodeStore: @unchecked Sendable {
     private let logger: Logger
     private let space: SpaceWatch
     private let snapshotsMade = Atomic<UInt64>(0)
-    /// What was there, and whole, at the start.
+    /// What was there at the start, as far as its head can be read.
     let found: [StoredReplica]
-    /// What was there, and cannot be relied on: whatever the journal says of these is lost too (O9).
+    /// What of it, or beside it, cannot be relied on: whatever the journal says of these is lost too (O9).
     let damaged: [ShardID]
 
     /// Looks at the whole file before it is used. What is damaged of it counts as lost (O9).
@@ -58,9 +58,8 @@ final class NodeStore: @unchecked Sendable {
             logger.critical("the object store has lost a shard", metadata: ["because": "\(lost)"])
         }
         lost.formUnion(store.lost.compactMap(\.shard))
-        let found = store.heads.filter { !lost.contains($0.shard) }.map(StoredReplica.init)
         return NodeStore(
-            store: store, found: found, damaged: lost.sorted().map { ShardID(rawValue: $0) }, directory: directory,
+            store: store, found: store.heads.map(StoredReplica.init), damaged: lost.sorted().map { ShardID(rawValue: $0) }, directory: directory,
             keys: keys, space: space, logger: logger)
     }
 

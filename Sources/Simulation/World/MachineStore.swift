@@ -244,7 +244,7 @@ final class MachineStore {
     func recover() throws -> (stored: [StoredReplica], damaged: [ShardID]) {
         let heads = try twin.recover()
         let damaged = Set((damagedShards + twin.lost.compactMap(\.shard)).map { ShardID(rawValue: $0) })
-        return (heads.map(StoredReplica.init).filter { !damaged.contains($0.shard) }, damaged.sorted())
+        return (heads.map(StoredReplica.init), damaged.sorted())
     }
 
     func head(of shard: ShardID) -> StoredHead? { (try? twin.readHead(shard.rawValue)) ?? nil }

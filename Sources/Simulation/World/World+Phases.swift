@@ -173,7 +173,8 @@ extension World {
             lines.append(
                 "\(machine.name) run \(process.generation) incarnation "
                     + "\(view?.process?.incarnation.rawValue ?? 0) table \(view?.index.rawValue ?? 0) "
-                    + "leader \(view?.leader.map(nodeName) ?? "none") owes \(process.owed.count)")
+                    + "leader \(view?.leader.map(nodeName) ?? "none") owes \(process.owed.count), "
+                    + "placement: \(process.node.placementSituation)")
         }
         for node in newestView?.state?.registry.nodes ?? [] {
             let runs = node.live.map { String($0.incarnation.rawValue) }

@@ -132,7 +132,7 @@ struct DiskContent: Equatable {
             logs[shard] = "\(log.hardState) \(log.covered) \(log.entries) \(String(describing: log.created))"
         }
         let source = try disk.store.makeObjects()
-        for replica in disk.store.found {
+        for replica in disk.store.found where !disk.store.damaged.contains(replica.shard) {
             var lines = ["\(replica.position) \(replica.payload) \(replica.objectCount)"]
             for key in try source.keys(in: replica.range, after: nil, limit: 1_000) {
                 lines.append("\(key) \(try source.load(key) ?? [])")
