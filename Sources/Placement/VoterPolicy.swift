@@ -6,7 +6,7 @@ public enum VoterExplanation: Sendable, Equatable, CustomStringConvertible {
     /// The last change is not over.
     case changing
     case replacing(NodeID, DepartureReason, by: NodeID)
-    /// It leaves without a successor: it is not coming back, so its vote only raises the majority.
+    /// It leaves without a successor: it is gone for good, so its vote only raises the majority.
     case dropping(NodeID, DepartureReason)
     case promoting([NodeID])
     case demoting([NodeID])
@@ -78,10 +78,15 @@ private struct VoterRound {
         registry.nodes.map(\.node).filter { registry.isActive($0) && fleet.departure(of: $0) == nil }
     }
 
-    /// A dead node counts towards three: it keeps its vote while there is nobody else.
+    /// Dead nodes and those that are being drained count towards three: they keep their votes while there is nobody
+    /// else. Of two voters none may fail.
     private var wanted: Int {
         if steady.count >= 5 { return 5 }
-        return min(max(registry.nodes.count { registry.isActive($0.node) }, 1), 3)
+        return min(max(registry.nodes.count { !isGone($0.node) }, 1), 3)
+    }
+
+    private func isGone(_ node: NodeID) -> Bool {
+        registry.isRemoved(node) || registry.record(of: node)?.isReplaced ?? true
     }
 
     /// Live listeners that may vote.
@@ -89,8 +94,10 @@ private struct VoterRound {
         present.learners.filter { fleet.isLive($0) && registry.isActive($0) }
     }
 
+    /// Those that do not vote any more first.
     private var departing: [(node: NodeID, reason: DepartureReason)] {
-        present.voters.compactMap { node in fleet.departure(of: node).map { (node, $0) } }
+        let byUse = present.voters.filter { !fleet.isLive($0) } + present.voters.filter { fleet.isLive($0) }
+        return byUse.compactMap { node in fleet.departure(of: node).map { (node, $0) } }
     }
 
     private func voters(_ nodes: [NodeID], also learners: [NodeID] = []) -> Configuration {
@@ -107,7 +114,7 @@ private struct VoterRound {
 
     /// A node that is being drained or is dead goes on listening until it is removed.
     private func stillListening(_ gone: (node: NodeID, reason: DepartureReason)) -> [NodeID] {
-        gone.reason == .removed || gone.reason == .replaced ? [] : [gone.node]
+        isGone(gone.node) ? [] : [gone.node]
     }
 
     /// From 3 to 5 in one step: four voters bear no more than three.
@@ -125,9 +132,8 @@ private struct VoterRound {
         guard surplus > 0 else { return nil }
         let byUse = present.voters.sorted { use($0) < use($1) }
         let demoted = byUse.prefix(surplus).sorted()
-        let gone = demoted.filter { registry.record(of: $0) == nil || registry.record(of: $0)?.isReplaced == true }
         let target = voters(
-            present.voters.filter { !demoted.contains($0) }, also: demoted.filter { !gone.contains($0) })
+            present.voters.filter { !demoted.contains($0) }, also: demoted.filter { !isGone($0) })
         return Step(target: target, explanation: .demoting(demoted))
     }
 
@@ -139,10 +145,8 @@ private struct VoterRound {
         )
     }
 
-    /// A dead one keeps its vote while there is nobody else: it may come back, and the majority is the same.
     func dropping() -> Step? {
-        let gone = departing.first { if case .dead = $0.reason { false } else { true } }
-        guard let gone, present.voters.count > 1 else { return nil }
+        guard let gone = departing.first(where: { isGone($0.node) }), present.voters.count > 1 else { return nil }
         let rest = present.voters.filter { $0 != gone.node }
         return Step(
             target: voters(rest, also: stillListening(gone)), explanation: .dropping(gone.node, gone.reason))
@@ -150,9 +154,7 @@ private struct VoterRound {
 
     /// Nodes that came or went without voting.
     func listeners() -> Step? {
-        let gone = present.learners.filter {
-            registry.isRemoved($0) || registry.record(of: $0)?.isReplaced == true
-        }
+        let gone = present.learners.filter { registry.isRemoved($0) || registry.record(of: $0)?.isReplaced == true }
         if !gone.isEmpty {
             let rest = present.learners.filter { !gone.contains($0) }
             return Step(

@@ -229,10 +229,11 @@ struct SplitPolicyTests {
 
 @Suite("Voters of the placement group")
 struct VoterPolicyTests {
-    private func registry(_ count: Int, draining: Int? = nil) -> Registry {
+    private func registry(_ count: Int, draining: [Int] = [], removed: [Int] = []) -> Registry {
         var machine = Machine(genesis(nodes: 1))
         for number in 1...count { machine.apply(.register(registration(number, nonce: number))) }
-        if let draining { machine.apply(.setStanding(node(draining), .draining)) }
+        for number in draining + removed { machine.apply(.setStanding(node(number), .draining)) }
+        for number in removed { machine.apply(.removeNode(node(number))) }
         return machine.state.registry
     }
 
@@ -275,7 +276,7 @@ struct VoterPolicyTests {
         #expect(decide(present, registry(4), health(4, dead: [3], forMs: 500_000)).configuration == nil)
         let dead = decide(present, registry(4), health(4, dead: [3]))
         #expect(dead.configuration == configuration([1, 2, 4], learners: [3]))
-        let drained = decide(present, registry(4, draining: 2), health(4))
+        let drained = decide(present, registry(4, draining: [2]), health(4))
         #expect(drained.explanation == .replacing(node(2), .draining, by: node(4)))
         let nobody = decide(present, registry(4), health(4, dead: [3, 4]))
         #expect(nobody.configuration == nil, "a dead listener replaces nobody, and a dead voter keeps its vote")
@@ -300,7 +301,7 @@ struct VoterPolicyTests {
         var dice = Dice(seed: UInt64(seed) + 3)
         let count = 3 + dice.below(5)
         let dead = dice.chance(60) ? [1 + dice.below(count)] : []
-        let draining = dice.chance(40) ? 1 + dice.below(count) : nil
+        let draining = (1...count).filter { _ in dice.chance(25) }
         let registry = registry(count, draining: draining)
         let health = health(count, dead: dead)
         var present = configuration([1, 2, 3])
@@ -310,8 +311,25 @@ struct VoterPolicyTests {
             present = next
         }
         #expect(decide(present, registry, health).configuration == nil)
-        let spare = count - dead.count - (draining.map { dead.contains($0) ? 0 : 1 } ?? 0)
-        #expect(present.voters.count == (spare >= 5 ? 5 : 3) || spare < 3)
+        let spare = Set(1...count).subtracting(dead).subtracting(draining).count
+        #expect(present.voters.count == (spare >= 5 ? 5 : 3))
+    }
+
+    @Test("who is being drained votes while there is nobody else, and not once it is removed")
+    func drained() {
+        let three = configuration([1, 2, 3])
+        #expect(decide(three, registry(3, draining: [3]), health(3)).configuration == nil)
+        #expect(decide(three, registry(3, draining: [2, 3]), health(3)).configuration == nil)
+        let removed = decide(three, registry(3, removed: [3]), health(3))
+        #expect(removed.configuration == configuration([1, 2]))
+        #expect(removed.explanation == .dropping(node(3), .removed))
+    }
+
+    @Test("a dead voter is replaced before one that is being drained")
+    func deadFirst() {
+        let present = configuration([1, 2, 3], learners: [4])
+        let decision = decide(present, registry(4, draining: [2]), health(4, dead: [3]))
+        #expect(decision.configuration == configuration([1, 2, 4], learners: [3]))
     }
 }
 

@@ -50,7 +50,7 @@ extension World {
     /// The machine gets a new disk: another node, under the same name and address.
     func wipeDisk(_ machine: Int) {
         let node = machines[machine].nodeID
-        guard isWhole, let records = newestView?.state?.table.records else { return }
+        guard isWhole, placementBears(lossOf: node), let records = newestView?.state?.table.records else { return }
         note("\(machines[machine].name) gets an empty disk")
         killWithParent(
             machine, crash: .power, restartAfterNs: 200_000_000 + random.exponential(meanNs: 500_000_000))
@@ -78,6 +78,21 @@ extension World {
             return false
         }
         return record.isMember(machines[machine].nodeID) && isWhole(record)
+    }
+
+    /// No change of the placement group is under way, and its other voters are up and a majority.
+    private func placementBears(lossOf node: NodeID) -> Bool {
+        let configurations = machines.compactMap { machine in
+            machine.process?.node.placementConfiguration.map { (node: machine.nodeID, configuration: $0) }
+        }
+        guard let present = configurations.first(where: { $0.configuration.isVoter($0.node) })?.configuration else {
+            return false
+        }
+        let others = present.voters.filter { $0 != node }
+        let isAgreed = others.allSatisfy { other in
+            configurations.contains { $0.node == other && $0.configuration == present }
+        }
+        return isAgreed && !present.isJoint && others.count > present.voters.count / 2
     }
 
     /// Every shard has all its replicas, at machines as they are now, and none of them is on its way.
