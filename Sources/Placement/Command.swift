@@ -68,6 +68,11 @@ public enum Command: Sendable, Equatable {
     /// A command that an administrator has asked for, or the note of an act that passes no command.
     indirect case audited(AuditNote, Command?)
 
+    /// What is to be done, without the note about who asked; nil for a mere note.
+    public var unaudited: Command? {
+        if case .audited(_, let command) = self { command } else { self }
+    }
+
     /// Whether applying it may end a process.
     var mayFence: Bool {
         switch self {

@@ -67,6 +67,8 @@ public enum CommandRefusal: UInt8, Sendable, CaseIterable {
     case unfitForMerge = 25
     /// No administrator has this name.
     case unknownAdministrator = 26
+    /// Without the node's vote the placement group could decide nothing any more.
+    case voteNeeded = 27
 
     /// For people, without a full stop.
     public var text: String {
@@ -97,6 +99,7 @@ public enum CommandRefusal: UInt8, Sendable, CaseIterable {
         case .noSuchPlan: "the plan does not stand any more"
         case .unfitForMerge:
             "only settled neighbours of one home with the same owner and replicas can be merged"
+        case .voteNeeded: "the placement group needs the node's vote, for too few others are live"
         case .unknownAdministrator: "there is no administrator of this name"
         }
     }

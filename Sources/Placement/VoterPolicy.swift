@@ -6,7 +6,7 @@ public enum VoterExplanation: Sendable, Equatable, CustomStringConvertible {
     /// The last change is not over.
     case changing
     case replacing(NodeID, DepartureReason, by: NodeID)
-    /// It leaves without a successor: it is gone for good, so its vote only raises the majority.
+    /// It leaves without a successor: its vote only raises the majority.
     case dropping(NodeID, DepartureReason)
     case promoting([NodeID])
     case demoting([NodeID])
@@ -59,6 +59,16 @@ public enum VoterPolicy {
             || fleet.hasLiveMajority(configuration.voters) && fleet.hasLiveMajority(step.target.voters)
         guard isSafe else { return VoterDecision(configuration: nil, explanation: .noQuorum) }
         return VoterDecision(configuration: step.target, explanation: step.explanation)
+    }
+
+    /// Whether the placement group can decide nothing any more if this node stops now: of the other voters, those with a
+    /// live process are no majority.
+    public static func needsVote(of node: NodeID, _ configuration: Configuration, _ registry: Registry) -> Bool {
+        func isLive(_ node: NodeID) -> Bool { registry.record(of: node)?.live.isEmpty == false }
+        guard isLive(node) else { return false }
+        return [configuration.voters, configuration.outgoing].contains { voters in
+            voters.contains(node) && voters.count { $0 != node && isLive($0) } <= voters.count / 2
+        }
     }
 }
 
@@ -145,8 +155,11 @@ private struct VoterRound {
         )
     }
 
+    /// Of an even number one can go: as many may fail as before.
     func dropping() -> Step? {
-        guard let gone = departing.first(where: { isGone($0.node) }), present.voters.count > 1 else { return nil }
+        let isEven = present.voters.count.isMultiple(of: 2)
+        let gone = departing.first { isGone($0.node) || (isEven && $0.reason == .draining) }
+        guard let gone, present.voters.count > 1 else { return nil }
         let rest = present.voters.filter { $0 != gone.node }
         return Step(
             target: voters(rest, also: stillListening(gone)), explanation: .dropping(gone.node, gone.reason))

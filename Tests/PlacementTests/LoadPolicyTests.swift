@@ -320,9 +320,22 @@ struct VoterPolicyTests {
         let three = configuration([1, 2, 3])
         #expect(decide(three, registry(3, draining: [3]), health(3)).configuration == nil)
         #expect(decide(three, registry(3, draining: [2, 3]), health(3)).configuration == nil)
-        let removed = decide(three, registry(3, removed: [3]), health(3))
-        #expect(removed.configuration == configuration([1, 2]))
-        #expect(removed.explanation == .dropping(node(3), .removed))
+        let two = decide(configuration([1, 2]), registry(2, draining: [2]), health(2))
+        #expect(two.configuration == configuration([1], learners: [2]), "of two none may fail either")
+        #expect(decide(three, registry(3, removed: [3]), health(3)).configuration == configuration([1, 2]))
+    }
+
+    @Test("a node whose vote is needed is not removed")
+    func needed() {
+        let registry = registry(3, removed: [3])
+        func needs(_ voters: [Int], outgoing: [Int] = []) -> Bool {
+            let present = Configuration(voters: voters.map { node($0) }, outgoing: outgoing.map { node($0) })
+            return VoterPolicy.needsVote(of: node(2), present, registry)
+        }
+        #expect(needs([1, 2, 3]) && needs([1, 2]) && needs([2]) && needs([1], outgoing: [1, 2, 3]))
+        #expect(!needs([1]) && !needs([1, 3]))
+        let whole = Configuration(voters: [1, 2, 3].map { node($0) })
+        #expect(!VoterPolicy.needsVote(of: node(3), whole, self.registry(3, draining: [3])))
     }
 
     @Test("a dead voter is replaced before one that is being drained")

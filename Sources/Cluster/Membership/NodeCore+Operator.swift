@@ -2,6 +2,16 @@ import Placement
 
 /// What an operator asks of this node for the whole cluster.
 extension NodeCore {
+    func propose(_ command: Command, _ token: RequestToken, nowMs: UInt64) {
+        if case .removeNode(let node, _) = command.unaudited, let placement, let state,
+            VoterPolicy.needsVote(of: node, placement.configuration, state.registry)
+        {
+            effects.proposals.append((token, .success(.refused(.voteNeeded))))
+        } else {
+            proposals.add(command, token: token, nowMs: nowMs)
+        }
+    }
+
     /// The owner is asked like the placement leader asks it: what it does is its own affair (O8).
     func order(_ request: MoveRequest) {
         if request.from.node == identity.nodeID {

@@ -148,7 +148,7 @@ public final class NodeCore {
             ownLoads.append((loop, shards))
         case .loop(.alive(let loop)): loopAliveMs[loop] = nowMs
         case .loop(.usage(let loop, let loads)): usage.take(loads, ofLoop: loop)
-        case .propose(let token, let command): proposals.add(command, token: token, nowMs: nowMs)
+        case .propose(let token, let command): propose(command, token, nowMs: nowMs)
         case .report(let token, let wholeCluster): beginReport(token, wholeCluster: wholeCluster, now: now)
         case .collected(let id, let shards, let counters):
             finishOwnReport(id, shards: shards, counters: counters, now: now)

@@ -153,6 +153,11 @@ extension HTTPFault {
                 "The node still keeps replicas or owns shards. Drain it, and wait until it has none.")
         case .nodeIsLive:
             self = .conflict("node.isLive", "The node is running and not being drained. Drain it first, or stop it.")
+        case .voteNeeded:
+            self = .conflict(
+                "node.voteNeeded",
+                "The placement group needs the node's vote: too few of the others are live. Nothing was changed; try again "
+                    + "when they are back, or have been replaced.")
         default:
             self = .validation("value", "The placement group refused it: \(refusal.text).")
         }
