@@ -141,6 +141,28 @@ struct GrowthScenarioTests {
         #expect(cluster.nodes[owner].loop.snapshotBytes(of: record.shard) == nil)
     }
 
+    /// With the vote of a removed node beside that of a dead one, the placement group would be at its end.
+    @Test func aNodeIsNotRemovedWhileItsVoteIsNeeded() throws {
+        let cluster = cluster()
+        let owner = try #require(cluster.owner())
+        let dead = cluster.other(than: owner)
+        let drained = cluster.nodes[cluster.other(than: owner, dead)].nodeID
+        func remove(_ token: UInt64) -> Result<CommandResult, ProposalFailure>? {
+            let node = cluster.nodes[owner]
+            node.core.step(.propose(RequestToken(rawValue: token), .removeNode(drained)), now: cluster.now)
+            cluster.advance(upToMs: 5_000) { node.proposals[token] != nil }
+            return node.proposals[token]
+        }
+        propose(.setStanding(drained, .draining), in: cluster)
+        cluster.advance(ms: 1_000)
+        #expect(remove(1) == .success(.refused(.nodeInUse)), "all are there: only what it keeps stands against it")
+        cluster.crash(dead)
+        let isFenced = cluster.advance(upToMs: 10_000) {
+            cluster.nodes[owner].view?.state?.registry.record(of: cluster.nodes[dead].nodeID)?.live.isEmpty == true
+        }
+        #expect(isFenced && remove(2) == .success(.refused(.voteNeeded)))
+    }
+
     @Test func aLostReplicaIsSilentAndComesBackAsANewOneO9() throws {
         let cluster = cluster()
         addRound(1, cluster)
