@@ -51,7 +51,7 @@ struct LinkSilenceTests {
         let channel = EmbeddedChannel()
         try PeerSocket.configure(channel, owner: receptionist, security: nil)
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
-        channel.embeddedEventLoop.advanceTime(by: .seconds(PeerReceiver.helloSecondsMax - 1))
+        channel.embeddedEventLoop.advanceTime(by: .seconds(PeerSocket.greetingSecondsMax - 1))
         #expect(channel.isActive)
         channel.embeddedEventLoop.advanceTime(by: .seconds(1))
         #expect(!channel.isActive)
@@ -69,5 +69,38 @@ struct LinkSilenceTests {
         #expect(channel.isActive)
         #expect(receptionist.rejections.isEmpty)
         try channel.close().wait()
+    }
+
+    private func dialed(onEvent: @escaping (PeerLink.Event) -> Void) throws -> (PeerLink, EmbeddedChannel) {
+        let channel = EmbeddedChannel()
+        let link = PeerLink(
+            address: "127.0.0.1:1", to: nil, loop: channel.embeddedEventLoop,
+            terms: PeerLink.Terms(
+                hello: { PeerHello(role: .node, clusterID: 7, nodeID: NodeID(rawValue: 1), nonce: 9) },
+                check: { _, _ in .welcome }),
+            onEvent: { _, event in onEvent(event) })
+        try link.prepare(channel)
+        try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
+        return (link, channel)
+    }
+
+    /// A process that hangs, say: its system takes the hello and acknowledges it.
+    @Test func whoeverAnswersNoHelloIsClosed() throws {
+        var rejections: [LinkRejection.Cause] = []
+        let (_, channel) = try dialed { if case .rejected(let rejection) = $0 { rejections.append(rejection.cause) } }
+        channel.embeddedEventLoop.advanceTime(by: .seconds(PeerSocket.greetingSecondsMax - 1))
+        #expect(channel.isActive && rejections.isEmpty)
+        channel.embeddedEventLoop.advanceTime(by: .seconds(1))
+        #expect(!channel.isActive && rejections == [.silent])
+    }
+
+    @Test func whoHasAnsweredTheHelloMayBeSilent() throws {
+        var ups = 0
+        let (link, channel) = try dialed { if case .up = $0 { ups += 1 } }
+        let answer = PeerHelloAnswer(verdict: .welcome, clusterID: 7, nodeID: NodeID(rawValue: 2))
+        try channel.writeInbound(channel.allocator.buffer(bytes: answer.encode()))
+        channel.embeddedEventLoop.advanceTime(by: .hours(1))
+        #expect(channel.isActive && ups == 1)
+        link.close()
     }
 }

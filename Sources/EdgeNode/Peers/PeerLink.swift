@@ -73,7 +73,7 @@ final class PeerLink {
             .whenFailure { _ in bound.value.retry() }
     }
 
-    private func prepare(_ channel: any Channel) throws {
+    func prepare(_ channel: any Channel) throws {
         if let security = terms.security {
             try channel.pipeline.syncOperations.addHandler(security.dialingHandler())
         }
@@ -209,11 +209,23 @@ private final class PeerLinkHandler: ChannelInboundHandler {
     private var certificate: Certificate?
     private var reader = FrameReader()
     private var isAnswered = false
+    private var answerDeadline: Scheduled<Void>?
 
     init(link: NIOLoopBound<PeerLink>, own: PeerIdentity?) {
         self.link = link
         self.own = own
         proof = own == nil ? .plain : nil
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        let link = self.link
+        answerDeadline = context.eventLoop.scheduleTask(in: .seconds(PeerSocket.greetingSecondsMax)) {
+            link.value.reject(.silent, "somebody", "it does not answer")
+        }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        answerDeadline?.cancel()
     }
 
     func channelActive(context: ChannelHandlerContext) {
@@ -242,6 +254,7 @@ private final class PeerLinkHandler: ChannelInboundHandler {
         reader.append(unwrapInboundIn(data))
         guard !isAnswered, let bytes = reader.take(PeerHelloAnswer.byteCount) else { return }
         isAnswered = true
+        answerDeadline?.cancel()
         guard let answer = try? PeerHelloAnswer(from: bytes) else {
             context.close(promise: nil)
             return

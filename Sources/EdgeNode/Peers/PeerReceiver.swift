@@ -22,8 +22,6 @@ final class PeerReceiver: ChannelInboundHandler {
     private var hello: PeerHello?
     private var isRejected = false
     private var helloDeadline: Scheduled<Void>?
-    /// From the connection to the hello, TLS included: whoever says nothing keeps no socket.
-    static let helloSecondsMax: Int64 = 15
 
     init(owner: PeerReceiverOwner, own: PeerIdentity?) {
         self.owner = owner
@@ -34,7 +32,7 @@ final class PeerReceiver: ChannelInboundHandler {
     func handlerAdded(context: ChannelHandlerContext) {
         let bound = context.loopBound
         let receiver = NIOLoopBound(self, eventLoop: context.eventLoop)
-        helloDeadline = context.eventLoop.scheduleTask(in: .seconds(Self.helloSecondsMax)) {
+        helloDeadline = context.eventLoop.scheduleTask(in: .seconds(PeerSocket.greetingSecondsMax)) {
             receiver.value.reject(.silent, "it has said nothing", bound.value)
         }
     }

@@ -16,6 +16,9 @@ enum PeerSocket {
     static let quietSecondsMax = 10
     static let secondsBetweenQuestions = 5
 
+    /// From the connection to the hello, or to its answer, TLS included: with whoever says nothing no socket is kept.
+    static let greetingSecondsMax: Int64 = 15
+
     static let options: [(ChannelOptions.Types.SocketOption, SocketOptionValue)] = [
         (.tcpOption(.tcp_nodelay), 1),
         (.tcpOption(.init(rawValue: TCP_USER_TIMEOUT)), .init(unacknowledgedMsMax)),
