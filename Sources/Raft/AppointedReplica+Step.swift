@@ -13,6 +13,7 @@ extension AppointedReplica {
         case .append(let append):
             guard admit(message) else { return refuse(message) }
             core.endPulledSnapshot()
+            heardOfOwner()
             core.follow(append, of: message.from)
             #if PLANTED_BUGS
             core.acknowledgement?.term = message.term

@@ -23,6 +23,8 @@ public struct AppointedReplica: Sendable {
     var appointment = Appointment()
     /// The table's epoch, as far as the driver has said.
     private var observedTerm = Term.zero
+    /// For how long no owner has told whether the last entries here are committed.
+    private var doubtTicks = 0
 
     public init(id: NodeID, initial: InitialState, settings: ReplicaSettings = ReplicaSettings()) {
         core = Replication(id: id, initial: initial, settings: settings)
@@ -65,7 +67,7 @@ public struct AppointedReplica: Sendable {
         switch stage {
         case .sealing, .adopting, .establishing: true
         case .leading: commit < lastIndex || core.hasOutstandingPeers
-        case .following: core.snapshots.pulled.map { $0.transfer == nil } ?? false
+        case .following: isInDoubt || (core.snapshots.pulled.map { $0.transfer == nil } ?? false)
         }
     }
 
@@ -186,10 +188,29 @@ public struct AppointedReplica: Sendable {
 
     public mutating func tick() {
         switch stage {
-        case .following: core.wantSnapshotAgain()
+        case .following:
+            core.wantSnapshotAgain()
+            tickDoubt()
         case .sealing: if appointment.isRetryDue(core.settings) { sealAgain() }
         case .adopting: tickAdoption()
         case .establishing, .leading: core.tickPeers()
         }
     }
+
+    /// An owner tells what is committed until it hears that this is known. It may have heard so of this node's former
+    /// process, late; and of an idle shard nothing more is said.
+    private var isInDoubt: Bool {
+        guard holdsLog, commit < lastIndex, !core.isJoining, let owner = sealedOwner else { return false }
+        return owner.node != id
+    }
+
+    private mutating func tickDoubt() {
+        guard isInDoubt, let owner = sealedOwner else { return doubtTicks = 0 }
+        doubtTicks += 1
+        guard doubtTicks >= core.settings.doubtTicks else { return }
+        doubtTicks = 0
+        core.acknowledge(commit, to: owner.node)
+    }
+
+    mutating func heardOfOwner() { doubtTicks = 0 }
 }

@@ -19,7 +19,8 @@ struct Progress: Sendable {
     private var inFlight = InFlight()
     var transfer: OutgoingTransfer?
 
-    /// What it has said about its commit index, and what it makes of what it was told.
+    /// What it has said last about its commit index, and what it makes of what it was told. It may fall: what was said
+    /// before may have been its former process.
     private(set) var knownCommit = LogIndex.zero
     private var sentCommit = LogIndex.zero
     /// It is to be told the commit index although nothing else is to be sent.
@@ -111,7 +112,7 @@ struct Progress: Sendable {
             tryNext(after: newMatch)
             return false
         }
-        knownCommit = max(knownCommit, commit)
+        knownCommit = commit
         let isNews = newMatch > match
         match = max(match, newMatch)
         inFlight.free(through: newMatch)

@@ -10,6 +10,8 @@ public struct ReplicaSettings: Sendable, Equatable {
     public var retryTicksMax = 24
     /// Appointed: how long a silent source of the log to adopt is waited for.
     public var sourceTimeoutTicks = 8
+    /// Appointed: how long a follower does not know whether its last entries are committed before it asks.
+    public var doubtTicks = 100
     public var messageBytesMax = 1 << 20
     public var messageEntriesMax = 4096
     /// A follower whose state is unknown gets small messages.

@@ -32,6 +32,9 @@ extension Replication {
         precondition(isLeading, "I6: only the leader of a term appends to it")
         let index = log.lastIndex.next
         append(Entry(term: term, index: index, kind: kind, payload: payload))
+        #if PLANTED_BUGS
+        if RemovedGuard.isRemoved(.countSoleCopyBeforeSync) { commitByCounting() }
+        #endif
         return index
     }
 

@@ -181,6 +181,8 @@ import Testing
     @Test func r27AnswersWithoutAWriteAreCheckedToo() throws {
         let scenario = Scenario(seed: 27) {
             ($0.workload.hotObjects, $0.workload.coldObjects) = (1, 0)
+            // Some of those who are cut off with the owner only read until the other owner has written.
+            ($0.workload.clients, $0.workload.readShare) = (90, 0.97)
         }
         let owner = try scenario.owner()
         for other in scenario.others(than: owner) { scenario.cut(owner, from: other) }
