@@ -55,7 +55,8 @@ struct ResealTests {
     @Test(arguments: [true, false])
     func theFormerKeyIsNeededNoMore(_ wasEncrypted: Bool) throws {
         let objects = try fill(wasEncrypted ? dataKeys("a") : nil)
-        #expect(try read(dataKeys("b")) != objects || !wasEncrypted)
+        // What is plain can be read, and a store that is opened begins to write it anew.
+        if wasEncrypted { #expect(try read(dataKeys("b")).isEmpty) }
         let (rewritten, steps) = try reseal(dataKeys("b", "a"))
         #expect(rewritten == 3_001, "the objects and the head")
         #expect(steps > 5)
@@ -100,7 +101,6 @@ struct ResealTests {
             for _ in 0..<2 { try pass.step(environment, StoreWriter(environment, options(keys))) }
             #expect(!pass.isDone && pass.rewritten > 0 && pass.rewritten < 3_001)
         }
-        #expect(try read(keys) == objects)
         let rest = try reseal(keys)
         #expect(rest.rewritten > 0 && rest.rewritten < 3_001)
         #expect(try read(dataKeys("b")) == objects)
