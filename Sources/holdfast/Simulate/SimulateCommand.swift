@@ -32,7 +32,7 @@ struct SimulateCommand: ParsableCommand {
     @Option(name: .long, help: "Add a line for each failing seed to this file.")
     var keep: String?
 
-    @Option(name: .long, help: "Seconds of real time after which a run counts as hanging.")
+    @Option(name: .long, help: "Seconds of processor time after which a run counts as hanging.")
     var patience = 600.0
 
     @Flag(name: .long, help: "Make the failing run of --seed as small as it can be made.")

@@ -7,6 +7,7 @@ import Simulation
 /// To be used from one thread.
 final class WorkerPool: RecipeRunner {
     private let plant: String?
+    /// Of the worker's processor time: a busy machine makes no run hang.
     private let patienceNs: UInt64
     private var workers: [Worker?]
     /// What has come before its turn, by the order of asking.
@@ -51,7 +52,7 @@ final class WorkerPool: RecipeRunner {
     private func give(_ recipe: Recipe, number: Int, to place: Int) {
         let worker = workers[place] ?? Worker(plant: plant)
         workers[place] = worker
-        worker.begin(Worker.Task(number: number, recipe: recipe, startSeconds: seconds()))
+        worker.begin(Worker.Task(number: number, recipe: recipe, startSeconds: worker.processorSeconds))
     }
 
     /// Until something has come, at most a second.
@@ -63,7 +64,7 @@ final class WorkerPool: RecipeRunner {
             guard let worker = workers[place], let task = worker.task else { continue }
             if file.revents != 0 {
                 read(worker, place, task)
-            } else if seconds() - task.startSeconds > Double(patienceNs) / 1e9 {
+            } else if worker.processorSeconds - task.startSeconds > Double(patienceNs) / 1e9 {
                 lose(place, task, Failure(kind: .liveness, message: "the run does not end", atNs: 0))
             }
         }
@@ -94,12 +95,6 @@ final class WorkerPool: RecipeRunner {
             workers[place] = nil
         }
     }
-
-    private func seconds() -> Double {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
-    }
 }
 
 /// One process that runs worlds, and the pipes to it.
@@ -107,6 +102,7 @@ private final class Worker {
     struct Task {
         var number: Int
         var recipe: Recipe
+        /// By the worker's processor time.
         var startSeconds: Double
     }
 
@@ -128,6 +124,14 @@ private final class Worker {
     func begin(_ task: Task) {
         self.task = task
         writeAll(Array((task.recipe.description + "\n").utf8), to: input)
+    }
+
+    /// What the process has computed for; 0 once it is gone.
+    var processorSeconds: Double {
+        var clock = clockid_t()
+        var time = timespec()
+        guard clock_getcpuclockid(pid, &clock) == 0, clock_gettime(clock, &time) == 0 else { return 0 }
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
     /// False if the worker is gone.
