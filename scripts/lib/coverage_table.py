@@ -18,7 +18,7 @@ def main(path):
     core_files = []
     for entry in files:
         place, found, name = entry["filename"].rpartition("/Sources/")
-        if not found or not name.endswith(".swift"):
+        if not found or not name.endswith(".swift") or "/checkouts/" in place:
             continue
         lines = entry["summary"]["lines"]
         module = name.split("/")[0]
