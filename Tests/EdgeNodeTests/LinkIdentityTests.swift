@@ -103,6 +103,7 @@ import Testing
                 }
             }
             .bind(host: "127.0.0.1", port: 0).get()
+        let hello = PeerHello(role: .node, clusterID: 7, nodeID: NodeID(rawValue: 1), nonce: 9).encode()
         let client = try await ClientBootstrap(group: loop)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -111,9 +112,12 @@ import Testing
                         TLSHandler(context: clientContext, peerName: .anybodyTrusted))
                 }
             }
-            .connect(to: try #require(port.localAddress)).get()
-        let hello = PeerHello(role: .node, clusterID: 7, nodeID: NodeID(rawValue: 1), nonce: 9)
-        client.writeAndFlush(ByteBuffer(bytes: hello.encode()), promise: nil)
+            .connect(to: try #require(port.localAddress))
+            .map { channel in
+                // On the loop: whoever says nothing for long is closed, and this test may have to wait for its turn.
+                channel.writeAndFlush(ByteBuffer(bytes: hello), promise: nil)
+                return channel
+            }.get()
         let outcome = try await promise.futureResult.get()
         client.close(promise: nil)
         try await port.close()
