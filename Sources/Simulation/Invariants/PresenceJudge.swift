@@ -9,6 +9,8 @@ struct PresenceJudge {
     /// Clocks may run fast by so much.
     let driftMaxPpm: UInt64
     private var sockets: [Attachment: VirtualSocket] = [:]
+    /// Whom an owner has seated, whether or not the edge lived to tell its socket.
+    private var seated: Set<Attachment> = []
     /// Edge processes that hold or held sockets, and when the first node learnt that they are over.
     private var edges: [(process: NodeProcess, fencedNs: UInt64?)] = []
 
@@ -36,17 +38,22 @@ struct PresenceJudge {
         case .leftTwice(let connection): return "\(connection) left without having been there"
         case .left(let connection, let attachment):
             return judgeLeave(connection, attachment, graceMs: graceMs, nowNs: nowNs)
-        case .attached, .forgotten: return nil
+        case .attached(_, let attachment):
+            seated.insert(attachment)
+            return nil
+        case .forgotten: return nil
         }
     }
 
     private mutating func judgeLeave(
         _ connection: ConnectionID, _ attachment: Attachment, graceMs: UInt64, nowNs: UInt64
     ) -> String? {
-        guard let socket = sockets[attachment] else { return "\(connection) left by a socket that was never connected" }
-        if socket.leavesAllowed > 0 {
+        if let socket = sockets[attachment], socket.leavesAllowed > 0 {
             socket.leavesAllowed -= 1
             return nil
+        }
+        guard sockets[attachment] != nil || seated.contains(attachment) else {
+            return "\(connection) left by a socket that was never connected"
         }
         let edge = edges.first { $0.process.incarnation.rawValue == attachment.incarnation }
         guard let fencedNs = edge?.fencedNs else { return "\(connection) left, though its socket is there" }
