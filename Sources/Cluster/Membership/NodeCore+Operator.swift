@@ -2,6 +2,8 @@ import Placement
 
 /// What an operator asks of this node for the whole cluster.
 extension NodeCore {
+    /// A removal that would leave the placement group without a majority is refused here: the state does not know who
+    /// votes, every node's log does.
     func propose(_ command: Command, _ token: RequestToken, nowMs: UInt64) {
         if case .removeNode(let node, _) = command.unaudited, let placement, let state,
             VoterPolicy.needsVote(of: node, placement.configuration, state.registry)

@@ -19,7 +19,8 @@ public struct RecoveredReplicas: Sendable {
         self.logs = logs
         self.damaged = damaged.sorted()
         let lost = Set(damaged)
-        self.stored = Dictionary(uniqueKeysWithValues: stored.filter { !lost.contains($0.shard) }.map { ($0.shard, $0) })
+        let whole = stored.filter { !lost.contains($0.shard) }.map { ($0.shard, $0) }
+        self.stored = Dictionary(uniqueKeysWithValues: whole)
         let ranges = stored.filter { lost.contains($0.shard) }.map { ($0.shard, $0.range) }
         damagedRanges = Dictionary(uniqueKeysWithValues: ranges)
     }
