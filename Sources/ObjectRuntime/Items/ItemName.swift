@@ -54,10 +54,7 @@ public struct ItemName: Sendable, Hashable {
     }
 
     private func appendInline(to output: inout [UInt8]) {
-        for position in 0..<count {
-            let word = position < 8 ? high : low
-            output.append(UInt8(truncatingIfNeeded: word >> UInt64(56 - 8 * (position & 7))))
-        }
+        withUnsafeBytes(of: (high.bigEndian, low.bigEndian)) { output.append(contentsOf: $0.prefix(count)) }
     }
 
     func hasPrefix(_ prefix: ItemName) -> Bool {

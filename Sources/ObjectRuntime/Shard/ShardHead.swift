@@ -89,19 +89,14 @@ private struct ResultTexts {
 
     private var newest: [Place: JSONText] = [:]
 
-    mutating func note(_ result: RecordedResult, of object: ObjectID) {
-        switch result {
-        case .item(let named): newest[Place(object: object, item: named.name)] = named.item.value
-        case .items(let items):
-            for named in items { newest[Place(object: object, item: named.name)] = named.item.value }
-        case .noContent, .settings, .refused: break
-        }
-    }
-
     mutating func encode(_ result: RecordedResult, of object: ObjectID, into writer: inout ByteWriter) {
         object.encode(into: &writer)
-        result.encode(into: &writer) { newest[Place(object: object, item: $0)] }
-        note(result, of: object)
+        guard case .item(let named) = result else {
+            result.encode(into: &writer) { newest[Place(object: object, item: $0)] }
+            return note(result, of: object)
+        }
+        // Most of them: one look-up finds the text to lean on and leaves the one that is leaned on next.
+        result.encode(into: &writer) { newest.updateValue(named.item.value, forKey: Place(object: object, item: $0)) }
     }
 
     mutating func read(_ reader: inout ByteReader) throws(DecodingFailure) -> (ObjectID, RecordedResult) {
@@ -109,6 +104,15 @@ private struct ResultTexts {
         let result = try RecordedResult(from: &reader) { newest[Place(object: object, item: $0)] }
         note(result, of: object)
         return (object, result)
+    }
+
+    private mutating func note(_ result: RecordedResult, of object: ObjectID) {
+        switch result {
+        case .item(let named): newest[Place(object: object, item: named.name)] = named.item.value
+        case .items(let items):
+            for named in items { newest[Place(object: object, item: named.name)] = named.item.value }
+        case .noContent, .settings, .refused: break
+        }
     }
 }
 

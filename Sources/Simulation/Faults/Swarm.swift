@@ -79,8 +79,8 @@ struct Swarm: Equatable {
 
     /// How eagerly shards are written to the store, and how little memory there is for objects.
     private mutating func drawStorage(_ random: inout SeededGenerator) {
-        settings.checkpointIntervalMs = random.pick([20, 200, 2_000, 30_000])
-        settings.checkpointLogBytes = random.pick([1 << 10, 32 << 10, 8 << 20])
+        settings.checkpointIntervalMs = random.pick([50, 200, 2_000, 30_000])
+        settings.checkpointLogBytes = random.pick([2 << 10, 32 << 10, 8 << 20])
         settings.loadedBytesMax = random.pick([4 << 10, 64 << 10, 256 << 20])
         settings.expiryIntervalMs = random.pick([50, 1_000])
         settings.raft.limitsSnapshotRate = settings.expiryIntervalMs == 50
