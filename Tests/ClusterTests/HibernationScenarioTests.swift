@@ -2,6 +2,7 @@ import ObjectRuntime
 import Testing
 
 @testable import Cluster
+@testable import Simulation
 
 /// Idle objects leave memory at the owner and at its replicas, and nobody sees it.
 struct HibernationScenarioTests {
@@ -53,6 +54,27 @@ struct HibernationScenarioTests {
         cluster.bury(owner)
         let edge = cluster.other(than: owner)
         #expect(cluster.run(.addOne(), at: edge)?.text.contains("\"value\":2,") == true)
+    }
+
+    /// The owner has nothing of it in memory when the grace time is over: reading it finds the damage.
+    @Test func connectionsOfADeadNodeLeaveThoughTheirObjectIsDamagedO12O15() throws {
+        let cluster = cluster(afterMs: 100)
+        let owner = try #require(cluster.owner())
+        let edge = cluster.other(than: owner)
+        let heir = cluster.other(than: owner, edge)
+        let observer = cluster.connect(at: heir)
+        let member = cluster.connect(at: edge)
+        cluster.send(.join(SocketPayload("{}")), over: member)
+        cluster.advance(ms: 1_000)
+        for node in [owner, heir] { #expect(report(cluster, node) == (1, 1)) }
+        var random = SeededGenerator(seed: 5)
+        #expect(cluster.nodes[owner].store.damage(TestCluster.shard, using: &random))
+        cluster.crash(edge)
+        cluster.bury(edge)
+        #expect(cluster.advance(upToMs: 20_000) { !cluster.nodes[owner].lost.isEmpty })
+        try cluster.restart(edge, nonce: 97)
+        #expect(cluster.advance(upToMs: 20_000) { !cluster.events("presence:leave", at: observer).isEmpty })
+        #expect(cluster.events("presence:leave", at: observer).count == 1)
     }
 
     @Test func zeroKeepsEverythingInMemory() {

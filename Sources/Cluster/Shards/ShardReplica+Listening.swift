@@ -141,10 +141,12 @@ extension ShardReplica {
         guard isServing, !departures.isEmpty else { return }
         let nowMs = now.rawNs / 1_000_000
         for incarnation in departures.keys.sorted() where departures[incarnation] ?? 0 <= nowMs {
-            departures[incarnation] = nil
             for (object, records) in state.sessions(of: incarnation) {
+                // O12: reading has found damage; the next owner lets them leave.
+                guard !state.isDamaged else { return }
                 depart(records, from: object, now: now)
             }
+            departures[incarnation] = nil
         }
     }
 
