@@ -155,7 +155,7 @@ struct Swarm: Equatable {
         workload.coldObjects = random.pick([0, 8, 30])
         workload.hotShare = random.pick([0.6, 0.9])
         // The last leaves shards idle for long: what is told late there is told by nothing else.
-        workload.meanThinkNs = random.pick([20_000_000, 60_000_000, 150_000_000, 600_000_000])
+        workload.meanThinkNs = random.pick([40_000_000, 100_000_000, 300_000_000, 1_000_000_000])
         workload.keyedShare = random.pick([0.1, 0.5, 0.9])
         workload.readShare = random.pick([0.2, 0.4, 0.6])
         workload.patienceNs = random.pick([300_000_000, 2_000_000_000, 12_000_000_000])
