@@ -1,95 +1,122 @@
 /// Shallow merge as edits: a member of the argument replaces the value of the member of that name, or
 /// is put behind the last one. Of several members with one name the last counts, on both sides.
 struct MergeEdits {
-    /// What the argument brings, in order of first appearance.
+    /// What the argument brings: where the name, with its quotes, and the value lie in it.
     private struct Incoming {
-        let name: ItemName
-        /// Where the name, with its quotes, and the value lie in the argument.
-        let nameRange: Range<Int>
+        let name: Range<Int>
+        var value: Range<Int>
+    }
+
+    /// A value of the text that the incoming member of this number replaces.
+    private struct Place {
+        var number: Int
         var value: Range<Int>
     }
 
     private let members: [UInt8]
-    private var incoming: [Incoming] = []
-    /// By name.
-    private var positions: [ItemName: Int] = [:]
+    /// By number of their name.
+    private let incoming: [Incoming]
+    private let names: NameTable
 
     static func merge(_ members: [UInt8], into text: JSONText) throws(Refusal) -> [TextEdit] {
         guard text.kind == .object else { throw .wrongType("merge", wants: "an object", found: text.kind) }
-        return try MergeEdits(members).edits(of: text)
+        return try MergeEdits(members).edits(of: text.bytes)
     }
 
     private init(_ members: [UInt8]) throws(Refusal) {
         self.members = members
-        (incoming, positions) = try ValueEdits.scan(members) { (scanner) throws(JSONFault) in
+        (incoming, names) = try ValueEdits.scan(members) { (scanner) throws(JSONFault) in
             guard JSONKind(firstByte: members.first ?? 0) == .object else {
                 throw JSONFault(reason: "an object is expected", offset: 0)
             }
             var incoming: [Incoming] = []
-            var positions: [ItemName: Int] = [:]
+            var names = NameTable()
             var cursor = JSONMemberCursor(scanner, objectAt: 0)
             while let member = try cursor.next() {
-                let name = scanner.memberName(member.name)
-                if let position = positions[name] {
-                    incoming[position].value = member.value
+                let number = scanner.withContent(of: member.name) { names.insert($0) }
+                if number < incoming.count {
+                    incoming[number].value = member.value
                 } else {
-                    positions[name] = incoming.count
-                    incoming.append(Incoming(name: name, nameRange: member.name, value: member.value))
+                    incoming.append(Incoming(name: member.name, value: member.value))
                 }
             }
-            return (incoming, positions)
+            return (incoming, names)
         }
     }
 
-    private func edits(of text: JSONText) throws(Refusal) -> [TextEdit] {
-        var places: [Range<Int>?] = Array(repeating: nil, count: incoming.count)
-        let bytes = text.bytes
-        let end = try ValueEdits.scan(bytes) { (scanner) throws(JSONFault) in
+    private func edits(of text: [UInt8]) throws(Refusal) -> [TextEdit] {
+        let (places, end) = try places(in: text)
+        var newest: [Int?] = Array(repeating: nil, count: incoming.count)
+        for (position, place) in places.enumerated() { newest[place.number] = position }
+        let appended = appended { newest[$0] == nil }
+        let count = newest.count { $0 != nil } + (appended.isEmpty ? 0 : 1)
+        var edits = GatheredEdits(of: text, isMany: count > GatheredEdits.fewCount)
+        for (position, place) in places.enumerated() where newest[place.number] == position {
+            edits.replace(place.value, by: members[incoming[place.number].value])
+        }
+        if !appended.isEmpty {
+            let comma = end == nil ? [] : [JSONByte.comma]
+            edits.replace((end ?? 1)..<(end ?? 1), by: (comma + appended)[...])
+        }
+        return edits.edits
+    }
+
+    /// In order; and where the last member ends, if there is one.
+    private func places(in text: [UInt8]) throws(Refusal) -> (places: [Place], end: Int?) {
+        try ValueEdits.scan(text) { (scanner) throws(JSONFault) in
             var cursor = JSONMemberCursor(scanner, objectAt: 0)
+            var places: [Place] = []
             var end: Int?
             while let member = try cursor.next() {
-                if let position = positions[scanner.memberName(member.name)] { places[position] = member.value }
+                if let number = scanner.withContent(of: member.name, { names.number(of: $0) }) {
+                    places.append(Place(number: number, value: member.value))
+                }
                 end = member.value.upperBound
             }
-            return end
+            return (places, end)
         }
-        var edits: [TextEdit] = []
-        var appended: [UInt8] = []
-        for (position, member) in incoming.enumerated() {
-            if let place = places[position] {
-                edits.append(
-                    TextEdit(
-                        offset: place.lowerBound, removed: place.count, inserted: Array(members[member.value])))
-            } else {
-                if end != nil || !appended.isEmpty { appended.append(JSONByte.comma) }
-                appended += members[member.nameRange]
-                appended.append(JSONByte.colon)
-                appended += members[member.value]
-            }
-        }
-        edits.sort { $0.offset < $1.offset }
-        if !appended.isEmpty { edits.append(TextEdit(offset: end ?? 1, removed: 0, inserted: appended)) }
-        return edits.count > Self.fewEdits ? Self.gathered(edits, over: bytes) : edits
     }
 
+    /// The members that the text does not have, with commas between them.
+    private func appended(where isNew: (Int) -> Bool) -> [UInt8] {
+        var appended: [UInt8] = []
+        for (number, member) in incoming.enumerated() where isNew(number) {
+            if !appended.isEmpty { appended.append(JSONByte.comma) }
+            appended += members[member.name]
+            appended.append(JSONByte.colon)
+            appended += members[member.value]
+        }
+        return appended
+    }
+}
+
+/// Edits in order of offset. If they are many, those with little between them become one, which has that too: each costs
+/// more than so many bytes, at every replica, and one client's value of a megabyte must not hold up the others.
+private struct GatheredEdits {
     /// Up to so many stay as they are.
-    private static let fewEdits = 16
-    /// Edits with less between them become one, which has that too: each costs more than so many bytes, at every
-    /// replica, and one client's value of a megabyte must not hold up the others.
+    static let fewCount = 16
     private static let gapBytes = 256
 
-    /// The same change by as few edits as a text of this size can need.
-    private static func gathered(_ edits: [TextEdit], over bytes: [UInt8]) -> [TextEdit] {
-        var gathered: [TextEdit] = []
-        for edit in edits {
-            guard let last = gathered.last, edit.offset - (last.offset + last.removed) < gapBytes else {
-                gathered.append(edit)
-                continue
-            }
-            let between = bytes[last.offset + last.removed..<edit.offset]
-            gathered[gathered.count - 1].inserted += between + edit.inserted
-            gathered[gathered.count - 1].removed += between.count + edit.removed
-        }
-        return gathered
+    private let text: [UInt8]
+    private let gapBytes: Int
+    private(set) var edits: [TextEdit] = []
+
+    init(of text: [UInt8], isMany: Bool) {
+        self.text = text
+        gapBytes = isMany ? Self.gapBytes : 0
     }
+
+    mutating func replace(_ range: Range<Int>, by inserted: ArraySlice<UInt8>) {
+        guard let last = edits.indices.last, range.lowerBound - edits[last].end < gapBytes else {
+            edits.append(TextEdit(offset: range.lowerBound, removed: range.count, inserted: Array(inserted)))
+            return
+        }
+        edits[last].inserted += text[edits[last].end..<range.lowerBound]
+        edits[last].inserted += inserted
+        edits[last].removed = range.upperBound - edits[last].offset
+    }
+}
+
+extension TextEdit {
+    fileprivate var end: Int { offset + removed }
 }

@@ -35,10 +35,10 @@ extension JSONScanner {
         return (output, hasLoneSurrogate)
     }
 
-    /// What a (valid, quoted) string stands for, as a name.
-    func memberName(_ range: Range<Int>) -> ItemName {
+    /// Lends what a (valid, quoted) string stands for.
+    func withContent<Result>(of range: Range<Int>, _ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
         let content = UnsafeBufferPointer(rebasing: bytes[range.lowerBound + 1..<range.upperBound - 1])
-        return content.contains(JSONByte.backslash) ? ItemName(unescaped(range).bytes) : ItemName(utf8: content)
+        return content.contains(JSONByte.backslash) ? unescaped(range).bytes.withUnsafeBufferPointer(body) : body(content)
     }
 
     private func simpleEscape(_ letter: UInt8) -> UInt8 {
