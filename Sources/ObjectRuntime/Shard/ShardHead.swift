@@ -96,7 +96,8 @@ private struct ResultTexts {
             return note(result, of: object)
         }
         // Most of them: one look-up finds the text to lean on and leaves the one that is leaned on next.
-        result.encode(into: &writer) { newest.updateValue(named.item.value, forKey: Place(object: object, item: $0)) }
+        let base = newest.updateValue(named.item.value, forKey: Place(object: object, item: named.name))
+        result.encode(into: &writer) { _ in base }
     }
 
     mutating func read(_ reader: inout ByteReader) throws(DecodingFailure) -> (ObjectID, RecordedResult) {
