@@ -357,12 +357,12 @@ extension HTTPConnection {
 extension HTTPConnection {
     /// The client sends no more: close once it has all answers.
     private func endIfDone() {
-        if inputIsClosed, !isServing, waiting.isEmpty { end() }
+        if inputIsClosed, !isServing, waiting.isEmpty, case .open = phase { edge.close(departed: self) }
     }
 
     /// Closes our half when everything is written. The other half stays open a little, because
     /// closing a socket that has unread bytes resets it, and the client loses the answer.
-    private func end() {
+    func end() {
         guard case .open = phase, let context else { return }
         phase = .ending
         waiting.removeAll()

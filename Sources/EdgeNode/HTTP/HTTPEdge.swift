@@ -38,6 +38,7 @@ public final class HTTPEdge {
     /// What some of them have become.
     public private(set) lazy var sockets = SocketEdge(http: self)
     private var awaitingFlush: [HTTPConnection] = []
+    private var departed = ClosingPacing<HTTPConnection>()
     private var isFlushArmed = false
     private var sweep: RepeatedTask?
     /// Of the certificate that is in force when a connection begins; nil: the ports speak no TLS.
@@ -198,6 +199,20 @@ extension HTTPEdge {
     func poll(everyMs: UInt64, _ body: @escaping () -> Bool) {
         guard !body() else { return }
         later(afterMs: everyMs) { self.poll(everyMs: everyMs, body) }
+    }
+
+    /// Its client has gone, and nothing is owed to it.
+    func close(departed connection: HTTPConnection) {
+        let wasWaiting = departed.isWaiting
+        if departed.admit(connection, nowMs: nowMs) { return connection.end() }
+        if !wasWaiting { closeDeparted() }
+    }
+
+    private func closeDeparted() {
+        poll(everyMs: ClosingPacing<HTTPConnection>.stepMs) { [self] in
+            while let connection = departed.next(nowMs: nowMs) { connection.end() }
+            return !departed.isWaiting
+        }
     }
 
     /// Later in this turn of the loop.
