@@ -294,6 +294,19 @@ struct ConnectionTests {
         #expect(!client.isOpen)
     }
 
+    @Test func clientsThatGoTogetherAreClosedByStepsWhileOthersAreServed() throws {
+        let edge = try TestEdge()
+        let perStep = ClosingPacing<HTTPConnection>.perStep
+        let clients = try (0..<2 * perStep + 5).map { _ in try edge.connect() }
+        let other = try edge.connect()
+        for client in clients { client.channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed) }
+        edge.loop.run()
+        #expect(clients.map(\.isOpen) == clients.indices.map { $0 >= perStep })
+        #expect(try other.call("GET", "/livez").status == 200)
+        for _ in 0..<2 { edge.loop.advanceTime(by: .milliseconds(Int64(ClosingPacing<HTTPConnection>.stepMs))) }
+        #expect(!clients.contains { $0.isOpen } && other.isOpen)
+    }
+
     @Test func drainingEndsIdleConnectionsAndLetsOthersFinish() throws {
         let edge = try TestEdge()
         let idle = try edge.connect()
