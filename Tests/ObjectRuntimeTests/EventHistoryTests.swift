@@ -114,6 +114,32 @@ struct EventHistoryTests {
     }
 
     /// A value of a megabyte of one object costs the listeners of others nothing.
+    /// What a full history drops is the same whatever is in it: the oldest large one first, else the oldest.
+    @Test(arguments: [UInt64(1), 2, 3, 4, 5, 6]) func aFullHistoryDropsWhatASimpleOneDrops(_ seed: UInt64) {
+        var random = SplitMix(seed: seed)
+        var history = EventHistory()
+        history.limitBytes = 8_000
+        var twin: [EventRecord] = []
+        for index in UInt64(1)...400 {
+            let length = random.next() % 20 == 0 ? 2_000 : Int(random.next() % 200)
+            let item = Item(
+                value: JSONText(Array(repeating: UInt8(ascii: "1"), count: length + 1)), createdAt: 1, updatedAt: index,
+                expiresAt: Item.never, keyVersion: nil)
+            let record = EventRecord(
+                object: TestOwner.object("o"), epoch: 1, index: index, previousTouched: index - 1, previousEvents: 1,
+                wasPresent: true, leavesEmpty: false, events: [.set(NamedItem(name: "n", item: item))])
+            if index == 200 { history.limitBytes = 5_000 }
+            history.append(record)
+            twin.append(record)
+            let limit = history.limitBytes
+            let newestBytes = twin.suffix(4).reduce(0) { $0 + $1.byteCount }
+            while twin.reduce(0, { $0 + $1.byteCount }) > limit + newestBytes {
+                twin.remove(at: twin.dropLast(4).firstIndex { $0.byteCount > limit / 8 } ?? 0)
+            }
+            #expect(history.records.map(\.index) == twin.map(\.index))
+        }
+    }
+
     @Test func aLargeEventDoesNotDriveOutThoseOfOtherObjectsO14() throws {
         var owner = TestOwner()
         let text = Array("\"\(String(repeating: "x", count: 1_000_000))\"".utf8)

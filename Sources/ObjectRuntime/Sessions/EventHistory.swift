@@ -13,11 +13,15 @@ struct EventHistory: Sendable {
     /// A record is large that takes more than this part of the bound.
     private static let largeShare = 8
 
-    var limitBytes = 512 << 10
+    var limitBytes = 512 << 10 {
+        didSet { largeCount = records.count { isLarge($0.byteCount) } }
+    }
     private(set) var records: Deque<EventRecord> = []
     /// How many of the records, the oldest, were there already when `age` was called last.
     private(set) var agedCount = 0
     private var bytes = 0
+    /// How many records are large. A full history drops something for every entry: mostly there is none to look for.
+    private var largeCount = 0
     /// Watched objects that are not there any more, and the entry that emptied each.
     private(set) var absent: [ObjectID: UInt64] = [:]
     private(set) var absentOrder: Deque<ObjectID> = []
@@ -45,8 +49,22 @@ struct EventHistory: Sendable {
 
     private mutating func dropOldest() {
         guard let oldest = records.popFirst() else { return }
-        bytes -= oldest.byteCount
+        discount(oldest)
         agedCount = max(0, agedCount - 1)
+    }
+
+    private func isLarge(_ byteCount: Int) -> Bool { byteCount > limitBytes / EventHistory.largeShare }
+
+    private mutating func count(_ record: EventRecord) {
+        let byteCount = record.byteCount
+        bytes += byteCount
+        if isLarge(byteCount) { largeCount += 1 }
+    }
+
+    private mutating func discount(_ record: EventRecord) {
+        let byteCount = record.byteCount
+        bytes -= byteCount
+        if isLarge(byteCount) { largeCount -= 1 }
     }
 
     /// Beyond the bound large records go first, or one value of a megabyte would cost the listeners of all other
@@ -56,7 +74,7 @@ struct EventHistory: Sendable {
         if !record.wasPresent { record.previousTouched = lastTouched(ofAbsent: record.object) }
         if record.leavesEmpty { noteAbsent(record.object, index: record.index) }
         records.append(record)
-        bytes += record.byteCount
+        count(record)
         if bytes > limitBytes { makeRoom() }
     }
 
@@ -68,13 +86,12 @@ struct EventHistory: Sendable {
     }
 
     private func oldestLarge() -> Int? {
-        let limit = limitBytes / EventHistory.largeShare
-        return records.dropLast(EventHistory.leastCount).firstIndex { $0.byteCount > limit }
+        largeCount > 0 ? records.dropLast(EventHistory.leastCount).firstIndex { isLarge($0.byteCount) } : nil
     }
 
     /// Who asks for what was before it is told of a gap: the record behind it names what is missing.
     private mutating func drop(at position: Int) {
-        bytes -= records.remove(at: position).byteCount
+        discount(records.remove(at: position))
         if position < agedCount { agedCount -= 1 }
     }
 
@@ -111,7 +128,7 @@ extension EventHistory {
 
     mutating func adopt(_ record: EventRecord, _ isAged: Bool) {
         records.append(record)
-        bytes += record.byteCount
+        count(record)
         if isAged { agedCount += 1 }
     }
 
