@@ -37,7 +37,10 @@ public struct RecoveredLogs: Sendable {
     func shard(_ shard: ShardID) -> InitialState? { groups[.shard(shard)]?.initialState }
 
     /// What there is of a shard's log; nil if the journal has nothing of it.
-    public func shardLog(_ shard: ShardID) -> RecoveredLog? { groups[.shard(shard)]?.log }
+    public func shardLog(_ shard: ShardID) -> RecoveredLog? { log(of: .shard(shard)) }
+
+    /// The same of any log.
+    public func log(of group: GroupID) -> RecoveredLog? { groups[group]?.log }
 
     /// The shards of which the journal has anything, by number.
     public var shards: [ShardID] { groups.keys.sorted().compactMap(\.shard) }

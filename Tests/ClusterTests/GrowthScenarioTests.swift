@@ -239,6 +239,40 @@ struct GrowthScenarioTests {
         #expect(isHandedOver && now.replicas.sorted() == target && now.replicaSet.isSettled, "\(now)")
     }
 
+    /// A split that is planned while the replicas change waits until they have changed: a child that was born with the joint
+    /// configuration would ask nodes that are members no more.
+    @Test func aSplitWaitsForAChangeOfReplicasO9O13() throws {
+        let cluster = cluster(nodes: 5, balances: false)
+        addRound(1, cluster)
+        let record = try #require(try table(cluster).records.first)
+        let owner = cluster.nodes[try #require(cluster.owner(of: record.shard))]
+        let outsiders = cluster.nodes.filter { !record.isMember($0.nodeID) }
+        let target = ([owner] + outsiders).map(\.nodeID).sorted()
+        let request = ReplicaRequest(
+            shard: record.shard, epoch: record.epoch, basis: record.configuredAt, target: target)
+        owner.loop.step(.message(from: record.replicas[0], .replicas(request)), now: cluster.now)
+        var log: AppointedReplica? { owner.loop.replicas[record.shard]?.raft }
+        // From then on the new ones are not heard, and the change stays under way.
+        cluster.loses = { letter in
+            guard case .shard = letter.message, log?.configuration.isJoint == true else { return false }
+            return outsiders.contains { $0.number == letter.from }
+        }
+        #expect(cluster.advance(upToMs: 3_000) { log?.configuration.isJoint == true })
+        propose(.planSplit(record.shard, expected: record.epoch, cut: 1 << 63), in: cluster)
+        cluster.advance(ms: 200)
+        #expect(log?.configuration.isJoint == true, "nobody of the new ones has answered")
+        cluster.loses = { _ in false }
+        var born: Configuration?
+        let isDone = cluster.advance(upToMs: 5_000) {
+            let child = owner.loop.replicas.keys.first { $0 != record.shard }
+            if born == nil { born = child.flatMap { owner.loop.replicas[$0]?.raft.configuration } }
+            return cluster.servingShards == 2
+        }
+        #expect(isDone && born?.voters.sorted() == target && born?.isJoint == false, "\(String(describing: born))")
+        addRound(2, cluster)
+        #expect(try table(cluster).records.allSatisfy { $0.replicas.sorted() == target && $0.replicaSet.isSettled })
+    }
+
     @Test func aReplicaThatWasAwayForLongGetsASnapshot() throws { try catchUpBySnapshot(losing: 0) }
 
     /// The next snapshot takes the place of the one before, also if somebody is still fed from that.

@@ -11,12 +11,18 @@ extension ShardReplica {
 
     /// The log has split, and the table does not know: whoever owns the shard finishes it.
     private var unfinishedSplit: ShardSplit? {
-        guard let split = state.bounds.newestSplit, split.index <= raft.commit.rawValue,
-            let table = placement?.table
-        else { return nil }
+        unrecordedSplit.flatMap { $0.index <= raft.commit.rawValue ? $0 : nil }
+    }
+
+    private var unrecordedSplit: ShardSplit? {
+        guard let split = state.bounds.newestSplit, let table = placement?.table else { return nil }
         let child = ShardID(rawValue: split.child)
         return table.record(of: child) == nil && !table.isGone(child) ? split : nil
     }
+
+    /// O9, O13: what comes of the shard begins with the configuration of this place in the log, and the table gives it the
+    /// replicas that it knows. Until then they stay the same.
+    var isDividing: Bool { state.bounds.frozenBy != nil || unrecordedSplit != nil }
 
     func advanceDivision(now: Clocks) {
         let nowMs = now.rawNs / 1_000_000
@@ -89,12 +95,15 @@ extension ShardReplica {
     /// majorities of two logs need not share a node that has both.
     func isReady(toMergeInto into: ShardID) -> Bool {
         isServing && state.bounds.frozenBy == into.rawValue && raft.commit == raft.lastIndex && !raft.hasOutstanding
+            && isConfigurationSettled
             && raft.configuration.members.allSatisfy { raft.matchIndex(of: $0) == raft.lastIndex }
     }
 
     private func split(at cut: UInt64, child: ShardID, now: Clocks) {
         // Its entry is on its way, or its place in the table is.
         if state.bounds.newestSplit?.child == child.rawValue { return }
+        // A child that is born with a joint configuration asks nodes that never have it.
+        guard isConfigurationSettled else { return }
         let next = raft.lastIndex.next
         propose(state.executeSplit(at: cut, child: child.rawValue, context(next: next, now: now)), at: next)
     }

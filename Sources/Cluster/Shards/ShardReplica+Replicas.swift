@@ -19,6 +19,9 @@ extension ShardReplica {
     /// The table has what the log says. The next change waits for that.
     private var isConfigurationRecorded: Bool { record.replicaSet.matches(raft.configuration) }
 
+    /// No change of it is under way.
+    var isConfigurationSettled: Bool { isConfigurationRecorded && !raft.configuration.isJoint }
+
     private var isInConfiguration: Bool { raft.configuration.voters.contains(nodeID) }
 
     func advanceReplicas(nowMs: UInt64) {
@@ -26,7 +29,7 @@ extension ShardReplica {
         guard isServing, move == nil, isInConfiguration else { return }
         guard isConfigurationRecorded else { return reportConfiguration(nowMs: nowMs) }
         reportedAtMs = nil
-        guard let wish = replicaWish, !raft.configuration.isJoint else { return }
+        guard let wish = replicaWish, !raft.configuration.isJoint, !isDividing else { return }
         let present = raft.configuration
         guard let next = nextConfiguration(from: present, towards: wish) else { return }
         if next == present {

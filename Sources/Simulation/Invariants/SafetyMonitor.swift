@@ -17,6 +17,18 @@ struct SafetyMonitor {
     struct EntryMark: Equatable {
         var term: UInt64
         var digest: UInt64
+
+        init(_ record: LogRecord) { self.init(term: record.term, kind: record.kind, payload: record.payload) }
+
+        init(_ entry: Entry) {
+            self.init(term: entry.term.rawValue, kind: entry.kind.rawValue, payload: entry.payload)
+        }
+
+        private init(term: UInt64, kind: UInt8, payload: [UInt8]) {
+            self.term = term
+            digest = 0xCBF2_9CE4_8422_2325 ^ UInt64(kind)
+            for byte in payload { digest = (digest ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
+        }
     }
 
     private struct Place: Hashable {
@@ -41,9 +53,14 @@ struct SafetyMonitor {
         durableSeals = seals
     }
 
-    /// The machine's process is a new one: what is known of its logs comes from its disk anew.
-    mutating func forget(machine: Int) {
-        for group in logs[machine].keys { logs[machine][group]?.compared = 0 }
+    /// The machine's process is a new one, and its logs are what its disk has: of the records that were on their way some
+    /// may be lost, and with them that they replaced others.
+    mutating func restart(machine: Int, with recovered: RecoveredLogs) {
+        for group in logs[machine].keys {
+            logs[machine][group] = recovered.log(of: group).map { log in
+                LogMirror(base: log.covered.index.rawValue, entries: log.entries.map(EntryMark.init))
+            }
+        }
         seals[machine] = [:]
     }
 
@@ -54,8 +71,7 @@ struct SafetyMonitor {
         for record in records {
             switch record.kind {
             case LogRecord.entryKinds:
-                let mark = EntryMark(term: record.term, digest: SafetyMonitor.digest(record))
-                logs[machine][record.group, default: LogMirror()].append(mark, at: record.index)
+                logs[machine][record.group, default: LogMirror()].append(EntryMark(record), at: record.index)
                 if committed[Place(group: record.group, index: record.index)] == nil { world.ledger.note(record) }
             case LogRecord.snapshotKind: replace(record, machine: machine)
             case LogRecord.coveredKind where record.replacesLog: replace(record, machine: machine)
@@ -69,12 +85,6 @@ struct SafetyMonitor {
     private mutating func replace(_ record: LogRecord, machine: Int) {
         snapshots[record.group] = max(snapshots[record.group] ?? 0, record.index)
         logs[machine][record.group] = LogMirror(base: record.index, entries: [], compared: record.index)
-    }
-
-    private static func digest(_ record: LogRecord) -> UInt64 {
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325 ^ UInt64(record.kind)
-        for byte in record.payload { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
-        return hash
     }
 
     /// A replica says that the log is committed up to `commit`: nobody may ever have another entry there.

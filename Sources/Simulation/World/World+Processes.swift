@@ -24,7 +24,7 @@ extension World {
         machines[machine].process = process
         statistics.starts += 1
         note("\(process.identity.name) starts as run \(process.generation)")
-        safety.forget(machine: machine)
+        safety.restart(machine: machine, with: recovered.logs)
         for core in 0..<process.coreCount {
             let delayNs = random.below(plan.settings.tickMs * 1_000_000)
             schedule(.tick(machine: machine, generation: process.generation, core: core), afterNs: delayNs)
