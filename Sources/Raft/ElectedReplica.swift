@@ -112,6 +112,8 @@ public struct ElectedReplica: Sendable {
         electionElapsed += 1
         guard electionElapsed >= electionTimeout else { return }
         resetElectionTimer()
+        // Also for one that does not campaign: who listens by an entry that is lost is told nothing by anybody.
+        leader = nil
         startCampaign(currentReason)
     }
 

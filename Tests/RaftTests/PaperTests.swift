@@ -135,6 +135,17 @@ import Testing
         #expect(candidate.leader == two)
     }
 
+    /// Who was taken in by an entry that is lost with its leader is told nothing by the next one.
+    @Test func aListenerThatHearsNothingKnowsNoLeader() {
+        var listener = replica(voters: [2, 3])
+        listener.step(
+            Message(from: two, to: one, term: Term(1), body: .heartbeat(Heartbeat(commit: .zero, round: 1))))
+        for _ in 0..<9 { listener.tick() }
+        #expect(listener.leader == two)
+        listener.tick()
+        #expect(listener.leader == nil && listener.role == .follower)
+    }
+
     @Test func aSecondLeaderOfTheSameTermIsRefusedAndCounted() {
         var follower = replica()
         follower.step(
