@@ -15,7 +15,8 @@ public enum JournalKind {
     public static let created: UInt8 = 18
     public static let genesis: UInt8 = 19
     /// The group's entries up to `index`, whose term is `term`, are kept elsewhere (in the object store) and
-    /// are needed here no more.
+    /// are needed here no more. With the payload 1 that is another replica's state and *replaces* the log, as
+    /// `snapshot` does.
     public static let covered: UInt8 = 20
     /// All that came of this group before is void, entries and states.
     public static let ended: UInt8 = 21
@@ -29,6 +30,12 @@ public enum JournalKind {
 
     @inlinable
     public static func isEntry(_ kind: UInt8) -> Bool { entries.contains(kind) }
+
+    /// Whether all entries that came before are void, also those above the record's index.
+    @inlinable
+    public static func replacesLog(_ kind: UInt8, _ payload: some Collection<UInt8>) -> Bool {
+        kind == snapshot || kind == covered && payload.elementsEqual(CollectionOfOne(1))
+    }
 
     /// Whether entries up to the record's index are needed no more.
     @inlinable

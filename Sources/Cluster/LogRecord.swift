@@ -106,7 +106,7 @@ extension LogRecord {
     }
 
     /// Whether the log up to here is another replica's state, and not this one's.
-    public var replacesLog: Bool { kind == Self.coveredKind && payload == [1] }
+    public var replacesLog: Bool { kind == Self.coveredKind && JournalKind.replacesLog(kind, payload) }
 
     /// The group is no more: all its records are void.
     static func ended(group: GroupID) -> LogRecord {

@@ -60,6 +60,22 @@ private func state(_ kind: UInt8, _ index: UInt64 = 0, group: UInt64 = 1, bytes:
         #expect(ledger.floor() == 3)
     }
 
+    /// What stays of the log is written again; said again in an anchor, it voids nothing that came since.
+    @Test(arguments: [JournalKind.snapshot, JournalKind.covered])
+    mutating func whatReplacesALogFreesWhatWasAboveIt(_ kind: UInt8) {
+        let replacement = JournalRecord(kind: kind, group: 1, term: 1, index: 2, payload: [1])
+        begin(1)
+        ledger.note([entry(1), entry(2), entry(3)])
+        begin(2)
+        ledger.note([replacement])
+        #expect(ledger.floor() == 2 && ledger.pressure(aboveBytes: 0) == [])
+        ledger.note([entry(3)])
+        begin(3)
+        #expect(ledger.floor() == 2 && ledger.pressure(aboveBytes: 0) == [1], "an entry that came behind it is needed")
+        ledger.note([state(JournalKind.covered, 3)])
+        #expect(ledger.floor() == 3)
+    }
+
     @Test mutating func readingBeginsOnlyWhereASegmentHasItsAnchor() {
         begin(1)
         begin(2, anchored: false)

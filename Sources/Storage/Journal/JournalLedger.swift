@@ -83,6 +83,10 @@ struct JournalLedger: Sendable {
         }
         // Nobody uses what is left of it (O9).
         if record.kind == JournalKind.lost { forgetEntries(of: record.group) }
+        if JournalKind.replacesLog(record.kind, record.payload), record.index > group.covered {
+            // Once: an anchor says it again behind entries that came since.
+            forgetEntries(of: record.group)
+        }
         if JournalKind.covers(record.kind) { group.covered = max(group.covered, record.index) }
         group.put(record)
         groups[record.group] = group
