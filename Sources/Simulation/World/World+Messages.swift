@@ -103,6 +103,13 @@ extension World {
         }
     }
 
+    /// All links end, and begin anew with the next round.
+    func renewLinks() {
+        for process in machines.compactMap(\.process) {
+            for other in process.links.indices { unlink(process, other) }
+        }
+    }
+
     func unlink(_ process: RunningProcess, _ other: Int) {
         guard process.links[other] != nil else { return }
         process.links[other] = nil
