@@ -273,6 +273,40 @@ struct GrowthScenarioTests {
         #expect(try table(cluster).records.allSatisfy { $0.replicas.sorted() == target && $0.replicaSet.isSettled })
     }
 
+    /// The table gives a child the replicas that it knows of its parent: they stay what they were at the split until then.
+    @Test func aChangeOfReplicasWaitsForASplitO9O13() throws {
+        let cluster = cluster(nodes: 5, balances: false)
+        addRound(1, cluster)
+        let record = try #require(try table(cluster).records.first)
+        let owner = cluster.nodes[try #require(cluster.owner(of: record.shard))]
+        let leader = cluster.other(than: owner.number)
+        cluster.nodes[try #require(cluster.leader)].core.placement?.transferLeadership(to: cluster.nodes[leader].nodeID)
+        #expect(cluster.advance(upToMs: 3_000) { cluster.leader == leader })
+        cluster.loses = { letter in
+            guard letter.from == owner.number, case .propose = letter.message else { return false }
+            return true
+        }
+        propose(.planSplit(record.shard, expected: record.epoch, cut: 1 << 63), in: cluster)
+        let log = { owner.loop.replicas[record.shard]?.raft }
+        #expect(cluster.advance(upToMs: 2_000) { owner.loop.replicas.count == 2 }, "the child is born")
+        let before = log()?.configuration
+        let target = (record.replicas.filter { $0 != record.replicas.last { $0 != owner.nodeID } }
+            + cluster.nodes.map(\.nodeID).filter { !record.isMember($0) }.prefix(1)).sorted()
+        let request = ReplicaRequest(
+            shard: record.shard, epoch: record.epoch, basis: record.configuredAt, target: target)
+        owner.loop.step(.message(from: record.replicas[0], .replicas(request)), now: cluster.now)
+        cluster.advance(ms: 1_000)
+        #expect(log()?.configuration == before)
+        cluster.loses = { _ in false }
+        let isDone = cluster.advance(upToMs: 5_000) {
+            log()?.configuration == Configuration(voters: target) && cluster.servingShards == 2
+        }
+        #expect(isDone)
+        let child = try #require(try table(cluster).records.first { $0.shard != record.shard })
+        #expect(child.replicas.sorted() == record.replicas.sorted())
+        addRound(2, cluster)
+    }
+
     @Test func aReplicaThatWasAwayForLongGetsASnapshot() throws { try catchUpBySnapshot(losing: 0) }
 
     /// The next snapshot takes the place of the one before, also if somebody is still fed from that.
