@@ -145,8 +145,15 @@ extension NodeCore {
         }
     }
 
+    /// It can take over at once. While leadership is handed to one that lags, or does not answer, nothing is decided.
+    func mayLeadNext(_ node: NodeID) -> Bool {
+        guard let placement else { return false }
+        return reachable.contains(node) && placement.matchIndex(of: node) == placement.lastIndex
+    }
+
     /// Another voter to lead the placement group, if one can be reached.
     private func heir() -> NodeID? {
-        placement?.configuration.voters.first { $0 != identity.nodeID && reachable.contains($0) }
+        let others = placement?.configuration.voters.filter { $0 != identity.nodeID && reachable.contains($0) } ?? []
+        return others.first(where: mayLeadNext) ?? others.first
     }
 }

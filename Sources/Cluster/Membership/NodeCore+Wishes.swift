@@ -32,7 +32,7 @@ extension NodeCore {
         guard let target = decision.configuration else { return }
         if target.isVoter(identity.nodeID) {
             _ = self.placement?.proposeConfiguration(target)
-        } else if let heir = target.voters.first(where: { placement.configuration.isVoter($0) && isReachable($0) }) {
+        } else if let heir = target.voters.first(where: { placement.configuration.isVoter($0) && mayLeadNext($0) }) {
             // A leader that is to go hands on first; its successor carries the change out.
             self.placement?.transferLeadership(to: heir)
         }

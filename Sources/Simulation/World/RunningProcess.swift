@@ -32,6 +32,8 @@ final class RunningProcess {
     var sockets: [UInt64: VirtualSocket] = [:]
     /// By machine: the generation of the process that this one has a link to.
     var links: [UInt64?]
+    /// Who was there when the link began: a machine whose disk was wiped is another node.
+    var linkedNodes: [NodeID?]
     var view: ClusterView?
     var isDraining = false
     /// It was told that its journal is long.
@@ -54,6 +56,7 @@ final class RunningProcess {
         isNews = [Bool](repeating: true, count: loops.count)
         turns = [Turn](repeating: .idle, count: loops.count + 1)
         links = [UInt64?](repeating: nil, count: machineCount)
+        linkedNodes = [NodeID?](repeating: nil, count: machineCount)
     }
 
     var coreCount: Int { loops.count + 1 }

@@ -99,7 +99,8 @@ extension World {
         where process.links[peer.machine] != peer.generation {
             if process.links[peer.machine] != nil { unlink(process, peer.machine) }
             process.links[peer.machine] = peer.generation
-            tellLink(process, peer.machine, isUp: true)
+            process.linkedNodes[peer.machine] = peer.identity.nodeID
+            tellLink(process, peer.identity.nodeID, isUp: true)
         }
     }
 
@@ -113,11 +114,10 @@ extension World {
     func unlink(_ process: RunningProcess, _ other: Int) {
         guard process.links[other] != nil else { return }
         process.links[other] = nil
-        tellLink(process, other, isUp: false)
+        if let node = process.linkedNodes[other] { tellLink(process, node, isUp: false) }
     }
 
-    private func tellLink(_ process: RunningProcess, _ other: Int, isUp: Bool) {
-        let node = machines[other].nodeID
+    private func tellLink(_ process: RunningProcess, _ node: NodeID, isUp: Bool) {
         give(isUp ? NodeInput.linkUp(node) : .linkDown(node), to: process)
         for loop in process.loops.indices {
             give(isUp ? LoopInput.linkUp(node) : .linkDown(node), to: process, loop: loop)
