@@ -113,7 +113,6 @@ struct EventHistoryTests {
         #expect(owner.state.replay(of: object, after: start, isUnwatchedPossible: true) == .records(records))
     }
 
-    /// A value of a megabyte of one object costs the listeners of others nothing.
     /// What a full history drops is the same whatever is in it: the oldest large one first, else the oldest.
     @Test(arguments: [UInt64(1), 2, 3, 4, 5, 6]) func aFullHistoryDropsWhatASimpleOneDrops(_ seed: UInt64) {
         var random = SplitMix(seed: seed)
@@ -140,6 +139,7 @@ struct EventHistoryTests {
         }
     }
 
+    /// A value of a megabyte of one object costs the listeners of others nothing.
     @Test func aLargeEventDoesNotDriveOutThoseOfOtherObjectsO14() throws {
         var owner = TestOwner()
         let text = Array("\"\(String(repeating: "x", count: 1_000_000))\"".utf8)
