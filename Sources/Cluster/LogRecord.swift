@@ -105,8 +105,8 @@ extension LogRecord {
             payload: writer.bytes)
     }
 
-    /// Whether the log up to here is another replica's state, and not this one's.
-    public var replacesLog: Bool { kind == Self.coveredKind && JournalKind.replacesLog(kind, payload) }
+    /// Whether another replica's state takes the place of the log.
+    public var replacesLog: Bool { JournalKind.replacesLog(kind, payload) }
 
     /// The group is no more: all its records are void.
     static func ended(group: GroupID) -> LogRecord {

@@ -73,8 +73,7 @@ struct SafetyMonitor {
             case LogRecord.entryKinds:
                 logs[machine][record.group, default: LogMirror()].append(EntryMark(record), at: record.index)
                 if committed[Place(group: record.group, index: record.index)] == nil { world.ledger.note(record) }
-            case LogRecord.snapshotKind: replace(record, machine: machine)
-            case LogRecord.coveredKind where record.replacesLog: replace(record, machine: machine)
+            case _ where record.replacesLog: replace(record, machine: machine)
             case LogRecord.lostKind, LogRecord.endedKind: loseLog(record.group, machine: machine)
             default: break
             }
