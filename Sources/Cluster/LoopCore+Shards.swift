@@ -93,8 +93,9 @@ extension LoopCore {
             let present = state.table.range(of: shard) ?? recovered.stored[shard]?.range
             // Of an original shard the log tells every change since the beginning.
             let range = first.table.range(of: shard) ?? present ?? record.start...UInt64.max
-            // A lost one must not take away what has become another shard's since (O13).
-            let lostRange = present ?? record.start...record.start
+            // Of a lost one the keys that the store has for it leave the disk, whatever the table says of them: they
+            // may be another shard's by now, which has to wait for that (O13).
+            let lostRange = recovered.storedRange(of: shard) ?? present ?? record.start...record.start
             do throws(DecodingFailure) {
                 let found = try ReplicaOrigin.find(
                     recovered.logs.shardLog(shard), recovered.stored[shard],
@@ -148,7 +149,7 @@ extension LoopCore {
     /// list a replica that is no more, and was sealed further: a new one must not answer to owners from before that.
     private func join(_ record: ShardRecord, _ state: PlacementState) {
         guard view?.process != nil, record.isMember(identity.nodeID),
-            let range = state.table.range(of: record.shard), isFree(range)
+            let range = state.table.range(of: record.shard), isFree(range, for: record.shard)
         else { return }
         if isOfGenesis(record, state) {
             // A table that is older than the disk: this replica has been and gone.
@@ -194,15 +195,11 @@ extension LoopCore {
         if let replica = replicas[record.shard] { reportLoss(of: replica) }
     }
 
-    /// No replica here has these keys, and nothing of them is left to be erased. A parent that has not come to
-    /// its split yet will make the child itself (O13).
-    private func isFree(_ range: ClosedRange<UInt64>) -> Bool {
-        let isTaken = shardOrder.contains { shard in
-            guard let replica = replicas[shard] else { return false }
-            return replica.state.bounds.range.overlaps(range)
-                || replica.newborns.contains { $0.state.bounds.range.overlaps(range) }
-        }
-        return !isTaken && !erasures.values.contains { $0.range.overlaps(range) }
+    /// No replica here has these keys, and nothing of them, or of an earlier replica of the shard, is left to be
+    /// erased. A parent that has not come to its split yet will make the child itself (O13).
+    private func isFree(_ range: ClosedRange<UInt64>, for shard: ShardID) -> Bool {
+        let isTaken = shardOrder.contains { replicas[$0]?.claimedRange.overlaps(range) ?? false }
+        return !isTaken && !erasures.values.contains { $0.shard == shard || $0.range.overlaps(range) }
     }
 
     /// O9: the table has recorded a configuration without this replica, newer than the one that brought it.
@@ -225,7 +222,7 @@ extension LoopCore {
     }
 
     private func end(_ replica: ShardReplica) {
-        let range = replica.state.bounds.range
+        let range = replica.claimedRange
         remove(replica.shard)
         persist.add(.ended(group: .shard(replica.shard)))
         // One that waits for its first snapshot may not know its range after a restart, and has nothing to erase.
@@ -247,7 +244,7 @@ extension LoopCore {
         guard replica.raft.holdsLog else { return }
         let record = replica.record
         let origin = ReplicaOrigin.lost(
-            record.replicas, range: replica.state.bounds.range, source: store, joinedAt: replica.joinedAt)
+            record.replicas, range: replica.claimedRange, source: store, joinedAt: replica.joinedAt)
         effects.lost.append(LostShard(shard: replica.shard, what: what))
         persist.add(.lost(at: record.configuredAt, group: .shard(replica.shard)))
         remove(replica.shard)

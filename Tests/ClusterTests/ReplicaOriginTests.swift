@@ -22,12 +22,14 @@ struct ReplicaOriginTests {
             group: group)
     }
 
-    private static func stored(_ position: Position) -> StoredReplica {
-        var state = ShardState(range: 0...UInt64.max, source: MemoryObjectSource())
+    private static func stored(
+        _ position: Position, of shard: ShardID = shard, range: ClosedRange<UInt64> = 0...UInt64.max
+    ) -> StoredReplica {
+        var state = ShardState(range: range, source: MemoryObjectSource())
         guard let checkpoint = state.beginCheckpoint() else { preconditionFailure("none is under way") }
         let head = ReplicaHead(configuration: configuration, state: checkpoint.head())
         return StoredReplica(
-            shard: shard, position: position, range: 0...UInt64.max, objectCount: 0, payload: head.encode())
+            shard: shard, position: position, range: range, objectCount: 0, payload: head.encode())
     }
 
     private static func logs(_ records: [LogRecord]) throws -> RecoveredLogs {
@@ -94,6 +96,62 @@ struct ReplicaOriginTests {
         show()
         #expect(loop.replicas[child] == nil)
         for case .erase(_, let shard, let range) in requests { Issue.record("shard \(shard) erases \(range)") }
+    }
+
+    /// A table from before the split does not know which keys the child has; the store does. A new replica of the child
+    /// has to wait until they are gone, or it is erased in their place.
+    @Test func aNewReplicaWaitsUntilTheLostOneIsErasedO9O13() throws {
+        var table = TestTable()
+        table.give(to: 2)
+        let (parent, owner) = (table.record, table.process(2))
+        let (child, cut) = (ShardID(home: 0, serial: 1), UInt64(1) << 63)
+        let since = LogPoint(epoch: parent.epoch.next, index: LogIndex(rawValue: 3))
+        let disk = [LogRecord.created(Self.configuration, at: since, group: .shard(child))]
+        let damaged = Self.stored(Self.position(3), of: child, range: cut...UInt64.max)
+        let loop = LoopCore(
+            loop: 0, identity: TestNode.identity(0, nonce: 1001),
+            recovered: RecoveredReplicas(logs: try Self.logs(disk), stored: [damaged], damaged: [child]),
+            settings: NodeSettings(), seed: 1, store: MemoryObjectSource())
+        let now = Clocks(bootNs: 1, rawNs: 1, wallMs: 1)
+        var requests: [StoreRequest] = []
+        func settle() {
+            var effects = loop.flush(now: now)
+            requests += effects.store
+            while let batch = effects.persist {
+                loop.step(.persisted(batch.id), now: now)
+                effects = loop.flush(now: now)
+                requests += effects.store
+            }
+        }
+        func show() {
+            loop.step(.view(table.view(at: 1)), now: now)
+            settle()
+        }
+        show()
+        #expect(loop.replicas[child]?.raft.holdsLog == false)
+
+        table.apply(.planSplit(parent.shard, expected: parent.epoch, cut: cut))
+        table.apply(
+            .split(
+                parent.shard, expected: parent.epoch, proposer: owner, cut: cut, child: child,
+                index: LogIndex(rawValue: 3)))
+        let epoch = try #require(table.state.table.record(of: child)).epoch
+        for (index, voters) in [(9, [2, 3]), (10, [1, 2, 3])] {
+            table.apply(
+                .recordReplicas(
+                    child, expected: epoch, proposer: owner, index: LogIndex(rawValue: UInt64(index)),
+                    configuration: Configuration(voters: voters.map { NodeID(rawValue: UInt64($0)) })))
+        }
+        show()
+        guard case .erase(let job, child, let range) = try #require(requests.last) else {
+            Issue.record("nothing is erased: \(requests)")
+            return
+        }
+        #expect(range == cut...UInt64.max)
+        #expect(loop.replicas[child] == nil, "its keys are still on the disk")
+        loop.step(.store(.done(job)), now: now)
+        settle()
+        #expect(loop.replicas[child]?.raft.holdsLog == true)
     }
 
     struct Case: Sendable, CustomTestStringConvertible {

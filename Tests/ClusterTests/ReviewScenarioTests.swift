@@ -311,7 +311,7 @@ struct BadPeerTests {
         let process = NodeProcess(node: NodeID(rawValue: 1), incarnation: Incarnation(rawValue: 1))
         let settings = TestTable().state.settings.lease
         for duration in [UInt64.max, UInt64.max / 1000, 0] {
-            let grant = LeaseGrant(process: process, sentBootNs: 0, sentRawNs: 0, durationMs: duration)
+            let grant = LeaseGrant(process: process, sentBootNs: 0, sentSteadyNs: 0, durationMs: duration)
             let wasTaken = holder.take(grant, settings: settings, now: .zero)
             #expect(!wasTaken)
         }

@@ -17,9 +17,9 @@ struct RefusalPacingTests {
         #expect(refuse(20_000) == 5_000, "nobody waits longer")
     }
 
-    @Test mutating func refusalsAreAQuarterOfTheAnswers() {
+    @Test mutating func refusalsAreAnEighthOfTheAnswers() {
         _ = refuse(1)
-        for _ in 0..<4_000 { pacing.answered() }
+        for _ in 0..<8_000 { pacing.answered() }
         pacing.adapt()
         #expect(refuse(499) == 500, "1,000 a second")
         pacing.adapt()

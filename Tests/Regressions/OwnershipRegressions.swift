@@ -133,7 +133,7 @@ import Testing
         let table = TestTable()
         let process = table.process(1)
         let request = LeaseRequest(
-            process: process, sentBootNs: 0, sentRawNs: 0, isReady: true, reachable: 2, appliedIndex: .zero)
+            process: process, sentBootNs: 0, sentSteadyNs: 0, isReady: true, reachable: 2, appliedIndex: .zero)
         func clocks(_ ms: UInt64) -> Clocks { Clocks(bootNs: ms * 1_000_000, rawNs: ms * 1_000_000, wallMs: 0) }
         var granter = LeaseGranter(electedAt: .zero)
         for (durationMs, nowMs) in [(2_000, 5_000), (500, 5_100)] as [(UInt64, UInt64)] {

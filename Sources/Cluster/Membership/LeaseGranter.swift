@@ -81,7 +81,7 @@ struct LeaseGranter {
 
     private func answer(_ request: LeaseRequest, _ settings: LeaseSettings) -> LeaseGrant {
         LeaseGrant(
-            process: request.process, sentBootNs: request.sentBootNs, sentRawNs: request.sentRawNs,
+            process: request.process, sentBootNs: request.sentBootNs, sentSteadyNs: request.sentSteadyNs,
             durationMs: settings.durationMs)
     }
 
@@ -161,7 +161,7 @@ struct LeaseGranter {
     func progress(now: Clocks) -> [(node: NodeID, index: UInt64, leaseRemainingMs: UInt64)] {
         holders.map {
             let isOver = $0.lease.isOverForGranter(now)
-            let remaining = isOver ? 0 : ($0.lease.rawNs &- min($0.lease.rawNs, now.rawNs)) / 1_000_000
+            let remaining = isOver ? 0 : ($0.lease.steadyNs &- min($0.lease.steadyNs, now.steadyNs)) / 1_000_000
             return (node: $0.process.node, index: $0.appliedIndex.rawValue, leaseRemainingMs: remaining)
         }
     }

@@ -30,9 +30,8 @@ struct LeaseHolder {
         guard PlacementLimits.leaseDurationMs.contains(grant.durationMs) else { return false }
         // O5: D·(1−2ρ) from the send time; the drift is the one that the state knows.
         let runsNs = grant.durationMs * (1000 - 2 * settings.driftPerMille) * 1000
-        let sent = Clocks(bootNs: grant.sentBootNs, rawNs: grant.sentRawNs, wallMs: 0)
-        guard sent.bootNs <= now.bootNs, sent.rawNs <= now.rawNs else { return false }
-        let end = Deadline.after(runsNs, from: sent)
+        guard grant.sentBootNs <= now.bootNs, grant.sentSteadyNs <= now.steadyNs else { return false }
+        let end = Deadline(bootNs: grant.sentBootNs &+ runsNs, steadyNs: grant.sentSteadyNs &+ runsNs)
         guard end.bootNs > until.bootNs else { return false }
         if !wasHeld { gained += 1 }
         wasHeld = true
@@ -43,6 +42,6 @@ struct LeaseHolder {
     /// The rest of the lease in milliseconds, 0 when it is over.
     func remainingMs(_ now: Clocks) -> UInt64 {
         guard isHeld(now) else { return 0 }
-        return min(until.bootNs - now.bootNs, until.rawNs - now.rawNs) / 1_000_000
+        return min(until.bootNs - now.bootNs, until.steadyNs - now.steadyNs) / 1_000_000
     }
 }

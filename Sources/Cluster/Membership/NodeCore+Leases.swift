@@ -13,7 +13,7 @@ extension NodeCore {
             holder.shouldAsk(durationMs: durationMs, now: now)
         else { return }
         let request = LeaseRequest(
-            process: process, sentBootNs: now.bootNs, sentRawNs: now.rawNs, isReady: !isDraining,
+            process: process, sentBootNs: now.bootNs, sentSteadyNs: now.steadyNs, isReady: !isDraining,
             reachable: UInt16(clamping: reachable.count), appliedIndex: placementApplied,
             hasRoom: space.hasRoom)
         if placement?.role == .leader {

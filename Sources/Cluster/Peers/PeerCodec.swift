@@ -170,7 +170,7 @@ extension LeaseRequest {
     func encode(into writer: inout ByteWriter) {
         process.encode(into: &writer)
         writer.write(sentBootNs)
-        writer.write(sentRawNs)
+        writer.write(sentSteadyNs)
         writer.write(isReady)
         writer.write(reachable)
         writer.write(appliedIndex.rawValue)
@@ -180,7 +180,7 @@ extension LeaseRequest {
     init(from reader: inout ByteReader) throws(DecodingFailure) {
         self.init(
             process: try NodeProcess(from: &reader), sentBootNs: try reader.readUInt64(),
-            sentRawNs: try reader.readUInt64(), isReady: try reader.readBool(),
+            sentSteadyNs: try reader.readUInt64(), isReady: try reader.readBool(),
             reachable: try reader.readUInt16(), appliedIndex: LogIndex(rawValue: try reader.readUInt64()),
             hasRoom: try reader.readBool())
     }
@@ -190,14 +190,14 @@ extension LeaseGrant {
     func encode(into writer: inout ByteWriter) {
         process.encode(into: &writer)
         writer.write(sentBootNs)
-        writer.write(sentRawNs)
+        writer.write(sentSteadyNs)
         writer.write(durationMs)
     }
 
     init(from reader: inout ByteReader) throws(DecodingFailure) {
         self.init(
             process: try NodeProcess(from: &reader), sentBootNs: try reader.readUInt64(),
-            sentRawNs: try reader.readUInt64(), durationMs: try reader.readUInt64())
+            sentSteadyNs: try reader.readUInt64(), durationMs: try reader.readUInt64())
     }
 }
 

@@ -73,7 +73,7 @@ public struct JoinRequest: Sendable, Equatable {
 public struct LeaseRequest: Sendable, Equatable {
     public var process: NodeProcess
     public var sentBootNs: UInt64
-    public var sentRawNs: UInt64
+    public var sentSteadyNs: UInt64
     /// Whether the node could take shards over: caught up and not draining.
     public var isReady: Bool
     /// How many other nodes it has a link to: better candidates come first (O6).
@@ -87,7 +87,7 @@ public struct LeaseRequest: Sendable, Equatable {
 public struct LeaseGrant: Sendable, Equatable {
     public var process: NodeProcess
     public var sentBootNs: UInt64
-    public var sentRawNs: UInt64
+    public var sentSteadyNs: UInt64
     /// D (O5).
     public var durationMs: UInt64
 }

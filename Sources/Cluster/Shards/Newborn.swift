@@ -53,6 +53,15 @@ extension ShardReplica {
         }
     }
 
+    /// The keys that the store has for this replica, or that are erased with it: children that the store does not have
+    /// yet are part of their parent there.
+    var claimedRange: ClosedRange<UInt64> {
+        newborns.reduce(state.bounds.range) { claimed, child in
+            let range = child.state.bounds.range
+            return min(claimed.lowerBound, range.lowerBound)...max(claimed.upperBound, range.upperBound)
+        }
+    }
+
     func captureNewborns() -> [StoredWrite] { newborns.indices.compactMap { newborns[$0].capture() } }
 
     func takeStoredNewborns() -> [Newborn] {

@@ -40,13 +40,15 @@ extension LoopCore {
         }
     }
 
-    /// A snapshot from before a split, at a node that has the child already, would have keys twice (O13). It is taken
-    /// for damaged: the owner offers a newer one when its own store has the split.
+    /// A snapshot from before a split, at a node that has the child already, would have keys twice (O13); one where the
+    /// child is still being erased would lose them with it. It is taken for damaged: the owner offers a newer one when
+    /// its own store has the split.
     private func isKept(_ range: ClosedRange<UInt64>, besides shard: ShardID) -> Bool {
-        shardOrder.contains {
+        let isStored = shardOrder.contains {
             guard $0 != shard, let replica = replicas[$0], replica.mayBeStored else { return false }
-            return replica.state.bounds.range.overlaps(range)
+            return replica.claimedRange.overlaps(range)
         }
+        return isStored || erasures.values.contains { $0.range.overlaps(range) }
     }
 
     private func with(_ job: StoreJob, _ body: (ShardReplica) -> Void) {

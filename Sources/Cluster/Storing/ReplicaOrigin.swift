@@ -30,6 +30,9 @@ public struct RecoveredReplicas: Sendable {
         return Damage(range: damagedRanges[shard])
     }
 
+    /// The keys that the store has for the shard, if its head can be read.
+    func storedRange(of shard: ShardID) -> ClosedRange<UInt64>? { stored[shard]?.range ?? damagedRanges[shard] }
+
     struct Damage {
         /// Nil: the head of the shard cannot be read either, and the store keeps no keys for it.
         var range: ClosedRange<UInt64>?

@@ -1,5 +1,5 @@
 /// When the clients that were refused for overload, or for a rate or quota, may come back. A refusal costs about as
-/// much as a read of a small item, so an event loop makes at most a quarter as many as answers: whoever is refused is
+/// much as a read of a small item, so an event loop makes at most an eighth as many as answers: whoever is refused is
 /// told to wait for its turn behind the others, and its connection is not read from before.
 struct RefusalPacing {
     static let perSecond: ClosedRange<UInt64> = 100...2_000
@@ -15,8 +15,8 @@ struct RefusalPacing {
 
     /// Another second has passed. In a quiet one there is no reason to hold anybody up.
     mutating func adapt() {
-        let quarter = waiting == 0 ? Self.perSecond.upperBound : answers / 4
-        rate = min(max(quarter, Self.perSecond.lowerBound), Self.perSecond.upperBound)
+        let eighth = waiting == 0 ? Self.perSecond.upperBound : answers / 8
+        rate = min(max(eighth, Self.perSecond.lowerBound), Self.perSecond.upperBound)
         answers = 0
     }
 

@@ -6,6 +6,7 @@ struct MachineClock {
     private var baseTrueNs: UInt64
     private var baseBootNs: UInt64
     private var baseRawNs: UInt64
+    private var baseSteadyNs: UInt64
     /// Parts per million above or below true time.
     private(set) var bootPpm: Int64
     private(set) var rawPpm: Int64
@@ -16,6 +17,7 @@ struct MachineClock {
         baseTrueNs = trueNs
         baseBootNs = startNs
         baseRawNs = startNs
+        baseSteadyNs = startNs
         self.bootPpm = bootPpm
         self.rawPpm = rawPpm
         wallOffsetMs = 0
@@ -24,11 +26,12 @@ struct MachineClock {
     func now(trueNs: UInt64) -> Clocks {
         let passed = Int64(trueNs - baseTrueNs)
         let wallMs = Int64(MachineClock.epochMs + trueNs / 1_000_000) + wallOffsetMs
+        let steadyNs = UInt64(passed * (1_000_000 + rawPpm) / 1_000_000)
         // How long a machine has slept is told by a clock that nobody slews.
         let bootPpm = isSuspended ? rawPpm : bootPpm
         return Clocks(
             bootNs: baseBootNs + UInt64(passed * (1_000_000 + bootPpm) / 1_000_000),
-            rawNs: isSuspended ? baseRawNs : baseRawNs + UInt64(passed * (1_000_000 + rawPpm) / 1_000_000),
+            rawNs: isSuspended ? baseRawNs : baseRawNs + steadyNs, steadyNs: baseSteadyNs + steadyNs,
             wallMs: UInt64(max(0, wallMs)))
     }
 
@@ -61,6 +64,7 @@ struct MachineClock {
         baseTrueNs = trueNs
         baseBootNs = 3_000_000_000
         baseRawNs = 3_000_000_000
+        baseSteadyNs = 3_000_000_000
         isSuspended = false
     }
 
@@ -69,5 +73,6 @@ struct MachineClock {
         baseTrueNs = trueNs
         baseBootNs = clocks.bootNs
         baseRawNs = clocks.rawNs
+        baseSteadyNs = clocks.steadyNs
     }
 }

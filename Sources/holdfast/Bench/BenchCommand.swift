@@ -133,12 +133,14 @@ struct BenchCommand: ClusterVerb {
         var all: [OpenLoopFigures] = []
         for workload in workloads {
             for rate in try rates() {
+                // What an earlier run has sent and not waited for must not be counted as this one's.
+                let runName = String(UInt64.random(in: .min ... .max), radix: 36)
                 let run = OpenLoopRun(
                     workload: workload, connections: connections, objects: objects, perSecond: rate,
                     warmUpSeconds: warmUp, seconds: seconds,
                     target: BenchTarget(
                         endpoints: try access.cluster.endpoints(), project: try access.projectName(),
-                        authorization: authorization, label: workload.rawValue),
+                        authorization: authorization, label: "\(workload.rawValue)-\(runName)"),
                     serverPids: try serverPids(), loops: Array(group.makeIterator()))
                 all.append(try await run.measure())
                 writeToStandardError("\(workload.rawValue) \(BenchReport.fixed(rate, 0))/s done\n")

@@ -45,7 +45,7 @@ struct BenchTarget: Sendable {
     var endpoints: [Endpoint]
     var project: String
     var authorization: String
-    /// Keeps runs apart, so that each begins with fresh objects.
+    /// Begins the objects' names.
     var label: String
 
     func path(object: Int) -> String {

@@ -82,9 +82,9 @@ enum Samples {
             .welcome(TestTable().state.genesis), .propose([1, 2, 3]),
             .leaseRequest(
                 LeaseRequest(
-                    process: process, sentBootNs: 1, sentRawNs: 2, isReady: true, reachable: 3,
+                    process: process, sentBootNs: 1, sentSteadyNs: 2, isReady: true, reachable: 3,
                     appliedIndex: LogIndex(rawValue: 4))),
-            .leaseGrant(LeaseGrant(process: process, sentBootNs: 1, sentRawNs: 2, durationMs: 2_000)),
+            .leaseGrant(LeaseGrant(process: process, sentBootNs: 1, sentSteadyNs: 2, durationMs: 2_000)),
             .obituary(Obituary(node: NodeID(rawValue: 3), nonce: 42)), .fenceMe(process), .reportRequest(6),
             .report(6, report), .shard(shard, raft), .execute(attempt),
             .move(
