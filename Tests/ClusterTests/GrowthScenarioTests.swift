@@ -273,6 +273,30 @@ struct GrowthScenarioTests {
         #expect(try table(cluster).records.allSatisfy { $0.replicas.sorted() == target && $0.replicaSet.isSettled })
     }
 
+    /// What the store has of the parent is the child's too until it has the split. A new replica of the child has to wait
+    /// until that is erased, or it is erased with it.
+    @Test(arguments: [false, true]) func aParentIsLostBeforeItsSplitIsStoredO9O13(isReplaced: Bool) throws {
+        let cluster = cluster(balances: isReplaced)
+        addRound(1, cluster)
+        // All of it is in the stores.
+        cluster.advance(ms: 500)
+        let follower = cluster.nodes[cluster.other(than: try #require(cluster.owner()))]
+        follower.isDamagedAtSplit = true
+        try split(cluster)
+        #expect(follower.lost.count == 1)
+        guard isReplaced else {
+            cluster.advance(ms: 1_000)
+            #expect(follower.loop.replicas.count == 1, "nobody has taken the lost parent out")
+            return
+        }
+        let isWhole = cluster.advance(upToMs: 20_000) {
+            follower.loop.replicas.count == 2 && (try? areReplicasEqual(cluster)) == true
+        }
+        #expect(isWhole)
+        addRound(2, cluster)
+        #expect(cluster.advance(upToMs: 2_000) { (try? areReplicasEqual(cluster)) == true })
+    }
+
     /// The table gives a child the replicas that it knows of its parent: they stay what they were at the split until then.
     @Test func aChangeOfReplicasWaitsForASplitO9O13() throws {
         let cluster = cluster(nodes: 5, balances: false)

@@ -148,6 +148,7 @@ struct ReplicaOriginTests {
             return
         }
         #expect(range == cut...UInt64.max)
+        show()
         #expect(loop.replicas[child] == nil, "its keys are still on the disk")
         loop.step(.store(.done(job)), now: now)
         settle()

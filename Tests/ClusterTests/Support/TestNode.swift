@@ -19,6 +19,8 @@ final class TestNode {
     var snapshotsToLose = 0
     /// While true the disk reads nothing of a file of a snapshot; what was asked for waits.
     var holdsSnapshotReads = false
+    /// The store finds a shard damaged when it is to split it.
+    var isDamagedAtSplit = false
     private(set) var heldSnapshotReads: [StoreRequest] = []
     /// What a crash leaves.
     private(set) var disk: [LogRecord] = []
@@ -90,6 +92,10 @@ final class TestNode {
                     heldSnapshotReads.append(request)
                     continue
                 }
+            }
+            if isDamagedAtSplit, case .split(_, let parent, _) = request {
+                loop.step(.store(.damaged(parent.shard, "as this test wants it")), now: now)
+                continue
             }
             store.ask(request, from: 0)
         }
