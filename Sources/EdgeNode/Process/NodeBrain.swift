@@ -14,6 +14,8 @@ final class NodeBrain: @unchecked Sendable {
     private let node: NodeShared
     private let directory: DataDirectory
     private var isTurnScheduled = false
+    /// A link may end while it is written to, and says so.
+    private var isInTurn = false
     private var proposals: [UInt64: (Result<CommandResult, ProposalFailure>) -> Void] = [:]
     private var reports: [UInt64: ([NodeReport]) -> Void] = [:]
     private var nextToken: UInt64 = 1
@@ -27,12 +29,21 @@ final class NodeBrain: @unchecked Sendable {
 
     private var home: NodeLoop { node.loops[0] }
 
+    /// Each input has a reading of the clock of its own: by the loop's, which serves a whole turn, a lease would be counted
+    /// from before it was asked for (O5).
+    ///
+    /// What other nodes say decides on leases and elections. It is answered at once: at the end of the turn it would wait
+    /// behind all that clients have sent, at each of the five steps of a renewal.
     func input(_ input: NodeInput) {
         home.eventLoop.preconditionInEventLoop()
-        core.step(input, now: home.clocks())
+        core.step(input, now: SystemClocks.now())
+        if case .message = input, !isInTurn { return turn() }
         guard !isTurnScheduled else { return }
         isTurnScheduled = true
-        home.eventLoop.execute { self.turn() }
+        home.eventLoop.execute {
+            self.isTurnScheduled = false
+            self.turn()
+        }
     }
 
     func propose(_ command: Command, answer: @escaping (Result<CommandResult, ProposalFailure>) -> Void) {
@@ -60,7 +71,8 @@ final class NodeBrain: @unchecked Sendable {
     // MARK: - Effects
 
     private func turn() {
-        isTurnScheduled = false
+        isInTurn = true
+        defer { isInTurn = false }
         let effects = core.flush(now: SystemClocks.now())
         if let batch = effects.persist { persist(batch) }
         if let genesis = effects.formed { form(genesis) }

@@ -81,7 +81,7 @@ final class NodeLoop: @unchecked Sendable {
     }
 
     /// One reading serves all inputs of a turn; the flush reads anew (O4).
-    func clocks() -> Clocks {
+    private func clocks() -> Clocks {
         if let turnClocks { return turnClocks }
         let now = SystemClocks.now()
         turnClocks = now
