@@ -14,6 +14,7 @@ struct LoopRounds {
 extension LoopCore {
     func tick(now: Clocks) {
         for replica in awake {
+            replica.isNewestChildServed = isNewestChildServed(of: replica)
             replica.tick(now: now)
             mark(replica)
         }

@@ -273,6 +273,37 @@ struct GrowthScenarioTests {
         #expect(try table(cluster).records.allSatisfy { $0.replicas.sorted() == target && $0.replicaSet.isSettled })
     }
 
+    /// Until a majority has the child, it may be at its owner only: who left the parent would take with it the entry that
+    /// makes the child.
+    @Test func aChangeOfReplicasWaitsUntilTheChildIsServedO9O13() throws {
+        let cluster = cluster(nodes: 5, balances: false)
+        addRound(1, cluster)
+        let record = try #require(try table(cluster).records.first)
+        let owner = cluster.nodes[try #require(cluster.owner(of: record.shard))]
+        // Nobody else hears of the child.
+        cluster.loses = { letter in
+            if case .shard(let shard, _) = letter.message { shard != record.shard } else { false }
+        }
+        propose(.planSplit(record.shard, expected: record.epoch, cut: 1 << 63), in: cluster)
+        #expect(cluster.advance(upToMs: 2_000) { (try? table(cluster).records.count) == 2 })
+        let present = try #require(try table(cluster).records.first)
+        let before = owner.loop.replicas[record.shard]?.raft.configuration
+        let outsiders = cluster.nodes.map(\.nodeID).filter { !record.isMember($0) }
+        let request = ReplicaRequest(
+            shard: record.shard, epoch: present.epoch, basis: present.configuredAt,
+            target: ([owner.nodeID] + outsiders).sorted())
+        owner.loop.step(.message(from: record.replicas[0], .replicas(request)), now: cluster.now)
+        cluster.advance(ms: 1_000)
+        #expect(owner.loop.replicas[record.shard]?.raft.configuration == before)
+        cluster.loses = { _ in false }
+        let isDone = cluster.advance(upToMs: 5_000) {
+            let after = owner.loop.replicas[record.shard]?.raft.configuration
+            return after != before && after?.isJoint == false && after?.learners == [] && cluster.servingShards == 2
+        }
+        #expect(isDone)
+        addRound(2, cluster)
+    }
+
     /// What the store has of the parent is the child's too until it has the split. A new replica of the child has to wait
     /// until that is erased, or it is erased with it.
     @Test(arguments: [false, true]) func aParentIsLostBeforeItsSplitIsStoredO9O13(isReplaced: Bool) throws {

@@ -110,6 +110,7 @@ struct ReviewScenarioTests {
         for step in 0..<100 {
             clock.bootNs += 10_000_000
             clock.rawNs += 10_000_000
+            clock.steadyNs += 10_000_000
             if step % 5 == 0 {
                 table.changeNothing()
                 loop.step(.view(table.view(at: 1)), now: clock)

@@ -71,6 +71,18 @@ extension ShardReplica {
 }
 
 extension LoopCore {
+    /// A majority of the child's replicas has it: something that came after its birth is committed. Before that it may be
+    /// at its owner only, and a replica that leaves the parent takes the entry that makes the child with it (O9, O13).
+    func isNewestChildServed(of parent: ShardReplica) -> Bool {
+        guard let split = parent.state.bounds.newestSplit, let table = view?.state?.table else { return true }
+        let shard = ShardID(rawValue: split.child)
+        guard let record = table.record(of: shard) else { return table.isGone(shard) }
+        // Who is no replica of the child any more has left it by a change that its log has committed.
+        guard record.isMember(identity.nodeID) else { return true }
+        guard let child = replicas[shard], child.raft.holdsLog else { return false }
+        return child.raft.commit.rawValue > split.index
+    }
+
     /// The child is in the store: it becomes a replica like any other.
     func begin(_ newborn: Newborn, of parent: ShardReplica) {
         guard let state = view?.state, replicas[newborn.shard] == nil else { return }

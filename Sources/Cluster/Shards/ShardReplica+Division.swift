@@ -103,7 +103,7 @@ extension ShardReplica {
         // Its entry is on its way, or its place in the table is.
         if state.bounds.newestSplit?.child == child.rawValue { return }
         // A child that is born with a joint configuration asks nodes that never have it.
-        guard isConfigurationSettled else { return }
+        guard isConfigurationSettled, isNewestChildServed else { return }
         let next = raft.lastIndex.next
         propose(state.executeSplit(at: cut, child: child.rawValue, context(next: next, now: now)), at: next)
     }

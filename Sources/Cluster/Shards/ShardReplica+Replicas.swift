@@ -29,7 +29,7 @@ extension ShardReplica {
         guard isServing, move == nil, isInConfiguration else { return }
         guard isConfigurationRecorded else { return reportConfiguration(nowMs: nowMs) }
         reportedAtMs = nil
-        guard let wish = replicaWish, !raft.configuration.isJoint, !isDividing else { return }
+        guard let wish = replicaWish, !raft.configuration.isJoint, !isDividing, isNewestChildServed else { return }
         let present = raft.configuration
         guard let next = nextConfiguration(from: present, towards: wish) else { return }
         if next == present {

@@ -71,6 +71,8 @@ final class ShardReplica {
     var reportedAtMs: UInt64?
     /// Splits that are committed: the children wait for the store (O13).
     var newborns: [Newborn] = []
+    /// Nobody may leave the shard before (`LoopCore.isNewestChildServed`). As it was at the last tick.
+    var isNewestChildServed = false
     /// When the table was last asked to follow a split or a merge.
     var dividedAtMs: UInt64 = 0
 

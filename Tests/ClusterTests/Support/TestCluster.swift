@@ -66,6 +66,7 @@ final class TestCluster {
             if isDone() { return true }
             now.bootNs += 10_000_000
             now.rawNs += 10_000_000
+            now.steadyNs += 10_000_000
             now.wallMs += 10
             for node in nodes where node.isUp {
                 if !node.isLoopHung { node.loop.step(.tick, now: now) }
