@@ -29,6 +29,18 @@ struct WebSocketTests {
         #expect(try socket.frames().isEmpty)
     }
 
+    @Test func socketsWhoseClientsGoTogetherAreClosedBySteps() throws {
+        let edge = try TestEdge()
+        let perStep = ClosingPacing<SocketConnection>.perStep
+        let sockets = try (0..<perStep + 5).map { _ in try TestSocket(edge) }
+        for socket in sockets { socket.client.channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed) }
+        edge.loop.run()
+        #expect(sockets.map(\.isOpen) == sockets.indices.map { $0 >= perStep })
+        edge.loop.advanceTime(by: .milliseconds(Int64(ClosingPacing<SocketConnection>.stepMs)))
+        #expect(!sockets.contains { $0.isOpen })
+        #expect(edge.told().count { $0.hasPrefix("closed") } == sockets.count)
+    }
+
     @Test func junkIsIgnored() throws {
         let edge = try TestEdge()
         let socket = try TestSocket(edge)

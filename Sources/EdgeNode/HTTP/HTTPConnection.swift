@@ -7,7 +7,7 @@ import NIOHTTP1
 /// Requests that were sent ahead (pipelining) wait here, bounded: past the bound we stop reading, and
 /// the client's TCP window closes. Answers given during a read burst leave with one flush at its end;
 /// answers given later share the flush of their loop turn (`HTTPEdge.scheduleFlush`).
-final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler {
+final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, DepartedConnection {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -372,6 +372,8 @@ extension HTTPConnection {
         context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: written)
         if unreadBytes > 0 { edge.boundUnreadAnswers() }
     }
+
+    func close() { end() }
 
     private func closeOutput() {
         guard case .ending = phase, let context else { return }

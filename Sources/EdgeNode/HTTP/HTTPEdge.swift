@@ -38,7 +38,7 @@ public final class HTTPEdge {
     /// What some of them have become.
     public private(set) lazy var sockets = SocketEdge(http: self)
     private var awaitingFlush: [HTTPConnection] = []
-    private var departed = ClosingPacing<HTTPConnection>()
+    private var departed = ClosingPacing<any DepartedConnection>()
     private var isFlushArmed = false
     private var sweep: RepeatedTask?
     /// Of the certificate that is in force when a connection begins; nil: the ports speak no TLS.
@@ -201,16 +201,16 @@ extension HTTPEdge {
         later(afterMs: everyMs) { self.poll(everyMs: everyMs, body) }
     }
 
-    /// Its client has gone, and nothing is owed to it.
-    func close(departed connection: HTTPConnection) {
+    /// At once, or in its turn.
+    func close(departed connection: any DepartedConnection) {
         let wasWaiting = departed.isWaiting
-        if departed.admit(connection, nowMs: nowMs) { return connection.end() }
+        if departed.admit(connection, nowMs: nowMs) { return connection.close() }
         if !wasWaiting { closeDeparted() }
     }
 
     private func closeDeparted() {
-        poll(everyMs: ClosingPacing<HTTPConnection>.stepMs) { [self] in
-            while let connection = departed.next(nowMs: nowMs) { connection.end() }
+        poll(everyMs: ClosingPacing<any DepartedConnection>.stepMs) { [self] in
+            while let connection = departed.next(nowMs: nowMs) { connection.close() }
             return !departed.isWaiting
         }
     }

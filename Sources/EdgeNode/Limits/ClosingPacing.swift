@@ -1,5 +1,10 @@
 import NIOCore
 
+/// A connection whose client has gone, and to which nothing is owed.
+protocol DepartedConnection: AnyObject {
+    func close()
+}
+
 /// How many of the connections whose clients have gone are closed at once. If thousands go together (a proxy restarts, an
 /// attacker lets go), those that stay are served in between.
 struct ClosingPacing<Connection> {

@@ -8,7 +8,7 @@ import Placement
 ///
 /// There may be ten thousand of these on a loop, nearly all idle: no timers, no closures, and no buffer
 /// that outlives the message it was for.
-final class SocketConnection: ChannelInboundHandler {
+final class SocketConnection: ChannelInboundHandler, DepartedConnection {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
@@ -80,8 +80,10 @@ extension SocketConnection {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if event as? ChannelEvent == .inputClosed { context.close(promise: nil) }
+        if event as? ChannelEvent == .inputClosed { edge.http.close(departed: self) }
     }
+
+    func close() { context?.close(promise: nil) }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         context.close(promise: nil)
