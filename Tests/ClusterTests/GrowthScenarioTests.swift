@@ -141,6 +141,19 @@ struct GrowthScenarioTests {
         #expect(cluster.nodes[owner].loop.snapshotBytes(of: record.shard) == nil)
     }
 
+    /// A voter that hangs has its links still, and would be handed the leadership again and again; meanwhile nothing is decided.
+    @Test func aDrainedPlacementLeaderHandsOverToAVoterThatAnswers() throws {
+        let cluster = cluster(nodes: 4)
+        let leader = try #require(cluster.leader)
+        let voters = try #require(cluster.nodes[leader].core.placement?.configuration.voters)
+        let others = cluster.nodes.indices.filter { $0 != leader && voters.contains(cluster.nodes[$0].nodeID) }
+        let hanging = try #require(others.min { cluster.nodes[$0].nodeID < cluster.nodes[$1].nodeID })
+        cluster.loses = { $0.from == hanging }
+        propose(.setStanding(cluster.nodes[leader].nodeID, .draining), in: cluster)
+        #expect(cluster.advance(upToMs: 1_000) { cluster.leader != nil && cluster.leader != leader })
+        #expect(others.contains(try #require(cluster.leader)) && cluster.leader != hanging)
+    }
+
     /// With the vote of a removed node beside that of a dead one, the placement group would be at its end.
     @Test func aNodeIsNotRemovedWhileItsVoteIsNeeded() throws {
         let cluster = cluster()
