@@ -31,13 +31,13 @@ struct LeaseTests {
         #expect(Deadline.passed.isOverForHolder(.zero))
     }
 
-    /// For 1.2 s of a lease of 1.5 s one clock was slewed by a tenth, then the machine slept for 0.4 s while the other
+    /// For 1.2 s of a lease of 1.5 s one clock was slewed by a tenth, then the machine slept for 0.35 s while the other
     /// stood still: each alone falls short.
     @Test func aSlewAndASuspensionInOneLeaseEndItInTimeO5() {
         let start = Clocks(bootNs: 0, rawNs: 0, wallMs: 0)
-        let deadline = Deadline.after(1_500_000_000, from: start)
+        let deadline = Deadline.after(1_470_000_000, from: start)
         let woken = Clocks(
-            bootNs: 1_480_000_000, rawNs: 1_200_000_000, steadyNs: 1_600_000_000, wallMs: 0)
+            bootNs: 1_430_000_000, rawNs: 1_200_000_000, steadyNs: 1_550_000_000, wallMs: 0)
         #expect(deadline.isOverForHolder(woken))
         #expect(!deadline.isOverForGranter(woken))
     }
