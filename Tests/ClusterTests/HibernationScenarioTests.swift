@@ -104,4 +104,28 @@ struct HibernationScenarioTests {
         }
         #expect(before == 9)
     }
+
+    /// A working set that fills the memory is no reason to write the shard's head again and again.
+    @Test func whatIsStoredAlreadyMakesNoCheckpoints() {
+        let bytesMax = 64 << 10
+        let cluster = TestCluster.serving {
+            $0.hibernateAfterMs = 0
+            $0.loadedBytesMax = bytesMax
+            $0.checkpointIntervalMs = 500
+        }
+        func loadedBytes() -> Int { cluster.nodes[0].loop.report().shards.reduce(0) { $0 + $1.loadedBytes } }
+        var objects = 0
+        while loadedBytes() < bytesMax / 10 * 7 {
+            objects += 1
+            _ = cluster.run(.addOne(), at: 0, objectID: "o\(objects)")
+        }
+        cluster.advance(ms: 1_000)
+        let before = counters(cluster, 0).checkpointsBegun
+        for _ in 0..<100 {
+            _ = cluster.run(.addOne(), at: 0, objectID: "o1")
+            cluster.advance(ms: 10)
+        }
+        #expect((1...4).contains(counters(cluster, 0).checkpointsBegun - before))
+        #expect((bytesMax / 10 * 7..<bytesMax).contains(loadedBytes()))
+    }
 }

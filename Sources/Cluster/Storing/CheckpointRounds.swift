@@ -20,22 +20,20 @@ struct CheckpointRounds {
     ) {
         let all = shards.compactMap { replicas[$0] }
         var underWay = all.count { $0.work.checkpoint != nil }
-        let loadedBytes = all.reduce(0) { $0 + $1.state.loadedBytes }
-        for replica in due(all, loadedBytes: loadedBytes, pressed: pressed, nowMs: nowMs) {
+        for replica in due(all, pressed: pressed, nowMs: nowMs) {
             guard underWay < settings.checkpointsUnderWayMax else { break }
             if replica.beginCheckpoint(nowMs: nowMs) {
                 underWay += 1
                 mark(replica)
             }
         }
-        evict(all, loadedBytes: loadedBytes)
+        evict(all)
     }
 
-    /// The most urgent first. Memory: those with most to write; otherwise those that waited longest.
-    private func due(
-        _ replicas: [ShardReplica], loadedBytes: Int, pressed: [ShardID], nowMs: UInt64
-    ) -> [ShardReplica] {
-        let isMemoryShort = loadedBytes >= shareBytes / 10 * 6
+    /// The most urgent first. Memory: those with most to write; otherwise those that waited longest. What is stored
+    /// already is no reason to write: it leaves when its place is needed, and a working set may fill all of it.
+    private func due(_ replicas: [ShardReplica], pressed: [ShardID], nowMs: UInt64) -> [ShardReplica] {
+        let isMemoryShort = replicas.reduce(0) { $0 + $1.state.dirtyBytes } >= shareBytes / 10 * 4
         let waiting = replicas.filter { $0.work.checkpoint == nil && $0.hasUnstored }
         let due = waiting.filter { replica in
             isMemoryShort || pressed.contains(replica.shard)
@@ -50,7 +48,8 @@ struct CheckpointRounds {
     }
 
     /// Least recently used first, from each shard in turn.
-    private mutating func evict(_ replicas: [ShardReplica], loadedBytes: Int) {
+    private mutating func evict(_ replicas: [ShardReplica]) {
+        let loadedBytes = replicas.reduce(0) { $0 + $1.state.loadedBytes }
         guard loadedBytes > shareBytes, !replicas.isEmpty else { return }
         var excess = loadedBytes - shareBytes * 9 / 10
         var budget = settings.evictPerTick
