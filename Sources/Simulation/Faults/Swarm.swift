@@ -77,11 +77,12 @@ struct Swarm: Equatable {
         faults.kinds += [.addNode, .addNode, .removeNode]
     }
 
-    /// How eagerly shards are written to the store, and how little memory there is for objects.
+    /// How eagerly shards are written to the store, and how little memory there is for objects. The eager ones are few:
+    /// each write of a head takes as long as many messages.
     private mutating func drawStorage(_ random: inout SeededGenerator) {
-        settings.checkpointIntervalMs = random.pick([50, 200, 2_000, 30_000])
-        settings.checkpointLogBytes = random.pick([2 << 10, 32 << 10, 8 << 20])
-        settings.loadedBytesMax = random.pick([4 << 10, 64 << 10, 256 << 20])
+        settings.checkpointIntervalMs = random.pick([50, 200, 2_000, 2_000, 30_000, 30_000])
+        settings.checkpointLogBytes = random.pick([2 << 10, 32 << 10, 32 << 10, 8 << 20, 8 << 20, 8 << 20])
+        settings.loadedBytesMax = random.pick([4 << 10, 64 << 10, 64 << 10, 256 << 20, 256 << 20, 256 << 20])
         settings.expiryIntervalMs = random.pick([50, 1_000])
         settings.raft.limitsSnapshotRate = settings.expiryIntervalMs == 50
         settings.raft.snapshotChunkBytes = random.pick([512, 4 << 10, 256 << 10])
