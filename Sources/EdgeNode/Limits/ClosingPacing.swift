@@ -9,8 +9,8 @@ protocol DepartedConnection: AnyObject {
 /// attacker lets go), those that stay are served in between.
 struct ClosingPacing<Connection> {
     static var stepMs: UInt64 { 1 }
-    /// A closing takes some 15 µs.
-    static var perStep: Int { 10 }
+    /// A closing takes 15 to 30 µs.
+    static var perStep: Int { 5 }
 
     private var waiting = CircularBuffer<Connection>()
     private var begunMs: UInt64 = 0

@@ -20,10 +20,11 @@ struct RefusalPacing {
         answers = 0
     }
 
-    /// One more is refused; answers for how many milliseconds its connection waits, until `resume`.
+    /// One more is refused; answers for how many milliseconds its connection waits, until `resume`. Each of those that
+    /// are refused together waits a little longer than the one before, or they would come back together.
     mutating func pause() -> UInt64 {
         waiting += 1
-        return min(max(waiting * 1_000 / rate, Self.pauseMs.lowerBound), Self.pauseMs.upperBound)
+        return min(Self.pauseMs.lowerBound + waiting * 1_000 / rate, Self.pauseMs.upperBound)
     }
 
     mutating func resume() {
