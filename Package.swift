@@ -82,7 +82,7 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "HoldfastClient",
-            dependencies: nio + webSocket + ["TLS"],
+            dependencies: nio + webSocket + ["TLS", .product(name: "DequeModule", package: "swift-collections")],
             swiftSettings: strict),
         .target(
             name: "Backup",

@@ -1,3 +1,4 @@
+import DequeModule
 import NIOCore
 
 /// Sends requests to whichever endpoint answers, over connections it keeps for reuse.
@@ -8,13 +9,26 @@ public final class ConnectionPool: @unchecked Sendable {
     /// Pauses between attempts grow from 50 ms to this.
     private static let pauseMsMax = 1_000
     private static let idleConnectionsPerEndpointMax = 256
+    /// Connections that are being opened to one endpoint; more requests wait for these, or for others to end. A slow node
+    /// would otherwise get a connection for each request and each repetition, and spend its time on those given up.
+    private static let openingPerEndpointMax = 32
 
     public let endpoints: [Endpoint]
     public let timeout: TimeAmount
     private let eventLoop: any EventLoop
     private var preferred = 0
     private var idle: [[HTTPConnection]]
+    private var opening: [Int]
+    private var waiting: [Deque<Waiter>]
     private var isClosed = false
+
+    private typealias ConnectionResult = Result<HTTPConnection, HTTPFailure>
+
+    /// A request without a connection.
+    private struct Waiter {
+        var deadline: NIODeadline
+        var take: (ConnectionResult) -> Void
+    }
 
     /// `timeout` bounds a whole call, with all its attempts.
     public init(endpoints: [Endpoint], on eventLoop: any EventLoop, timeout: TimeAmount = .seconds(10)) {
@@ -23,6 +37,8 @@ public final class ConnectionPool: @unchecked Sendable {
         self.eventLoop = eventLoop
         self.timeout = timeout
         idle = Array(repeating: [], count: endpoints.count)
+        opening = Array(repeating: 0, count: endpoints.count)
+        waiting = Array(repeating: [], count: endpoints.count)
     }
 
     /// Sends until there is an answer or the time is over. A request that is not `isRepeatable` is sent
@@ -99,7 +115,7 @@ public final class ConnectionPool: @unchecked Sendable {
         await withCheckedContinuation { continuation in
             eventLoop.execute {
                 let position = (self.preferred + attempt) % self.endpoints.count
-                self.withConnection(at: position) { result in
+                self.withConnection(at: position, before: deadline) { result in
                     switch result {
                     case .failure(let failure): continuation.resume(returning: .failure(failure))
                     case .success(let connection):
@@ -113,15 +129,45 @@ public final class ConnectionPool: @unchecked Sendable {
     }
 
     private func withConnection(
-        at position: Int, _ body: @escaping (Result<HTTPConnection, HTTPFailure>) -> Void
+        at position: Int, before deadline: NIODeadline, _ body: @escaping (ConnectionResult) -> Void
     ) {
         while let connection = idle[position].popLast() {
             if connection.isOpen { return body(.success(connection)) }
         }
+        waiting[position].append(Waiter(deadline: deadline, take: body))
+        if opening[position] < Self.openingPerEndpointMax { open(at: position) }
+    }
+
+    private func open(at position: Int) {
+        opening[position] += 1
         let future = HTTPConnection.connect(to: endpoints[position], on: eventLoop, timeout: .seconds(2))
         future.assumeIsolated().whenComplete { result in
-            body(result.mapError { $0 as? HTTPFailure ?? .notConnected("\($0)") })
+            self.opening[position] -= 1
+            self.opened(result.mapError { $0 as? HTTPFailure ?? .notConnected("\($0)") }, at: position)
         }
+    }
+
+    /// A failure is one for all who wait: none of them would fare better.
+    private func opened(_ result: ConnectionResult, at position: Int) {
+        switch result {
+        case .success(let connection):
+            if let waiter = nextWaiter(at: position) { waiter.take(result) } else { keep(connection, at: position) }
+            guard !waiting[position].isEmpty, opening[position] < Self.openingPerEndpointMax else { return }
+            open(at: position)
+        case .failure:
+            let failed = waiting[position]
+            waiting[position] = []
+            for waiter in failed { waiter.take(result) }
+        }
+    }
+
+    /// The first whose time is not over.
+    private func nextWaiter(at position: Int) -> Waiter? {
+        while let waiter = waiting[position].popFirst() {
+            if waiter.deadline > .now() { return waiter }
+            waiter.take(.failure(.notConnected("no connection was free in time")))
+        }
+        return nil
     }
 
     private func use(
@@ -144,6 +190,7 @@ public final class ConnectionPool: @unchecked Sendable {
             connection.close()
             return
         }
+        if let waiter = nextWaiter(at: position) { return waiter.take(.success(connection)) }
         connection.onIdleClose = { [weak self, weak connection] in
             self?.idle[position].removeAll { $0 === connection }
         }
