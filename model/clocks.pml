@@ -35,6 +35,7 @@
 #else
 #define IS_OVER_FOR_GRANTER (boot[GRANTER]>=LEASE && steady[GRANTER]>=LEASE)
 #endif
+
 byte ticks, rate[2];                            /* of true time; of each machine's oscillator */
 short boot[2], steady[2];
 
