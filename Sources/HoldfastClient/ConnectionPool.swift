@@ -11,11 +11,12 @@ public final class ConnectionPool: @unchecked Sendable {
     private static let idleConnectionsPerEndpointMax = 256
     /// Connections that are being opened to one endpoint; more requests wait for these, or for others to end. A slow node
     /// would otherwise get a connection for each request and each repetition, and spend its time on those given up.
-    private static let openingPerEndpointMax = 32
+    static let openingPerEndpointMax = 32
 
     public let endpoints: [Endpoint]
     public let timeout: TimeAmount
     private let eventLoop: any EventLoop
+    private let connect: @Sendable (Endpoint) -> EventLoopFuture<HTTPConnection>
     private var preferred = 0
     private var idle: [[HTTPConnection]]
     private var opening: [Int]
@@ -31,11 +32,22 @@ public final class ConnectionPool: @unchecked Sendable {
     }
 
     /// `timeout` bounds a whole call, with all its attempts.
-    public init(endpoints: [Endpoint], on eventLoop: any EventLoop, timeout: TimeAmount = .seconds(10)) {
+    public convenience init(endpoints: [Endpoint], on eventLoop: any EventLoop, timeout: TimeAmount = .seconds(10)) {
+        self.init(endpoints: endpoints, on: eventLoop, timeout: timeout) {
+            HTTPConnection.connect(to: $0, on: eventLoop, timeout: .seconds(2))
+        }
+    }
+
+    /// `connect` is called on `eventLoop`.
+    init(
+        endpoints: [Endpoint], on eventLoop: any EventLoop, timeout: TimeAmount,
+        connect: @escaping @Sendable (Endpoint) -> EventLoopFuture<HTTPConnection>
+    ) {
         precondition(!endpoints.isEmpty, "a pool needs an endpoint")
         self.endpoints = endpoints
         self.eventLoop = eventLoop
         self.timeout = timeout
+        self.connect = connect
         idle = Array(repeating: [], count: endpoints.count)
         opening = Array(repeating: 0, count: endpoints.count)
         waiting = Array(repeating: [], count: endpoints.count)
@@ -140,12 +152,14 @@ public final class ConnectionPool: @unchecked Sendable {
 
     private func open(at position: Int) {
         opening[position] += 1
-        let future = HTTPConnection.connect(to: endpoints[position], on: eventLoop, timeout: .seconds(2))
-        future.assumeIsolated().whenComplete { result in
+        connect(endpoints[position]).assumeIsolated().whenComplete { result in
             self.opening[position] -= 1
             self.opened(result.mapError { $0 as? HTTPFailure ?? .notConnected("\($0)") }, at: position)
         }
     }
+
+    /// Requests without a connection. On `eventLoop`.
+    var waitingCount: Int { waiting.reduce(0) { $0 + $1.count } }
 
     /// A failure is one for all who wait: none of them would fare better.
     private func opened(_ result: ConnectionResult, at position: Int) {
